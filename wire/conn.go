@@ -1,0 +1,152 @@
+// Package wire is the MySQL client/server protocol as dumb bytes: framing, compression,
+// handshake packets, commands, result sets, the binary protocol, and the relay of a
+// response without decoding its rows. It holds no policy: who may log in, where a
+// statement goes and what a refusal says is decided elsewhere.
+//
+// Never spoken by Sluice, on either side: CLIENT_DEPRECATE_EOF, CLIENT_SESSION_TRACK,
+// CLIENT_QUERY_ATTRIBUTES, CLIENT_OPTIONAL_RESULTSET_METADATA. So the layout of every
+// packet after login is the same on both sides and bytes can be relayed as they are.
+package wire
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// Conn is one end of a MySQL connection: a net.Conn with framing, sequence numbers and,
+// when negotiated, compression. Not safe for concurrent use, except Close and Deadline
+// calls. Buffers are taken from a pool when bytes arrive and given back by Release, by
+// Flush, and while a read waits with nothing buffered: an idle Conn holds none.
+type Conn struct {
+	base   net.Conn // below TLS
+	tls    atomic.Pointer[tls.Conn]
+	closed atomic.Bool
+	in     reader
+	out    writer
+	comp   *compression // nil without
+	seq    uint8        // of the next packet, read or written
+	max    int
+	big    assembly // of the packet read last, when it is large
+	end    OK       // of the result read last, for ReadRow
+	peek   *peeker  // nil until CheckIdle is asked
+}
+
+// NewConn wraps nc. maxPacket bounds one logical packet that ReadPacket assembles, in
+// bytes of payload over all its 16 MiB pieces.
+func NewConn(nc net.Conn, maxPacket int) *Conn {
+	return &Conn{base: nc, in: newReader(sourceOf(nc)), out: writer{nc: nc}, max: maxPacket}
+}
+
+// NetConn gives the connection below (TCP, unix or *tls.Conn).
+func (c *Conn) NetConn() net.Conn {
+	if t := c.tls.Load(); t != nil {
+		return t
+	}
+	return c.base
+}
+
+// SetMaxPacket changes the limit (small before authentication, large after).
+func (c *Conn) SetMaxPacket(n int) { c.max = n }
+
+// Flush writes what is buffered, in one write.
+func (c *Conn) Flush() error { return c.out.flush() }
+
+// ResetSequence starts a new command exchange: the next packet read or written is number 0.
+func (c *Conn) ResetSequence() {
+	c.seq = 0
+	if c.comp != nil {
+		c.comp.seq = 0
+	}
+}
+
+// AwaitAnswer expects the first packet of an answer next. Commands may be written one
+// after the other and their answers read in the same order; each answer counts its packets
+// from its own command on, so this is called before each is read.
+func (c *Conn) AwaitAnswer() {
+	c.seq = 1
+	if c.comp != nil {
+		c.comp.seq = 1
+	}
+}
+
+// Buffered tells how many received bytes have not been consumed. A backend connection
+// may go back to its pool only when this is 0.
+func (c *Conn) Buffered() int {
+	n := c.in.buffered()
+	if c.comp != nil {
+		n += c.comp.in.pending()
+	}
+	return n
+}
+
+// Release gives the buffers back to the pool; called when a connection becomes idle.
+// What ReadPacket and ReadRow gave is invalid from then on.
+func (c *Conn) Release() {
+	c.big.drop()
+	c.in.release()
+	c.out.release()
+	if c.comp != nil {
+		c.comp.in.in.release()
+	}
+}
+
+// StartTLS upgrades: as server when isServer (cfg has certificates), else as client. It
+// fails if plaintext bytes are already buffered (STARTTLS injection).
+func (c *Conn) StartTLS(cfg *tls.Config, isServer bool) error {
+	if c.tls.Load() != nil || c.comp != nil {
+		return errors.New("wire: TLS can only start once, before compression")
+	}
+	if n := c.Buffered(); n > 0 {
+		return fmt.Errorf("wire: %d bytes of plaintext follow the request for TLS", n)
+	}
+	if err := c.out.flush(); err != nil {
+		return err
+	}
+	t := tls.Client(c.base, cfg)
+	if isServer {
+		t = tls.Server(c.base, cfg)
+	}
+	if err := t.Handshake(); err != nil {
+		return err
+	}
+	c.tls.Store(t)
+	c.in.release()
+	c.in = newReader(stream{t})
+	c.out.nc = t
+	return nil
+}
+
+// SetDeadline bounds every following read and write; the zero time removes the bound.
+func (c *Conn) SetDeadline(t time.Time) error { return c.base.SetDeadline(t) }
+
+// Close closes the connection; safe from any goroutine, more than once.
+func (c *Conn) Close() error {
+	if c.closed.Swap(true) {
+		return nil
+	}
+	return c.NetConn().Close()
+}
+
+// CheckIdle tells, without blocking and without consuming anything, whether a connection
+// that waits between commands is still good: nil when the peer has neither closed nor
+// sent bytes that nobody asked for. Where the platform's socket cannot be asked it is nil.
+func (c *Conn) CheckIdle() error {
+	if c.closed.Load() {
+		return net.ErrClosed
+	}
+	if n := c.Buffered(); n > 0 {
+		return fmt.Errorf("%w: %d bytes that no command asked for", ErrMalformed, n)
+	}
+	if c.peek == nil {
+		p, err := newPeeker(c.base)
+		if p == nil || err != nil {
+			return err
+		}
+		c.peek = p
+	}
+	return c.peek.look(c.tls.Load() != nil)
+}
