@@ -1,0 +1,43 @@
+package shard
+
+import "strings"
+
+// Column is what a shard's server says of a table's column. Types are those of the
+// protocol (wire.Type…); a Catalog is filled from result-set metadata.
+type Column struct {
+	Name      string
+	Type      byte   // protocol type, wire.Type…
+	Collation uint16 // collation id; 63 is binary
+	Length    uint32 // display length in bytes
+	Flags     uint16 // wire.Flag…
+	Decimals  byte
+}
+
+// TableInfo lists the visible columns of a table in their order.
+type TableInfo struct {
+	Columns []Column
+}
+
+// Catalog is a snapshot of the tables that have been looked at. It is immutable.
+type Catalog struct {
+	Version int64
+	Tables  map[[2]string]*TableInfo // {schema, table}
+}
+
+// Table gives what is known of a table, or nil if it has not been looked at.
+func (c *Catalog) Table(schema, table string) *TableInfo {
+	if c == nil {
+		return nil
+	}
+	return c.Tables[[2]string{schema, table}]
+}
+
+// Index gives the position of a column (names compare without case, as in MySQL), or -1.
+func (t *TableInfo) Index(name string) int {
+	for i := range t.Columns {
+		if strings.EqualFold(t.Columns[i].Name, name) {
+			return i
+		}
+	}
+	return -1
+}
