@@ -1,0 +1,218 @@
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/wire"
+)
+
+// TestMaxConnections: one more is answered 1040, in the form that MySQL and MariaDB use
+// before the greeting, and a place that becomes free is given again.
+func TestMaxConnections(t *testing.T) {
+	f := start(t, Options{MaxConnections: 3})
+	a, _, half := f.greeted(t).login("app"), f.greeted(t).login("app"), f.greeted(t)
+	for range 3 {
+		p := f.dial(t)
+		if b := p.read(); string(b) != "\xff\x10\x04Too many connections" || p.seq != 1 {
+			t.Fatalf("got %q", b)
+		}
+		p.wantClosed()
+	}
+	half.Close()
+	eventually(t, "the half open connection is gone", func() bool { return f.open() == 2 })
+	f.greeted(t).login("app")
+	a.Close()
+	eventually(t, "the client is gone", func() bool { return f.open() == 2 })
+	f.greeted(t).login("app").wantWho("user=app")
+}
+
+func TestMaxPerUser(t *testing.T) {
+	f := start(t, Options{MaxPerUser: 2})
+	a := f.greeted(t).login("app")
+	f.greeted(t).login("app")
+	p := f.greeted(t)
+	p.wantErrorIn(p.authenticate("app", everybody["app"], nativePassword, false), 1203, "User app already has more than 'max_user_connections'")
+	p.wantClosed()
+	p = f.greeted(t)
+	p.wantErrorIn(p.authenticate("app", "wrong", nativePassword, false), 1045, "Access denied")
+	f.greeted(t).login("other")
+	a.Close()
+	eventually(t, "the client is gone", func() bool { return f.Find(a.id) == nil })
+	f.greeted(t).login("app")
+}
+
+// TestHerd: all clients at once, more than may log in at the same time, are all served.
+func TestHerd(t *testing.T) {
+	f := start(t, Options{})
+	const n = 3 * maxLoginsSource
+	var wg sync.WaitGroup
+	ids := make(chan uint32, n)
+	for range n {
+		wg.Go(func() {
+			nc, err := net.Dial("tcp", f.addr)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			t.Cleanup(func() { nc.Close() })
+			p := &peer{t: quiet{t}, Conn: nc}
+			p.readGreeting()
+			p.login("app")
+			ids <- p.id
+		})
+	}
+	wg.Wait()
+	close(ids)
+	seen := map[uint32]bool{}
+	for id := range ids {
+		seen[id] = true
+	}
+	if len(seen) != n || len(f.Clients()) != n {
+		t.Errorf("%d different ids, %d clients", len(seen), len(f.Clients()))
+	}
+	for i, c := range f.Clients() {
+		if f.Find(c.ID) != c || i > 0 && f.Clients()[i-1].ID >= c.ID {
+			t.Fatalf("client %d is not found, or out of order", c.ID)
+		}
+		if i > 20 {
+			break
+		}
+	}
+}
+
+// quiet is a test whose failures do not end a goroutine that is not its own.
+type quiet struct{ testing.TB }
+
+func (q quiet) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (q quiet) Fatal(args ...any)                 { panic(fmt.Sprint(args...)) }
+
+// TestSilentCrowd: an address that opens connections and says nothing fills its own places
+// and leaves the others theirs.
+func TestSilentCrowd(t *testing.T) {
+	f := start(t, Options{HandshakeTimeout: 20 * time.Second, MaxConnections: 600})
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	var crowd []net.Conn
+	for range 400 { // of which 300 may wait
+		nc, err := from.Dial("tcp", f.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		crowd = append(crowd, nc)
+	}
+	greeted, refused := 0, 0
+	heard := map[net.Conn]bool{}
+	eventually(t, "all places are taken and the rest is refused", func() bool {
+		for _, nc := range crowd {
+			b := make([]byte, 5)
+			if heard[nc] || !unread(nc.(*net.TCPConn)) {
+				continue
+			}
+			heard[nc] = true
+			if _, err := io.ReadFull(nc, b); err != nil {
+				t.Fatal(err)
+			}
+			if b[4] == 10 {
+				greeted++
+			} else {
+				refused++
+			}
+		}
+		return greeted == maxLoginsSource && refused == 100 && f.open() == 300
+	})
+	f.greeted(t).login("app").wantWho("user=app")
+	for _, nc := range crowd {
+		nc.Close()
+	}
+	eventually(t, "the crowd is gone", func() bool { return f.open() == 1 })
+	eventually(t, "the gate has forgotten it", func() bool {
+		f.gate.mu.Lock()
+		defer f.gate.mu.Unlock()
+		return len(f.gate.sources) == 0
+	})
+}
+
+// TestWriteTimeout: a client that asks for much and reads nothing is cut off.
+func TestWriteTimeout(t *testing.T) {
+	f := start(t, Options{WriteTimeout: 300 * time.Millisecond})
+	p := f.greeted(t).login("app")
+	p.seq = 0
+	p.send([]byte("\x03BIG"))
+	eventually(t, "the client is cut off", func() bool { return f.open() == 0 })
+	slow := f.greeted(t).login("app") // takes a little, again and again: that is no reason
+	slow.seq = 0
+	slow.send([]byte("\x03BIG"))
+	b := make([]byte, 4<<20)
+	for range 10 {
+		time.Sleep(100 * time.Millisecond)
+		if _, err := io.ReadFull(slow, b); err != nil {
+			t.Fatalf("a slow reader was cut off: %v", err)
+		}
+	}
+}
+
+func TestSocketOptions(t *testing.T) {
+	f := start(t, Options{WriteTimeout: 7 * time.Second})
+	p := f.greeted(t).login("app")
+	tcp := f.Find(p.id).tcp
+	for _, o := range []struct{ name, level, option, want int }{
+		{0, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+		{1, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+		{2, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 60},
+		{3, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
+		{4, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4},
+		{5, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 7000},
+	} {
+		err := control(tcp, func(fd int) error {
+			got, err := unix.GetsockoptInt(fd, o.level, o.option)
+			if err == nil && got != o.want {
+				err = fmt.Errorf("it is %d, want %d", got, o.want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Errorf("option %d: %v", o.name, err)
+		}
+	}
+}
+
+// TestPortInUse: the error says which port it is.
+func TestPortInUse(t *testing.T) {
+	f := start(t, Options{})
+	err := New(Options{Name: "admin"}, everybody, f).Listen(f.addr)
+	if err == nil || !strings.Contains(err.Error(), "admin port cannot listen on "+f.addr) || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestIDs: ids come round again, and are not given to two.
+func TestIDs(t *testing.T) {
+	next := []uint32{7, 7, 7, 0, 8}
+	f := start(t, Options{IDs: func() uint32 { id := next[0]; next = next[1:]; return id }})
+	a := f.greeted(t).login("app")
+	b := f.greeted(t).login("app")
+	if a.id != 7 || b.id != 8 {
+		t.Errorf("%d and %d", a.id, b.id)
+	}
+}
+
+// TestPacketLimit: MaxHandshake ends with the login.
+func TestPacketLimit(t *testing.T) {
+	f := start(t, Options{MaxHandshake: 1000, MaxPacket: 100000})
+	p := f.greeted(t).login("app")
+	if b := p.command(wire.ComPing, strings.Repeat("x", 99000)); !wire.IsOK(b) {
+		t.Errorf("%q", b)
+	}
+	p.seq = 0
+	p.send(bytes.Repeat([]byte("x"), 100001))
+	p.wantError(1153, "")
+}
