@@ -1,0 +1,91 @@
+package exec
+
+import (
+	"context"
+	"errors"
+
+	"sluice/backend"
+	"sluice/router"
+	"sluice/wire"
+)
+
+// relay runs a statement on one shard, whose bytes are the client's answer.
+func relay(ctx context.Context, client *wire.Conn, leases Leases, req *Request) (Outcome, error) {
+	leg := &req.Bound.Legs[0]
+	c, err := leases.Lease(ctx, leg.Shard, req.Bound.Plan.Write)
+	if err != nil {
+		return Outcome{}, err
+	}
+	opts := wire.RelayOptions{More: req.More, LocalFile: req.LocalFile}
+	if req.Execute == nil {
+		err = sendQuery(c, req.text(leg))
+	} else {
+		opts.Cursor = req.Execute.Flags != wire.CursorNone
+		err = prepareAndSend(c, req, leg)
+	}
+	if err != nil {
+		return Outcome{Legs: 1}, notSent(leases, c, err)
+	}
+	resp, err := wire.Relay(client, c.Conn, opts)
+	out := Outcome{Response: resp, Legs: 1, Answered: err == nil, Started: resp.Bytes > 0}
+	if err != nil {
+		leases.Done(c, 0, false)
+		return out, relayBroke(client, c, &out, err)
+	}
+	if resp.Err != nil {
+		leases.Done(c, 0, true) // an ERR has no status flags; the session asks
+		return out, nil
+	}
+	if resp.OK.Warnings > 0 {
+		out.Warned = append(out.Warned, leg.Shard)
+	}
+	leases.Done(c, resp.OK.Status, true)
+	return out, nil
+}
+
+// prepareAndSend sends a prepared execution with the cursor that the client asked for.
+func prepareAndSend(c *backend.Conn, req *Request, leg *router.Leg) error {
+	stmt, err := c.Prepare(req.text(leg))
+	if err != nil {
+		return err
+	}
+	return sendExecute(c, stmt, req, leg, req.Execute.Flags)
+}
+
+// notSent ends a lease on which no command runs because err came before. A server's ERR
+// and a refusal leave the connection in order.
+func notSent(leases Leases, c *backend.Conn, err error) error {
+	if inOrder(err) {
+		leases.Done(c, 0, true)
+		return err
+	}
+	leases.Done(c, 0, false)
+	return lost(c, err)
+}
+
+// inOrder tells whether the connection that gave err is between commands.
+func inOrder(err error) bool {
+	var we *wire.Error
+	var refusal *router.Refusal
+	return errors.As(err, &we) || errors.As(err, &refusal)
+}
+
+// relayBroke ends an answer that stopped half-way: with an ERR packet in place of the
+// next one, when the client stands between two packets.
+func relayBroke(client *wire.Conn, c *backend.Conn, out *Outcome, err error) error {
+	var broke *wire.RelayError
+	if !errors.As(err, &broke) || broke.Client {
+		return err
+	}
+	named := lost(c, broke.Err)
+	named.Torn = broke.Torn
+	if !out.Started || broke.Torn {
+		return named
+	}
+	e := asClientError(named)
+	if err := client.WriteError(e); err != nil {
+		return clientGone(err)
+	}
+	out.Response.Err, out.Answered = e, true
+	return nil
+}
