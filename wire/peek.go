@@ -44,41 +44,46 @@ func (p *peeker) look(bytesAllowed bool) error {
 	return p.err
 }
 
+// try asks poll first: most often nothing is there, and that costs no allocation.
 func (p *peeker) try(fd uintptr) {
+	events, err := p.poll(fd)
+	switch {
+	case err != nil:
+		p.err = err
+	case events == 0:
+	case p.bytesAllowed:
+		// A goodbye of TLS looks like any other record, but it is the end of the stream.
+		if events&^unix.POLLIN != 0 {
+			p.err = io.EOF
+		}
+	default:
+		p.err = p.receive(fd)
+	}
+}
+
+// poll asks for bytes and for the end of the stream, without waiting.
+func (p *peeker) poll(fd uintptr) (events int16, err error) {
+	for {
+		p.fds[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}
+		if _, err = unix.Poll(p.fds[:], 0); err != unix.EINTR {
+			return p.fds[0].Revents, err
+		}
+	}
+}
+
+// receive tells an end of the stream from bytes, without taking them.
+func (p *peeker) receive(fd uintptr) error {
 	var b [1]byte
 	for {
 		n, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
 		switch {
 		case err == unix.EINTR:
 			continue
-		case err == unix.EAGAIN:
-		case err != nil:
-			p.err = err
-		case n == 0:
-			p.err = io.EOF
-		case !p.bytesAllowed:
-			p.err = fmt.Errorf("%w: bytes that no command asked for", ErrMalformed)
-		default:
-			p.err = p.hangup(fd)
-		}
-		return
-	}
-}
-
-// hangup tells whether the peer has closed behind the bytes that are there: a goodbye of
-// TLS looks like any other record.
-func (p *peeker) hangup(fd uintptr) error {
-	p.fds[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLRDHUP}
-	for {
-		n, err := unix.Poll(p.fds[:], 0)
-		switch {
-		case err == unix.EINTR:
-			continue
 		case err != nil:
 			return err
-		case n > 0:
+		case n == 0:
 			return io.EOF
 		}
-		return nil
+		return fmt.Errorf("%w: bytes that no command asked for", ErrMalformed)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -76,7 +77,11 @@ func StartServer(t TB, flavor Flavor, opts ...Option) *Server {
 	s := &Server{Flavor: flavor, Addr: fmt.Sprintf("127.0.0.1:%d", port), Socket: filepath.Join(dir, "s"), Dir: data, t: t}
 	argv := append(p.argv[:len(p.argv):len(p.argv)], p.layout()...)
 	argv = append(argv, tuning(flavor)...)
-	argv = append(argv, "--datadir="+data, "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port),
+	tmp := filepath.Join(dir, "tmp") // in a common one, servers clear away each other's temporary tables at start
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		t.Fatalf("testkit: %v", err)
+	}
+	argv = append(argv, "--datadir="+data, "--tmpdir="+tmp, "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port),
 		"--socket="+s.Socket, "--pid-file="+filepath.Join(dir, "pid"))
 	var extra []string
 	for _, o := range opts {

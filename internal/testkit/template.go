@@ -17,18 +17,18 @@ import (
 // machine, server version and revision of the recipe below, and copied for each server: its
 // files are mostly holes, and the copy takes tens of milliseconds.
 
-// accounts are in every template. Hosts other than % are removed, for the server would
-// prefer them and they may have other passwords.
-const accounts = `DROP USER IF EXISTS 'root'@'127.0.0.1', 'root'@'::1';
-CREATE USER IF NOT EXISTS 'root'@'%';
+// accounts are in every template.
+const accounts = `CREATE USER IF NOT EXISTS 'root'@'%';
 GRANT ALL PRIVILEGES ON *.* TO 'root'@'%' WITH GRANT OPTION;
 CREATE USER 'sluice'@'%' IDENTIFIED BY 'sluice';
 GRANT ALL PRIVILEGES ON *.* TO 'sluice'@'%' WITH GRANT OPTION;
 `
 
-// bootstrapPrologue is what MariaDB's bootstrap mode needs before it knows accounts.
+// bootstrapPrologue is what MariaDB's bootstrap mode needs before it knows accounts. Those of
+// other hosts go: the server would prefer them to the ones of every host.
 const bootstrapPrologue = `FLUSH PRIVILEGES;
-DELETE FROM mysql.global_priv WHERE User = '';
+DELETE FROM mysql.global_priv WHERE User = '' OR Host NOT IN ('localhost', '%');
+DELETE FROM mysql.proxies_priv WHERE Host <> 'localhost';
 FLUSH PRIVILEGES;
 `
 
@@ -99,12 +99,16 @@ func newProgram(flavor Flavor, argv, env []string, source string) (*program, err
 	return p, nil
 }
 
+// noAIO: a kernel has a bounded number of asynchronous requests (fs.aio-max-nr), which some
+// twenty servers use up.
+const noAIO = "--innodb-use-native-aio=OFF"
+
 // layout are the options that the files of the template depend on; every start repeats them.
 func (p *program) layout() []string {
 	if p.flavor == MySQLFlavor {
-		return []string{"--innodb-redo-log-capacity=8M", "--innodb-flush-method=nosync"}
+		return []string{"--innodb-redo-log-capacity=8M", "--innodb-flush-method=nosync", noAIO}
 	}
-	return []string{"--innodb-log-file-size=8M", "--innodb-flush-method=nosync"}
+	return []string{"--innodb-log-file-size=8M", "--innodb-flush-method=nosync", noAIO}
 }
 
 // copyTo gives a server its data directory.

@@ -1,5 +1,5 @@
 // Package testkit gives tests the real things: MariaDB, Oracle MySQL, Redis and etcd servers,
-// certificates, a scripted peer for wire tests and a link that can be cut, delayed or stalled.
+// certificates, and a link that can be cut, delayed or stalled.
 //
 // Every server is a process of its own, in a temporary directory, on loopback ports below
 // the kernel's ephemeral range. It ends with the test that started it, and also when the test
@@ -43,7 +43,7 @@ type room struct {
 const watcherScript = `
 cat >/dev/null
 for f in "$1"/pids/*; do
-	[ -e "$f" ] && kill -KILL -- "-${f##*/}" 2>/dev/null
+	[ -e "$f" ] && kill -s KILL -- "-${f##*/}" 2>/dev/null
 done
 rm -rf "$1" || { sleep 1; rm -rf "$1"; }
 `

@@ -1,0 +1,152 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"sluice/wire"
+)
+
+// Conn is one leased connection. It embeds the framing; its owner writes commands and
+// reads answers itself. After Put or Close the owner forgets it: the next lease of the same
+// connection is the same *Conn.
+type Conn struct {
+	*wire.Conn
+	pool     *pool
+	class    Class
+	version  string
+	threadID uint32
+	expires  time.Time
+
+	// The pool's, under its lock.
+	leased    bool
+	idleSince time.Time
+
+	// The lease's owner's.
+	broken   bool // cannot be used again
+	deadline bool // one is set
+	schema   string
+	settings *Settings // nil: a fresh connection's
+	mixed    bool      // perhaps more than settings says is set: only a reset makes it clean
+	stmts    stmtCache
+}
+
+// Shard names the shard; ThreadID is the server's connection id.
+func (c *Conn) Shard() string {
+	if c == nil || c.pool == nil {
+		return ""
+	}
+	return c.pool.shard
+}
+
+// ThreadID is the server's number of the connection.
+func (c *Conn) ThreadID() uint32 { return c.threadID }
+
+// ServerVersion is what the server said in its greeting ("10.11.6-MariaDB", "9.1.0").
+func (c *Conn) ServerVersion() string { return c.version }
+
+// SetDeadline bounds every following read and write until it is set again; the zero time
+// removes the bound, and so does Put.
+func (c *Conn) SetDeadline(t time.Time) error {
+	c.deadline = !t.IsZero()
+	return c.Conn.SetDeadline(t)
+}
+
+// Exec runs one text statement and drops its rows; an ERR packet is a *wire.Error.
+func (c *Conn) Exec(sql string) (wire.OK, error) {
+	if err := c.begin(wire.ComQuery, []byte(sql)); err != nil {
+		return wire.OK{}, err
+	}
+	return c.discard()
+}
+
+// begin sends a command.
+func (c *Conn) begin(cmd byte, arg []byte) error {
+	err := c.Command(cmd, arg)
+	if err == nil {
+		err = c.Flush()
+	}
+	return c.check(err)
+}
+
+// discard drops what is left of a response.
+func (c *Conn) discard() (wire.OK, error) {
+	resp, err := wire.Discard(c.Conn)
+	if err != nil {
+		return wire.OK{}, c.check(err)
+	}
+	if resp.Err != nil {
+		return wire.OK{}, resp.Err
+	}
+	return resp.OK, nil
+}
+
+// check marks the connection broken by any error that is not the server's own answer.
+func (c *Conn) check(err error) error {
+	var we *wire.Error
+	if err != nil && !errors.As(err, &we) {
+		c.broken = true
+	}
+	return err
+}
+
+// Bounds of Query.
+const (
+	maxQueryRows  = 10_000
+	maxQueryBytes = 64 << 20
+)
+
+// Query runs one text statement and gives its rows as text (nil is NULL). For small
+// results of Sluice's own statements: more than 10,000 rows or 64 MiB is an error, after
+// which the connection must be closed.
+func (c *Conn) Query(sql string) ([]wire.Column, [][][]byte, error) {
+	if err := c.begin(wire.ComQuery, []byte(sql)); err != nil {
+		return nil, nil, err
+	}
+	h, err := c.ReadResultHeader()
+	if err != nil {
+		return nil, nil, c.check(err)
+	}
+	if h.LocalFile != nil {
+		return nil, nil, c.check(fmt.Errorf("%w: the server asks for a file", wire.ErrMalformed))
+	}
+	end := h.OK
+	var rows [][][]byte
+	if h.Columns != nil {
+		if rows, end, err = c.readRows(len(h.Columns)); err != nil {
+			return nil, nil, c.check(err)
+		}
+	}
+	if end.Status&wire.StatusMoreResults != 0 {
+		if _, err := c.discard(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return h.Columns, rows, nil
+}
+
+// readRows reads a result's rows into memory of their own.
+func (c *Conn) readRows(columns int) (rows [][][]byte, end wire.OK, err error) {
+	size := 0
+	for {
+		row, eof, err := c.ReadRow()
+		if err != nil {
+			return nil, wire.OK{}, err
+		}
+		if eof != nil {
+			return rows, *eof, nil
+		}
+		if size += len(row); len(rows) == maxQueryRows || size > maxQueryBytes {
+			return nil, wire.OK{}, fmt.Errorf("a statement of Sluice's own gave more than %d rows or %d bytes", maxQueryRows, maxQueryBytes)
+		}
+		values, err := wire.SplitTextRow(append([]byte(nil), row...), nil)
+		if err != nil {
+			return nil, wire.OK{}, err
+		}
+		if len(values) != columns {
+			return nil, wire.OK{}, fmt.Errorf("%w: %d values in a row of %d columns", wire.ErrMalformed, len(values), columns)
+		}
+		rows = append(rows, values)
+	}
+}

@@ -1,0 +1,158 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"sluice/wire"
+)
+
+// health is what the last logins have told about a server. Its pool's lock guards it.
+//
+//	unknown ──login──▶ up ◀──probe ok──┐
+//	   └──failed──▶ down ◀──failed──┘  │
+//	                  └──after backoff, a probe──┘
+//
+// While it is down no client waits for it: a lease fails at once, and probes go on in the
+// background. Connections that are still good go on being leased.
+type health struct {
+	state   state
+	since   time.Time
+	version string
+	last    error // of the last failure
+	backoff time.Duration
+	retry   *time.Timer // set while logins are held off
+}
+
+// state is what a pool knows of its server.
+type state string
+
+const (
+	unknown state = "unknown"
+	up      state = "up"
+	down    state = "down"
+)
+
+// Bounds of the pause between probes.
+const (
+	firstBackoff = 50 * time.Millisecond
+	lastBackoff  = time.Second
+)
+
+// holdsOff tells whether no login may start now.
+func (h *health) holdsOff() bool { return h.retry != nil }
+
+// reason says why, when the server is down.
+func (h *health) reason() error {
+	if h.state != down {
+		return nil
+	}
+	return refusedLogin(h.last)
+}
+
+func (h *health) become(s state) {
+	if h.state != s {
+		h.state, h.since = s, time.Now()
+	}
+}
+
+func (h *health) stop() {
+	if h.retry != nil {
+		h.retry.Stop()
+		h.retry = nil
+	}
+}
+
+// errRefusedLogin is a login that the server answered with an error: its text names the
+// proxy's account, which is no client's business.
+type errRefusedLogin struct{ cause *wire.Error }
+
+func (e *errRefusedLogin) Error() string {
+	return fmt.Sprintf("its server refused the proxy's login with error %d", e.cause.Code)
+}
+
+func refusedLogin(err error) error {
+	var we *wire.Error
+	if errors.As(err, &we) {
+		return &errRefusedLogin{we}
+	}
+	return err
+}
+
+// tooManyConnections says that the server has no place for another connection; those that are
+// open are as good as before. (ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS, ER_USER_LIMIT_REACHED)
+func tooManyConnections(err error) bool {
+	var we *wire.Error
+	return errors.As(err, &we) && (we.Code == 1040 || we.Code == 1203 || we.Code == 1226)
+}
+
+// failed notes that the server could not be reached or refused. The pool's lock is held.
+func (p *pool) failed(err error) {
+	if p.closed {
+		return
+	}
+	h := &p.health
+	h.last = err
+	if !tooManyConnections(err) || len(p.all) == 0 {
+		if h.state != down {
+			p.opts.Log.Warn("backend is down", "shard", p.shard, "address", p.dialer.address, "error", err)
+		}
+		h.become(down)
+		p.queue.fail(refusedLogin(err))
+	}
+	if h.retry != nil {
+		return
+	}
+	h.backoff = min(max(2*h.backoff, firstBackoff), lastBackoff)
+	pause := h.backoff/2 + rand.N(h.backoff/2+1)
+	h.retry = time.AfterFunc(pause, p.probe)
+}
+
+// probe ends the pause after a failure: it logs in to a server that is down, whether
+// anybody waits or not, and for those who wait.
+func (p *pool) probe() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	p.health.retry = nil
+	p.serve()
+	if p.health.state == down && p.dials() == 0 {
+		p.startDial(0)
+	}
+}
+
+// succeeded notes a login. The pool's lock is held.
+func (p *pool) succeeded(version string) {
+	h := &p.health
+	if h.state == down {
+		p.opts.Log.Info("backend is up again", "shard", p.shard, "address", p.dialer.address, "after", time.Since(h.since).Round(time.Millisecond))
+	}
+	h.become(up)
+	h.version, h.backoff = version, 0
+	h.stop()
+}
+
+// suspect notes that a connection which should be good does not answer, without being told
+// by a login: the server counts as down until a probe says otherwise.
+func (p *pool) suspect(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failed(err)
+}
+
+func (p *pool) status() Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := Status{
+		Shard: p.shard, Address: p.dialer.address, Role: p.role, State: string(p.health.state), Version: p.health.version,
+		Open: p.open(), Idle: p.idles, Waiting: p.queue.n, Max: p.max, Since: p.health.since,
+	}
+	if p.health.last != nil {
+		s.LastError = p.health.last.Error()
+	}
+	return s
+}

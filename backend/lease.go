@@ -1,0 +1,110 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"time"
+
+	"sluice/wire"
+)
+
+// tries bounds how often a lease starts again because a connection turned out to be dead
+// before anything of the caller's was sent.
+const tries = 4
+
+// Get leases a connection of the shard in the given state: schema ("" leaves it as it is)
+// and settings applied (nil: a fresh connection's). It prefers a connection that is in that
+// state already. Errors: *wire.Error (the schema or the SET was refused), *Unavailable
+// (unknown, down, full, timed out, or ctx has ended).
+func (p *Pools) Get(ctx context.Context, shard string, class Class, schema string, s *Settings) (*Conn, error) {
+	s = normal(s)
+	var last error = errNoShard
+	for range tries {
+		pl := p.table.Load().byName[shard]
+		if pl == nil {
+			return nil, &Unavailable{Shard: shard, Err: p.whyNone()}
+		}
+		c, err := pl.take(ctx, class, schema, s)
+		if errors.Is(err, errRetired) {
+			last = err
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err = c.enter(schema, s); err == nil {
+			return c, nil
+		}
+		if !c.broken {
+			c.Put()
+			return nil, err
+		}
+		c.Close()
+		last = err
+		var ne net.Error
+		if errors.As(err, &ne) && ne.Timeout() {
+			pl.suspect(err)
+			break
+		}
+	}
+	return nil, &Unavailable{Shard: shard, Err: last}
+}
+
+// Put gives the connection back. The caller promises that it is between commands, not in
+// a transaction and in the state that Get or Sync set. Bytes left over close it instead.
+func (c *Conn) Put() {
+	if c.deadline && !c.broken {
+		c.check(c.SetDeadline(time.Time{}))
+	}
+	if c.broken || c.Buffered() > 0 {
+		c.Close()
+		return
+	}
+	c.Release()
+	if !c.pool.put(c) {
+		quit(c.Conn)
+	}
+}
+
+// Close ends the connection and frees its place in the pool. Safe after Put (no-op) as long
+// as nobody else has leased it.
+func (c *Conn) Close() error {
+	p := c.pool
+	p.mu.Lock()
+	if !c.leased {
+		p.mu.Unlock()
+		return nil
+	}
+	p.forget(c)
+	p.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// killers bounds the connections that a pool makes for KILL, besides its own.
+const killers = 8
+
+// Kill stops what the connection is running: KILL QUERY over another, short connection
+// of its own. It returns when the server has answered. Safe from any goroutine while the
+// lease lasts.
+func (c *Conn) Kill(ctx context.Context) error {
+	p := c.pool
+	select {
+	case p.kills <- struct{}{}:
+		defer func() { <-p.kills }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return p.dialer.once(ctx, func(l *login) error {
+		err := exchange(l.conn, wire.ComQuery, "KILL QUERY "+strconv.FormatUint(uint64(c.threadID), 10))
+		var we *wire.Error
+		if errors.As(err, &we) && we.Code == errNoSuchThread {
+			return nil // it has ended: nothing runs
+		}
+		return err
+	})
+}
+
+// errNoSuchThread is ER_NO_SUCH_THREAD.
+const errNoSuchThread = 1094

@@ -1,0 +1,139 @@
+package backend
+
+import (
+	"encoding/binary"
+
+	"sluice/wire"
+)
+
+// Stmt is a statement prepared on one connection.
+type Stmt struct {
+	ID      uint32
+	Params  int
+	Columns []wire.Column
+
+	key          stmtKey
+	newer, older *Stmt
+}
+
+// stmtKey is what a server binds a prepared statement to: its text means what it means in
+// the schema and under the settings of the moment.
+type stmtKey struct {
+	schema   string
+	settings *Settings
+	sql      string
+}
+
+// Bounds of one connection's cache. A server has 16382 statements for all its clients
+// (max_prepared_stmt_count).
+const (
+	maxStmts     = 256
+	maxStmtBytes = 1 << 20 // of their texts
+)
+
+// stmtCache holds the statements that are prepared on a connection, in the order of use.
+type stmtCache struct {
+	known          map[stmtKey]*Stmt
+	newest, oldest *Stmt
+	bytes          int
+}
+
+// errTooManyStmts is the server's ER_MAX_PREPARED_STMT_COUNT_REACHED.
+const errTooManyStmts = 1461
+
+// Prepare prepares sql on this connection, or finds it in the connection's bounded cache
+// (256 statements; the least recently used is closed). An ERR packet is a *wire.Error. The
+// Stmt is valid until the next Prepare.
+func (c *Conn) Prepare(sql []byte) (*Stmt, error) {
+	if st := c.stmts.known[stmtKey{c.schema, c.settings, string(sql)}]; st != nil {
+		c.stmts.touch(st)
+		return st, nil
+	}
+	st, err := c.prepare(sql)
+	if e, ok := err.(*wire.Error); ok && e.Code == errTooManyStmts && c.stmts.newest != nil {
+		// The server's bound over all its clients is reached: ours make room first.
+		for c.stmts.oldest != nil {
+			if err := c.evict(); err != nil {
+				return nil, err
+			}
+		}
+		st, err = c.prepare(sql)
+	}
+	return st, err
+}
+
+func (c *Conn) prepare(sql []byte) (*Stmt, error) {
+	for len(c.stmts.known) >= maxStmts || c.stmts.oldest != nil && c.stmts.bytes+len(sql) > maxStmtBytes {
+		if err := c.evict(); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.begin(wire.ComStmtPrepare, sql); err != nil {
+		return nil, err
+	}
+	ok, params, cols, err := wire.ReadPrepare(c.Conn)
+	if err != nil {
+		return nil, c.check(err)
+	}
+	st := &Stmt{ID: ok.ID, Params: len(params), Columns: cols, key: stmtKey{c.schema, c.settings, string(sql)}}
+	c.stmts.add(st)
+	return st, nil
+}
+
+// evict closes the statement that was used longest ago. COM_STMT_CLOSE has no answer: it
+// goes out with the command that follows.
+func (c *Conn) evict() error {
+	st := c.stmts.oldest
+	c.stmts.remove(st)
+	var id [4]byte
+	binary.LittleEndian.PutUint32(id[:], st.ID)
+	return c.check(c.Command(wire.ComStmtClose, id[:]))
+}
+
+func (s *stmtCache) add(st *Stmt) {
+	if s.known == nil {
+		s.known = make(map[stmtKey]*Stmt)
+	}
+	s.known[st.key] = st
+	s.bytes += len(st.key.sql)
+	s.link(st)
+}
+
+func (s *stmtCache) link(st *Stmt) {
+	st.older, st.newer = s.newest, nil
+	if s.newest != nil {
+		s.newest.newer = st
+	} else {
+		s.oldest = st
+	}
+	s.newest = st
+}
+
+func (s *stmtCache) unlink(st *Stmt) {
+	if st.newer != nil {
+		st.newer.older = st.older
+	} else {
+		s.newest = st.older
+	}
+	if st.older != nil {
+		st.older.newer = st.newer
+	} else {
+		s.oldest = st.newer
+	}
+}
+
+func (s *stmtCache) touch(st *Stmt) {
+	if s.newest != st {
+		s.unlink(st)
+		s.link(st)
+	}
+}
+
+func (s *stmtCache) remove(st *Stmt) {
+	s.unlink(st)
+	delete(s.known, st.key)
+	s.bytes -= len(st.key.sql)
+}
+
+// clear forgets all statements; the server has closed them.
+func (s *stmtCache) clear() { *s = stmtCache{} }

@@ -1,0 +1,68 @@
+package backend
+
+import "time"
+
+const (
+	// keepIdle connections of a pool stay whatever their idle time, so that the first
+	// statement after a quiet night need not wait for a login.
+	keepIdle = 2
+	// sweepEvery is the longest pause between two sweeps: how late a dead server is noticed
+	// that nobody asks anything.
+	sweepEvery = time.Second
+)
+
+// sweep closes idle connections that are too old, too many or dead, until Close.
+func (p *Pools) sweep() {
+	every := min(sweepEvery, p.opts.IdleTimeout/2, p.opts.MaxAge/8)
+	tick := time.NewTicker(max(every, 10*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, pl := range p.table.Load().order {
+			pl.sweep()
+		}
+		p.mu.Lock()
+		kept := p.retired[:0]
+		for _, pl := range p.retired {
+			if !pl.drained() {
+				kept = append(kept, pl)
+			}
+		}
+		clear(p.retired[len(kept):])
+		p.retired = kept
+		p.mu.Unlock()
+	}
+}
+
+// sweep closes what is no longer wanted among the idle connections.
+func (p *pool) sweep() {
+	now := time.Now()
+	p.mu.Lock()
+	var gone []*Conn
+	dead := false
+	for k := range p.idle {
+		for i := 0; i < len(p.idle[k]); {
+			c := p.idle[k][i]
+			unused := p.idles > keepIdle && now.Sub(c.idleSince) >= p.opts.IdleTimeout
+			broken := c.CheckIdle() != nil
+			if !unused && !broken && now.Before(c.expires) {
+				i++
+				continue
+			}
+			dead = dead || broken
+			gone = append(gone, p.remove(k, i))
+			delete(p.all, c)
+		}
+	}
+	if dead && !p.closed && p.dials() == 0 && !p.health.holdsOff() && p.open() < p.max {
+		p.startDial(0) // tells whether the server has gone or just closed what was idle
+	}
+	p.mu.Unlock()
+	for _, c := range gone {
+		quit(c.Conn)
+	}
+}
