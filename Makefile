@@ -1,0 +1,43 @@
+# Sluice. On a fresh Debian with Go and make:
+#   make demo    four MariaDB shards, a proxy and a sample shop; Ctrl-C ends it all
+#   make test    everything that is tested, on real servers
+SHELL   := /bin/sh
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+.PHONY: build demo test check bench clean fmt
+
+build:
+	@mkdir -p bin
+	go build -ldflags '$(LDFLAGS)' -o bin/sluice ./cmd/proxy
+
+demo:
+	@sh scripts/install.sh demo
+	@echo '== building bin/sluice (the first build takes some minutes)'
+	@$(MAKE) --no-print-directory build
+	@exec bin/sluice demo
+
+# check: what needs no server.
+check:
+	@echo '== go vet'
+	@go vet ./...
+	@echo '== staticcheck'
+	@go tool staticcheck ./...
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run make fmt'; exit 1; }
+
+test:
+	@sh scripts/install.sh test
+	@$(MAKE) --no-print-directory check
+	@echo '== tests, with the race detector'
+	go test -race -timeout 25m -p 2 ./...
+
+bench:
+	@sh scripts/install.sh bench
+	@$(MAKE) --no-print-directory build
+	go run ./bench
+
+fmt:
+	gofmt -w $$(git ls-files '*.go')
+
+clean:
+	rm -rf bin

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/admin"
+	"sluice/backend"
+	"sluice/config"
+	"sluice/metrics"
+	"sluice/server"
+	"sluice/session"
+	"sluice/shard"
+	"sluice/topo"
+)
+
+// proxy is one running node. It is the wiring of all packages and nothing else.
+type proxy struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	store   *topo.Store
+	pools   *backend.Pools
+	data    *server.Server
+	admin   *server.Server
+	http    *http.Server
+	httpLis net.Listener
+	certs   *certificates
+
+	reload   func() error
+	draining atomic.Bool
+	drain    chan struct{} // closed when a drain was asked for
+	once     sync.Once
+}
+
+// startTimeout bounds what a start may wait for: etcd, and the first word of a shard.
+const startTimeout = 15 * time.Second
+
+// maxDigests bounds SHOW DIGESTS.
+const maxDigests = 5000
+
+// openProxy starts everything and listens; nothing is accepted before run.
+func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *proxy, err error) {
+	p = &proxy{cfg: cfg, log: log, drain: make(chan struct{}), reload: func() error { return nil }}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	if p.certs, err = loadCertificates(cfg); err != nil {
+		return p, err
+	}
+	if err := p.listenHTTP(); err != nil { // a port in use is found before etcd is started
+		return p, err
+	}
+	spec, err := cfg.Spec()
+	if err != nil {
+		return p, err
+	}
+	startCtx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	p.store, err = topo.Open(startCtx, topo.Options{
+		Endpoints: cfg.Etcd.Endpoints, Prefix: cfg.Etcd.Prefix, DataDir: cfg.DataDir, Node: cfg.Node, Listen: cfg.Listen,
+		Version: version, Log: log, Initial: spec,
+	})
+	if err != nil {
+		return p, fmt.Errorf("the cluster's map: %w", err)
+	}
+	registry, digests := metrics.New(), metrics.NewDigests(maxDigests)
+	p.pools = backend.Open(backend.Options{Log: log, Metrics: registry}, p.store.Map())
+	p.store.OnChange(func(m *shard.Map) { p.pools.SetMap(m) })
+	registry.Collect("sluice_map_version", "Version of the map that this proxy serves.", nil, func() []metrics.Sample {
+		return []metrics.Sample{{Value: float64(p.store.Map().Version)}}
+	})
+	handler := session.New(session.Options{Topology: p.store, Pools: p.pools, Metrics: registry, Digests: digests, Log: log})
+	p.data = server.New(p.dataOptions(registry), accounts{p.store}, handler)
+	handler.Bind(p.data)
+	console := admin.New(admin.Options{
+		Node: cfg.Node, Version: version, Topology: p.store, Pools: p.pools, Data: p.data, Digests: digests, Metrics: registry, Log: log,
+		Reload: func(context.Context) error { return p.reload() }, Drain: p.askDrain, Draining: p.draining.Load,
+	})
+	p.admin = server.New(p.adminOptions(registry), admins{p.store}, console)
+	p.http.Handler = console.HTTP()
+	if err := p.data.Listen(cfg.Listen); err != nil {
+		return p, fmt.Errorf("listen: %w", err)
+	}
+	if err := p.admin.Listen(cfg.Admin); err != nil {
+		return p, fmt.Errorf("admin: %w", err)
+	}
+	return p, nil
+}
+
+func (p *proxy) listenHTTP() (err error) {
+	p.http = &http.Server{ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)}
+	if p.cfg.HTTP == "" {
+		return nil
+	}
+	if p.httpLis, err = net.Listen("tcp", p.cfg.HTTP); err != nil {
+		return fmt.Errorf("http: %w", err)
+	}
+	return nil
+}
+
+// dataOptions are those of the application's port.
+func (p *proxy) dataOptions(registry *metrics.Registry) server.Options {
+	return server.Options{
+		Name: "data", ServerVersion: p.serverVersion, AuthPlugin: "mysql_native_password", TLS: p.certs.config(), RequireTLS: p.cfg.TLS.Require,
+		ProxyNetworks: p.cfg.ProxyProtocolNetworks, MaxConnections: p.cfg.Limits.MaxConnections, HandshakeTimeout: p.cfg.Limits.HandshakeTimeout,
+		MaxPacket: p.cfg.Limits.MaxPacket, Compression: p.cfg.Compression, LocalFiles: p.cfg.LocalInfile, Log: p.log, Metrics: registry,
+	}
+}
+
+func (p *proxy) adminOptions(registry *metrics.Registry) server.Options {
+	return server.Options{
+		Name: "admin", ServerVersion: func() string { return "8.0.0-sluice-" + version }, AuthPlugin: "mysql_native_password",
+		TLS: p.certs.config(), RequireTLS: p.cfg.TLS.Require, MaxConnections: 100, HandshakeTimeout: p.cfg.Limits.HandshakeTimeout,
+		MaxPacket: 1 << 20, Log: p.log, Metrics: registry,
+	}
+}
+
+// serverVersion is what clients see in the greeting: the version of the shards, because
+// drivers choose their SQL by it.
+func (p *proxy) serverVersion() string {
+	for _, s := range p.pools.Status() {
+		if s.Version != "" {
+			return s.Version
+		}
+	}
+	return "10.11.0-MariaDB-sluice"
+}
+
+// run serves until ctx ends or a drain is asked for, then drains:
+//
+//  1. /readyz says no, nothing new is accepted
+//  2. open statements and transactions finish, up to drain_timeout
+//  3. what is left is closed, then the pools, then the store
+func (p *proxy) run(ctx context.Context, hangup <-chan os.Signal) error {
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	failed := make(chan error, 3)
+	var wg sync.WaitGroup
+	wg.Go(func() { failed <- p.data.Serve(serving) })
+	wg.Go(func() { failed <- p.admin.Serve(serving) })
+	if p.httpLis != nil {
+		wg.Go(func() { failed <- p.http.Serve(p.httpLis) })
+	}
+	p.log.Info("sluice serves", "node", p.cfg.Node, "version", version, "listen", p.data.Addr().String(), "admin", p.admin.Addr().String(),
+		"http", p.cfg.HTTP, "map_version", p.store.Map().Version)
+	err := p.wait(ctx, hangup, failed)
+	p.draining.Store(true)
+	p.log.Info("draining", "timeout", p.cfg.DrainTimeout)
+	limit, cancel := context.WithTimeout(context.Background(), p.cfg.DrainTimeout)
+	defer cancel()
+	if drainErr := p.data.Drain(limit); drainErr != nil {
+		p.log.Warn("some clients were cut off at the end of drain_timeout", "error", drainErr)
+	}
+	stop()
+	p.close()
+	wg.Wait()
+	p.log.Info("sluice has ended")
+	return err
+}
+
+// wait returns when the node should end: nil when it was asked to.
+func (p *proxy) wait(ctx context.Context, hangup <-chan os.Signal, failed <-chan error) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.drain:
+			return nil
+		case err := <-failed:
+			if err != nil && !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+		case <-hangup:
+			if err := p.reload(); err != nil {
+				p.log.Error("the configuration was not reloaded", "error", err)
+			}
+		}
+	}
+}
+
+func (p *proxy) askDrain() { p.once.Do(func() { close(p.drain) }) }
+
+// close ends everything that was opened, from the clients down to the store.
+func (p *proxy) close() {
+	if p.data != nil {
+		p.data.Close()
+	}
+	if p.admin != nil {
+		p.admin.Close()
+	}
+	if p.httpLis != nil {
+		p.http.Close()
+		p.httpLis.Close()
+	}
+	if p.pools != nil {
+		p.pools.Close()
+	}
+	if p.store != nil {
+		if err := p.store.Close(); err != nil {
+			p.log.Warn("the store was not closed in order", "error", err)
+		}
+	}
+}
+
+// certificates holds the front's TLS configuration; SIGHUP reads the files again.
+type certificates struct{ current atomic.Pointer[tls.Config] }
+
+// config is nil when no certificate is configured.
+func (c *certificates) config() *tls.Config {
+	if c.current.Load() == nil {
+		return nil
+	}
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.current.Load(), nil },
+	}
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"sluice/config"
+)
+
+func newLevel(cfg *config.Config) *slog.LevelVar {
+	level := &slog.LevelVar{}
+	level.Set(cfg.Log.Level)
+	return level
+}
+
+func newLog(cfg *config.Config, level *slog.LevelVar, w io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level}
+	if cfg.Log.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// reloadFrom reads the configuration again and takes over what can change while the proxy
+// runs: the log level and the TLS files. The cluster is etcd's, and ports, data directory
+// and limits are those of the start; a fault in the file changes nothing.
+func reloadFrom(path string, p *proxy, level *slog.LevelVar) error {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	certs, err := loadCertificates(cfg)
+	if err != nil {
+		return err
+	}
+	if (certs.current.Load() == nil) != (p.certs.current.Load() == nil) {
+		return errors.New("TLS cannot be turned on or off by a reload; restart the proxy")
+	}
+	p.certs.current.Store(certs.current.Load())
+	level.Set(cfg.Log.Level)
+	p.log.Info("configuration reloaded: log level and TLS files", "file", path)
+	return nil
+}
+
+// loadCertificates reads the files of the tls section.
+func loadCertificates(cfg *config.Config) (*certificates, error) {
+	c := &certificates{}
+	if cfg.TLS.Cert == "" {
+		return c, nil
+	}
+	pair, err := tls.LoadX509KeyPair(cfg.TLS.Cert, cfg.TLS.Key)
+	if err != nil {
+		return c, fmt.Errorf("tls: %w", err)
+	}
+	t := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+	if cfg.TLS.ClientCA != "" {
+		pem, err := os.ReadFile(cfg.TLS.ClientCA)
+		if err != nil {
+			return c, fmt.Errorf("tls: client_ca: %w", err)
+		}
+		t.ClientCAs = x509.NewCertPool()
+		if !t.ClientCAs.AppendCertsFromPEM(pem) {
+			return c, fmt.Errorf("tls: client_ca: %s holds no certificate", cfg.TLS.ClientCA)
+		}
+		t.ClientAuth = tls.VerifyClientCertIfGiven
+		if cfg.TLS.Require {
+			t.ClientAuth = tls.RequireAndVerifyClientCert
+		}
+	}
+	c.current.Store(t)
+	return c, nil
+}

@@ -1,0 +1,82 @@
+#!/bin/sh
+# Installs what is missing on Debian: install.sh demo | test | bench
+#   demo   MariaDB's server and client programs (no service is installed or started), PHP, sysbench
+#   test   the same, Redis, etcd, HAProxy, and an Oracle MySQL 9 in a directory of its own
+#   bench  what the benchmarks need
+# SLUICE_MYSQL names the directory for Oracle MySQL (default /var/cache/sluice/mysql9).
+set -eu
+mysql=${SLUICE_MYSQL:-/var/cache/sluice/mysql9}
+
+say() { printf '== %s\n' "$*"; }
+
+root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+have() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
+
+# need PROGRAM PACKAGE…: the packages are installed when the program is not there.
+wanted=
+need() {
+	program=$1
+	shift
+	have "$program" || wanted="$wanted $*"
+}
+
+packages() {
+	[ -n "$wanted" ] || return 0
+	command -v apt-get >/dev/null || {
+		say "missing:$wanted. Install them; this script knows Debian's apt-get only."
+		exit 1
+	}
+	say "installing:$wanted"
+	root apt-get update -qq
+	# Services that packages bring are not started: everything here runs its own instances.
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' | root tee $policy >/dev/null
+		root chmod +x $policy
+		trap 'root rm -f /usr/sbin/policy-rc.d' EXIT
+	fi
+	# shellcheck disable=SC2086  # a list of words
+	root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null
+}
+
+common() {
+	need mariadbd mariadb-server-core
+	need mariadb-install-db mariadb-server-core
+	need mariadb mariadb-client-core
+	need php php-cli
+	[ -n "$(find /usr/lib/php -name mysqli.so 2>/dev/null | head -1)" ] || wanted="$wanted php-mysql"
+	need sysbench sysbench
+}
+
+oracle() {
+	[ -x "$mysql/usr/sbin/mysqld" ] && [ -e "$mysql/.complete" ] && return 0
+	say "unpacking Oracle MySQL 9 into $mysql (some 650 MB; a minute)"
+	root rm -rf "$mysql"
+	root mkdir -p "$(dirname "$mysql")"
+	root debootstrap --variant=minbase --include=mysql-server-core,mysql-client-core sid "$mysql" >"${TMPDIR:-/tmp}/sluice-debootstrap.log" 2>&1 || {
+		tail -5 "${TMPDIR:-/tmp}/sluice-debootstrap.log"
+		exit 1
+	}
+	root touch "$mysql/.complete"
+}
+
+case ${1:-} in
+demo)
+	common
+	packages
+	;;
+test | bench)
+	common
+	need redis-server redis-server
+	need etcd etcd-server
+	need haproxy haproxy
+	need debootstrap debootstrap
+	packages
+	oracle
+	;;
+*)
+	echo "usage: $0 demo|test|bench" >&2
+	exit 2
+	;;
+esac
