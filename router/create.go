@@ -1,0 +1,193 @@
+package router
+
+import (
+	"strings"
+
+	"sluice/query"
+	"sluice/shard"
+)
+
+// createTable plans CREATE TABLE. The new table is the first of the statement.
+func (p creator) createTable() error {
+	if len(p.tables) == 0 {
+		return unsupported("CREATE TABLE without a name")
+	}
+	t := &p.tables[0]
+	if t.system {
+		return p.deniedSchema(t.schema)
+	}
+	if p.stmt.Temporary {
+		return p.temporary()
+	}
+	rule := t.rule
+	declared, err := p.autoKey(t)
+	if err != nil {
+		return err
+	}
+	if declared != nil {
+		rule = *declared
+	}
+	switch rule.Kind {
+	case shard.Unsharded:
+		return p.createUnsharded(t)
+	case shard.Reference:
+		if err := p.copiesNothing(t, rule); err != nil {
+			return err
+		}
+	case shard.Sharded:
+		if err := p.checkKey(t, rule); err != nil {
+			return err
+		}
+	}
+	if err := p.foreignKeys(t.schema, rule); err != nil {
+		return err
+	}
+	if declared != nil {
+		p.plan.Declares, p.plan.declareSchema = declared, t.schema
+	}
+	p.plan.Table = t.name()
+	if p.stmt.OrReplace {
+		p.plan.drops = []string{t.name()}
+	}
+	p.everywhere()
+	return nil
+}
+
+// createUnsharded plans a table of the default shard, which may be made of others there.
+func (p creator) createUnsharded(t *table) error {
+	for i := range p.tables {
+		if o := &p.tables[i]; o.sharded() && p.stmt.CreateSelect {
+			return notOverShards("CREATE TABLE "+t.name()+" AS SELECT of the sharded table "+o.name(), "create the table, then copy the rows")
+		}
+	}
+	return p.unshardedDDL()
+}
+
+// autoKey gives the rule of a table that has one of the schema's auto_shard_key columns
+// and no rule of its own.
+func (p creator) autoKey(t *table) (*shard.Table, error) {
+	s := p.in.Map.Schema(t.schema)
+	if len(s.AutoShardKey) == 0 || hasRule(s, t.rule.Name) {
+		return nil, nil
+	}
+	like, err := p.likeColumns()
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range s.AutoShardKey {
+		for i := range p.stmt.ColumnDefs {
+			if strings.EqualFold(p.stmt.ColumnDefs[i].Name, key) {
+				return &shard.Table{Name: t.rule.Name, Kind: shard.Sharded, ShardKey: p.stmt.ColumnDefs[i].Name, Sequence: p.autoIncrement()}, nil
+			}
+		}
+		if like != nil && like.Index(key) >= 0 {
+			rule := &shard.Table{Name: t.rule.Name, Kind: shard.Sharded, ShardKey: like.Columns[like.Index(key)].Name}
+			for i := range like.Columns {
+				if like.Columns[i].Flags&flagAutoIncrement != 0 {
+					rule.Sequence = like.Columns[i].Name
+				}
+			}
+			return rule, nil
+		}
+	}
+	return nil, nil
+}
+
+func (p creator) autoIncrement() string {
+	for i := range p.stmt.ColumnDefs {
+		if p.stmt.ColumnDefs[i].AutoIncrement {
+			return p.stmt.ColumnDefs[i].Name
+		}
+	}
+	return ""
+}
+
+// likeColumns gives the columns of the table after LIKE.
+func (p creator) likeColumns() (*shard.TableInfo, error) {
+	if p.stmt.CreateLike == nil {
+		return nil, nil
+	}
+	t, err := p.tableOf(p.stmt.CreateLike)
+	if err != nil {
+		return nil, err
+	}
+	info := p.in.Catalog.Table(t.schema, t.rule.Name)
+	if info == nil {
+		return nil, &NeedTable{t.schema, t.rule.Name}
+	}
+	return info, nil
+}
+
+// copiesNothing refuses CREATE TABLE … SELECT of a table that every shard has.
+func (p creator) copiesNothing(t *table, rule shard.Table) error {
+	if p.stmt.CreateSelect {
+		return unsupported("CREATE TABLE … SELECT of the %s table %s is not available; create the table, then INSERT the rows", rule.Kind, t.name())
+	}
+	if p.stmt.CreateLike == nil {
+		return nil
+	}
+	like, err := p.tableOf(p.stmt.CreateLike)
+	if err != nil {
+		return err
+	}
+	if like.unsharded() || like.system {
+		return unsupported("CREATE TABLE %s LIKE %s is not available, because only one shard has %s; write its columns out", t.name(), like.name(), like.name())
+	}
+	return nil
+}
+
+// checkKey holds the new table's shard key against what a key can be.
+func (p creator) checkKey(t *table, rule shard.Table) error {
+	if err := p.copiesNothing(t, rule); err != nil {
+		return err
+	}
+	if p.stmt.CreateLike != nil {
+		return p.checkLikeKey(t, rule)
+	}
+	for i := range p.stmt.ColumnDefs {
+		c := &p.stmt.ColumnDefs[i]
+		if !strings.EqualFold(c.Name, rule.ShardKey) {
+			continue
+		}
+		why, mend := keyDefinition(c, p.stmt.TableCharset, p.stmt.TableCollate)
+		if why != "" {
+			return refuse(1105, "HY000", "the shard key %s of %s %s; declare it as %s", rule.ShardKey, t.name(), why, mend)
+		}
+		return nil
+	}
+	return refuse(1105, "HY000", "%s has no column %s, which is its shard key; add the column, or change the table's rule", t.name(), rule.ShardKey)
+}
+
+func (p creator) checkLikeKey(t *table, rule shard.Table) error {
+	info, err := p.likeColumns()
+	if err != nil {
+		return err
+	}
+	i := info.Index(rule.ShardKey)
+	if i < 0 {
+		return refuse(1105, "HY000", "%s has no column %s, which is its shard key; write its columns out", t.name(), rule.ShardKey)
+	}
+	if _, why := keyTypeOf(&info.Columns[i]); why != "" {
+		return badKey(t.schema, t.rule.Name, rule.ShardKey, why)
+	}
+	return nil
+}
+
+// keyDefinition says why a column of CREATE TABLE cannot be a shard key, and what can.
+func keyDefinition(c *query.ColumnDef, tableCharset, tableCollate string) (why, mend string) {
+	const text = "VARCHAR(…) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL"
+	switch t := strings.ToLower(c.Type); {
+	case isIntegerType(t), t == "binary", t == "varbinary", t == "serial":
+		return "", ""
+	case t == "char" || t == "varchar" || t == "character" || t == "nchar" || t == "nvarchar":
+		collate, charset := c.Collate, c.Charset
+		if collate == "" && charset == "" {
+			collate, charset = tableCollate, tableCharset
+		}
+		if c.Binary || strings.HasSuffix(strings.ToLower(collate), "_bin") || strings.EqualFold(charset, "binary") || strings.EqualFold(collate, "binary") {
+			return "", ""
+		}
+		return "is a string whose collation is not a _bin one, so that different texts can be equal", text
+	}
+	return "is of type " + c.Type, "BIGINT NOT NULL, or " + text
+}

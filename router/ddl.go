@@ -1,0 +1,263 @@
+package router
+
+import (
+	"slices"
+	"strings"
+
+	"sluice/query"
+	"sluice/shard"
+)
+
+// ddl plans statements that change tables and other objects.
+func (p changer) ddl() error {
+	p.plan.DDL, p.plan.Write = true, true
+	switch p.stmt.Kind {
+	case query.OtherDDL:
+		return p.otherDDL()
+	case query.CreateTable:
+		return creator{p}.createTable()
+	}
+	for i := range p.tables {
+		if p.tables[i].system {
+			return p.deniedSchema(p.tables[i].schema)
+		}
+	}
+	if p.stmt.Temporary {
+		return p.temporary()
+	}
+	p.onlyChanged()
+	kind, err := p.oneKind()
+	if err != nil {
+		return err
+	}
+	if kind == shard.Unsharded {
+		return p.unshardedDDL()
+	}
+	p.everywhere()
+	switch p.stmt.Kind {
+	case query.AlterTable:
+		return p.alterTable(kind)
+	case query.RenameTable:
+		return p.renameTable()
+	case query.DropTable, query.TruncateTable:
+		for i := range p.tables {
+			p.plan.drops = append(p.plan.drops, p.tables[i].name())
+		}
+	}
+	return nil
+}
+
+// onlyChanged leaves the tables out that foreign keys refer to.
+func (p changer) onlyChanged() {
+	if p.stmt.Kind != query.AlterTable || len(p.tables) < 2 {
+		return
+	}
+	p.tables = slices.DeleteFunc(p.tables, func(t table) bool {
+		return slices.ContainsFunc(p.stmt.ForeignKeys, func(f query.TableRef) bool { return f.Span == t.ref.Span })
+	})
+}
+
+func (p changer) everywhere() { p.plan.Target, p.plan.Strategy = ToAll, Everywhere }
+
+// temporary plans a temporary table, which lives on one connection of the default shard.
+func (p changer) temporary() error {
+	for i := range p.tables {
+		if t := &p.tables[i]; t.ref.Target && !t.unsharded() {
+			return unsupported("a temporary table named like the %s table %s would hide it on one shard only; choose another name", t.rule.Kind, t.name())
+		}
+	}
+	return p.onDefault()
+}
+
+// unshardedDDL plans DDL of tables on the default shard.
+func (p changer) unshardedDDL() error {
+	for _, f := range p.stmt.ForeignKeys {
+		t, err := p.tableOf(&f)
+		if err != nil {
+			return err
+		}
+		if t.sharded() {
+			return foreignKey(p.tables[0].name(), t.name())
+		}
+	}
+	home, err := p.oneHome()
+	if err != nil {
+		return err
+	}
+	p.plan.home, p.plan.pinned = home, true
+	return nil
+}
+
+func foreignKey(from, to string) *Refusal {
+	return unsupported("a foreign key from %s to %s cannot be checked, because their rows are on different shards; leave the constraint out", from, to)
+}
+
+// oneKind gives the kind of all tables, which must be the same.
+func (p changer) oneKind() (shard.Kind, error) {
+	kind := shard.Unsharded
+	for i := range p.tables {
+		t := &p.tables[i]
+		if i > 0 && (t.rule.Kind == shard.Unsharded) != (kind == shard.Unsharded) {
+			return 0, unsupported("%s of %s and %s at once, which are of different kinds, is not available; name them in statements of their own",
+				strings.ToUpper(p.stmt.Verb), p.tables[0].name(), t.name())
+		}
+		kind = t.rule.Kind
+	}
+	return kind, nil
+}
+
+// alterTable keeps the shard key what it is.
+func (p changer) alterTable(kind shard.Kind) error {
+	t := &p.tables[0]
+	if err := p.foreignKeys(t.schema, t.rule); err != nil {
+		return err
+	}
+	for i, w := range p.words {
+		if w != "rename" {
+			continue
+		}
+		switch p.words.at(i + 1) {
+		case "column", "index", "key", "constraint":
+		default:
+			return unsupported("ALTER TABLE … RENAME of the %s table %s is not available; its rule names it", kind, t.name())
+		}
+	}
+	if p.words.has("exchange") && p.words.has("partition") {
+		return unsupported("EXCHANGE PARTITION of the %s table %s is not available", kind, t.name())
+	}
+	if kind == shard.Sharded {
+		return p.alterKey(t)
+	}
+	return nil
+}
+
+// alterKey refuses a change of the shard-key column, but for another size of integer.
+func (p changer) alterKey(t *table) error {
+	key := strings.ToLower(t.rule.ShardKey)
+	for i, w := range p.words {
+		switch w {
+		case "drop", "modify", "change", "rename":
+		default:
+			continue
+		}
+		j := i + 1
+		for slices.Contains([]string{"column", "if", "exists"}, p.words.at(j)) {
+			j++
+		}
+		if strings.ToLower(strings.Trim(p.words.at(j), "`\"")) != key {
+			continue
+		}
+		if w == "modify" && isIntegerType(p.words.at(j+1)) {
+			continue
+		}
+		return unsupported("%s of %s, the shard key of %s, would leave its rows on the wrong shards; copy them into a new table instead", strings.ToUpper(w), t.rule.ShardKey, t.name())
+	}
+	return nil
+}
+
+func isIntegerType(t string) bool {
+	return slices.Contains([]string{"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "int1", "int2", "int3", "int4", "int8", "middleint"}, t)
+}
+
+// foreignKeys holds the constraints of a table against where the rows are.
+func (p changer) foreignKeys(schema string, rule shard.Table) error {
+	for _, f := range p.stmt.ForeignKeys {
+		t, err := p.tableOf(&f)
+		if err != nil {
+			return err
+		}
+		if t.unsharded() || rule.Kind == shard.Reference && t.sharded() {
+			return foreignKey(schema+"."+rule.Name, t.name())
+		}
+	}
+	return nil
+}
+
+// renameTable renames tables on every shard when their rules stay the same.
+func (p changer) renameTable() error {
+	for i := 0; i+1 < len(p.tables); i += 2 {
+		from, to := p.tables[i].rule, p.tables[i+1].rule
+		name := from.Name
+		from.Name = to.Name
+		if from != to || p.tables[i].schema != p.tables[i+1].schema {
+			return unsupported("RENAME TABLE of %s.%s to %s, for which there is another rule, is not available; give the new name the same rule first",
+				p.tables[i].schema, name, p.tables[i+1].name())
+		}
+	}
+	return nil
+}
+
+// otherDDL plans databases, views, triggers, routines and events.
+func (p changer) otherDDL() error {
+	_, object, _ := strings.Cut(p.stmt.Verb, " ")
+	if object == "database" || object == "schema" {
+		return p.database()
+	}
+	for i := range p.tables {
+		t := &p.tables[i]
+		if t.system {
+			return p.deniedSchema(t.schema)
+		}
+		if !t.unsharded() {
+			return unsupported("%s over the %s table %s is not available: it would work on one shard only; views, triggers, routines and events may name unsharded tables",
+				strings.ToUpper(p.stmt.Verb), t.rule.Kind, t.name())
+		}
+	}
+	if len(p.tables) == 0 && p.in.Schema == "" {
+		return nil
+	}
+	home, err := p.oneHome()
+	if err != nil {
+		return err
+	}
+	p.plan.home, p.plan.pinned = home, true
+	return nil
+}
+
+// database plans CREATE, ALTER and DROP DATABASE of a configured schema, which every shard
+// has.
+func (p changer) database() error {
+	name := p.stmt.Schema
+	if name == "" {
+		name = p.in.Schema
+	}
+	if name == "" {
+		return noSchema()
+	}
+	s, err := p.schema(name)
+	if err != nil {
+		return err
+	}
+	p.everywhere()
+	p.plan.home = s.DefaultShard
+	if strings.HasPrefix(p.stmt.Verb, "drop ") {
+		for _, t := range s.Tables {
+			if t.Kind != shard.Unsharded && !shard.IsGlob(t.Name) {
+				p.plan.drops = append(p.plan.drops, s.Name+"."+t.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// maintenance plans ANALYZE, OPTIMIZE, CHECK, REPAIR TABLE and what else is known by its
+// verb only.
+func (p changer) maintenance() error {
+	verb := p.stmt.Verb
+	switch verb {
+	case "analyze table", "optimize table", "check table", "repair table", "analyze tables", "optimize tables", "check tables", "repair tables":
+	default:
+		return p.onDefault()
+	}
+	kind, err := p.oneKind()
+	if err != nil {
+		return err
+	}
+	p.plan.DDL, p.plan.Write = true, true
+	if kind == shard.Unsharded {
+		return p.onDefault()
+	}
+	p.plan.Target, p.plan.Strategy = ToAll, Concatenate
+	p.plan.many = &many{merge: &Merge{}}
+	return nil
+}

@@ -1,0 +1,59 @@
+package router
+
+import "sluice/query"
+
+// ExplainRow is one line of EXPLAIN ROUTE.
+type ExplainRow struct{ Shard, SQL, Strategy string }
+
+// Explain renders a bound plan: one row a leg.
+func (b *Bound) Explain(a *Args) []ExplainRow {
+	rows := make([]ExplainRow, 0, len(b.Legs))
+	for i := range b.Legs {
+		l := &b.Legs[i]
+		sql := l.SQL
+		if sql == nil {
+			sql = a.SQL
+		}
+		rows = append(rows, ExplainRow{a.Map.ShardName(l.Shard), string(sql), b.Strategy.String()})
+	}
+	return rows
+}
+
+// explain plans EXPLAIN and DESCRIBE: one shard tells, the one of the key if there is one.
+func (p shower) explain() error {
+	if err := access(p).filterInformationSchema(); err != nil {
+		return err
+	}
+	sharded, _, unsharded, _ := p.count()
+	if sharded == 0 || unsharded > 0 && !p.plan.Write {
+		home, err := p.oneHome()
+		if err != nil {
+			return err
+		}
+		p.plan.home, p.plan.pinned = home, true
+		if p.plan.Write && p.first((*table).reference) != nil {
+			return unsupported("%s of a write on a reference table would write one copy only", p.stmt.Verb)
+		}
+		if t := p.first((*table).sharded); t != nil {
+			p.plan.home = t.home
+		}
+		return nil
+	}
+	p.plan.home, p.plan.pinned = p.first((*table).sharded).home, true
+	if p.stmt.InnerKind != query.Select && !p.plan.Write && p.stmt.Insert != nil || len(p.stmt.Blocks) == 0 {
+		return nil
+	}
+	if err := p.load(); err != nil {
+		return err
+	}
+	if p.plan.Write {
+		if p.stmt.Insert != nil {
+			return unsupported("%s of an INSERT into the sharded table %s would run it; use EXPLAIN ROUTE", p.stmt.Verb, p.plan.Table)
+		}
+		return writer(p).writeByKey()
+	}
+	if uses, complete := newGraph(p.planner).locate(); complete && reader(p).certain(uses) {
+		p.plan.Target, p.plan.keys = ToKey, uses
+	}
+	return nil
+}

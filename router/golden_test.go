@@ -1,0 +1,429 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"sluice/query"
+	"sluice/shard"
+)
+
+// TestGolden plans and binds the statements of testdata: cluster rules, catalog and SQL in,
+// plan and legs out.
+func TestGolden(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		w := &world{t: t, cat: &shard.Catalog{Version: 1, Tables: map[[2]string]*shard.TableInfo{}}}
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			w.t = t
+			switch d.Cmd {
+			case "cluster":
+				return w.cluster(d.Input)
+			case "catalog":
+				return w.catalog(d.Input)
+			case "plan":
+				return w.plans(d)
+			case "rebind":
+				return w.rebind(d)
+			}
+			t.Fatalf("%s: unknown directive %s", d.Pos, d.Cmd)
+			return ""
+		})
+	})
+}
+
+type world struct {
+	t   *testing.T
+	m   *shard.Map
+	cat *shard.Catalog
+}
+
+// cluster reads rules: "shards s0 s1", "schema shop s0 [auto=column]", "table shop.users
+// sharded key [sequence=column]", "user app shop crm".
+func (w *world) cluster(input string) string {
+	spec := shard.Spec{}
+	for _, line := range strings.Split(input, "\n") {
+		f := strings.Fields(line)
+		switch f[0] {
+		case "shards":
+			for i, name := range f[1:] {
+				spec.Shards = append(spec.Shards, shard.Shard{Name: name, Primary: fmt.Sprintf("127.0.0.1:%d", 33060+i)})
+			}
+			spec.Ranges = shard.Deal(spec.Shards)
+		case "schema":
+			s := shard.Schema{Name: f[1], DefaultShard: f[2]}
+			for _, o := range f[3:] {
+				s.AutoShardKey = append(s.AutoShardKey, strings.TrimPrefix(o, "auto="))
+			}
+			spec.Schemas = append(spec.Schemas, s)
+		case "table":
+			schema, name, _ := strings.Cut(f[1], ".")
+			r := shard.Table{Name: name}
+			switch f[2] {
+			case "sharded":
+				r.Kind, r.ShardKey = shard.Sharded, f[3]
+			case "reference":
+				r.Kind = shard.Reference
+			}
+			if seq := f[len(f)-1]; strings.HasPrefix(seq, "sequence=") {
+				r.Sequence = strings.TrimPrefix(seq, "sequence=")
+			}
+			for i := range spec.Schemas {
+				if spec.Schemas[i].Name == schema {
+					spec.Schemas[i].Tables = append(spec.Schemas[i].Tables, r)
+				}
+			}
+		case "user":
+			spec.Users = append(spec.Users, shard.User{Name: f[1], Password: "x", Schemas: f[2:]})
+		}
+	}
+	m, err := shard.New(1, spec)
+	if err != nil {
+		return err.Error()
+	}
+	w.m = m
+	return "ok"
+}
+
+// catalog reads "shop.users: user_id bigint, name varchar(40) ci, …".
+func (w *world) catalog(input string) string {
+	for _, line := range strings.Split(input, "\n") {
+		name, columns, _ := strings.Cut(line, ":")
+		schema, table, _ := strings.Cut(name, ".")
+		info := &shard.TableInfo{}
+		for _, c := range strings.Split(columns, ",") {
+			f := strings.Fields(c)
+			info.Columns = append(info.Columns, column(f[0], f[1:]))
+		}
+		w.cat.Tables[[2]string{schema, table}] = info
+	}
+	return "ok"
+}
+
+func column(name string, words []string) shard.Column {
+	c := shard.Column{Name: name, Collation: collationBinary}
+	typ, size, _ := strings.Cut(strings.TrimSuffix(words[0], ")"), "(")
+	n, _ := strconv.Atoi(size)
+	types := map[string]byte{"tinyint": typeTiny, "smallint": typeShort, "int": typeLong, "mediumint": typeInt24, "bigint": typeLongLong,
+		"decimal": typeNewDecimal, "float": typeFloat, "double": typeDouble, "date": typeDate, "datetime": typeDatetime,
+		"timestamp": typeTimestamp, "time": typeTime, "year": typeYear, "bit": typeBit, "char": typeString, "varchar": typeVarString,
+		"binary": typeString, "varbinary": typeVarString, "text": typeBlob, "blob": typeBlob, "enum": typeString, "null": typeNull, "json": 0xf5}
+	b, ok := types[typ]
+	if !ok {
+		panic("unknown type " + words[0])
+	}
+	c.Type, c.Length = b, uint32(n)
+	width := uint32(1)
+	switch typ {
+	case "char", "varchar", "text", "enum":
+		c.Collation, width = 45, 4
+	}
+	if typ == "enum" {
+		c.Flags |= flagEnum
+	}
+	for _, w := range words[1:] {
+		switch w {
+		case "unsigned":
+			c.Flags |= flagUnsigned
+		case "auto":
+			c.Flags |= flagAutoIncrement
+		case "now":
+			c.Flags |= flagTimestamp
+		case "onupdate":
+			c.Flags |= flagOnUpdateNow
+		case "bin":
+			c.Collation = 46
+		case "nopad":
+			c.Collation = 1070
+		case "latin1_bin":
+			c.Collation, width = 47, 1
+		}
+	}
+	c.Length *= width
+	return c
+}
+
+// request is what a directive says beside the SQL.
+type request struct {
+	in    Input
+	args  Args
+	probe []shard.Column
+}
+
+func (w *world) request(d *datadriven.TestData) *request {
+	r := &request{}
+	r.in = Input{Schema: "shop", User: w.m.User("app"), Map: w.m, Catalog: w.cat, Charset: "utf8mb4"}
+	r.in.Mode = query.Mode{MariaDB: true, ServerVersion: 101119}
+	r.args = Args{Map: w.m, Held: -1, FirstID: 1000}
+	for _, a := range d.CmdArgs {
+		v := strings.Join(a.Vals, ",")
+		switch a.Key {
+		case "schema":
+			r.in.Schema = v
+		case "user":
+			r.in.User = w.m.User(v)
+		case "charset":
+			r.in.Charset = v
+		case "ansi":
+			r.in.Mode.ANSIQuotes = true
+		case "nobackslash":
+			r.in.Mode.NoBackslashEscapes = true
+		case "zero":
+			r.in.NoAutoValueOnZero = true
+		case "held":
+			r.args.Held, _ = strconv.Atoi(v)
+		case "params":
+			r.args.Params = values(a.Vals)
+		case "probe":
+			for _, typ := range a.Vals {
+				r.probe = append(r.probe, column("p", strings.Split(typ, "_")))
+			}
+		default:
+			w.t.Fatalf("%s: unknown argument %s", d.Pos, a.Key)
+		}
+	}
+	r.args.Mode = r.in.Mode
+	return r
+}
+
+// values are parameters: 5, 'abc', null, or f for a float.
+type values []string
+
+func (v values) Key(i int) (key []byte, isString, ok bool) {
+	switch s := v[i]; {
+	case s == "null" || s == "f":
+		return nil, false, false
+	case strings.HasPrefix(s, "'"):
+		return []byte(strings.Trim(s, "'")), true, true
+	default:
+		return []byte(s), false, true
+	}
+}
+
+func (v values) Null(i int) bool { return v[i] == "null" }
+
+// statements cuts the input into statements: a line that begins with a blank goes on.
+func statements(input string) []string {
+	var out []string
+	for _, line := range strings.Split(input, "\n") {
+		if strings.HasPrefix(line, "  ") && len(out) > 0 {
+			out[len(out)-1] += "\n" + line
+			continue
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func (w *world) plans(d *datadriven.TestData) string {
+	var b strings.Builder
+	for _, sql := range statements(d.Input) {
+		r := w.request(d)
+		fmt.Fprintf(&b, "%s\n", sql)
+		p, err := w.plan(r, sql, &b)
+		if err == nil {
+			err = w.bind(p, r, sql, &b)
+		}
+		if err != nil {
+			b.WriteString(problem(err))
+		}
+	}
+	return b.String()
+}
+
+func problem(err error) string {
+	var r *Refusal
+	var need *NeedTable
+	switch {
+	case errors.As(err, &r):
+		return fmt.Sprintf("    %d (%s) %s\n", r.Code, r.SQLState, r.Message)
+	case errors.As(err, &need):
+		return fmt.Sprintf("    needs %s.%s\n", need.Schema, need.Table)
+	}
+	return "    unexpected error: " + err.Error() + "\n"
+}
+
+func (w *world) plan(r *request, sql string, b *strings.Builder) (*Plan, error) {
+	scan := new(query.Scan)
+	if err := scan.Run([]byte(sql), r.in.Mode); err != nil {
+		return nil, err
+	}
+	hints, err := query.ParseHints(scan.Hint.Of([]byte(sql)))
+	if err != nil {
+		return nil, err
+	}
+	r.in.SQL, r.in.Scan, r.in.Hints = []byte(sql), scan, hints
+	p, err := New(query.Analyze(r.in.SQL, scan, r.in.Mode), &r.in)
+	if err != nil {
+		return nil, err
+	}
+	if p.Probe != "" {
+		fmt.Fprintf(b, "    probe %s\n", p.Probe)
+		if r.probe == nil {
+			return nil, fmt.Errorf("the directive has no probe=(…)")
+		}
+		if err := p.Resolve(r.probe); err != nil {
+			return nil, err
+		}
+	}
+	fmt.Fprintf(b, "    to %s", p.Target)
+	for _, f := range []struct {
+		on   bool
+		name string
+	}{{p.Write, "write"}, {p.Locking, "locking"}, {p.DDL, "ddl"}, {p.usesText, "this-text"}, {p.pinned && p.Target == ToDefault, "pinned"}} {
+		if f.on {
+			b.WriteString(", " + f.name)
+		}
+	}
+	if p.Table != "" {
+		b.WriteString(", decided by " + p.Table)
+	}
+	if p.Sequence() != "" {
+		b.WriteString(", sequence " + p.Sequence())
+	}
+	b.WriteString("\n")
+	if p.Declares != nil {
+		fmt.Fprintf(b, "    declares %+v\n", *p.Declares)
+	}
+	if len(p.drops) > 0 {
+		fmt.Fprintf(b, "    drops %v\n", p.drops)
+	}
+	return p, nil
+}
+
+func (w *world) bind(p *Plan, r *request, sql string, b *strings.Builder) error {
+	scan := new(query.Scan)
+	if err := scan.Run([]byte(sql), r.in.Mode); err != nil {
+		return err
+	}
+	a := r.args
+	a.SQL, a.Scan = []byte(sql), scan
+	if n := p.IDs(&a); n > 0 {
+		fmt.Fprintf(b, "    %d ids\n", n)
+	}
+	bound, err := p.Bind(&a, nil)
+	if err != nil {
+		return err
+	}
+	text := render(bound, &a)
+	b.WriteString(text)
+	again, err := p.Bind(&a, bound)
+	if err != nil || render(again, &a) != text {
+		w.t.Errorf("a second bind of %s gives another result: %v\n%s", sql, err, render(again, &a))
+	}
+	return nil
+}
+
+func render(bound *Bound, a *Args) string {
+	var b strings.Builder
+	if m := bound.Merge; m != nil {
+		fmt.Fprintf(&b, "    merge %s\n", renderMerge(m))
+	}
+	if bound.Limit >= 0 {
+		fmt.Fprintf(&b, "    limit %d offset %d\n", bound.Limit, bound.Offset)
+	}
+	if bound.MaxExplicitID > 0 {
+		fmt.Fprintf(&b, "    explicit ids %d to %d\n", bound.MinExplicitID, bound.MaxExplicitID)
+	}
+	if bound.InsertID > 0 {
+		fmt.Fprintf(&b, "    first id %d\n", bound.InsertID)
+	}
+	rows := bound.Explain(a)
+	for i := 0; i < len(rows); {
+		j := i + 1
+		names := rows[i].Shard
+		for j < len(rows) && rows[j].SQL == rows[i].SQL {
+			names += "," + rows[j].Shard
+			j++
+		}
+		fmt.Fprintf(&b, "    %s %s", names, rows[i].Strategy)
+		switch {
+		case bound.Legs[i].SQL == nil:
+			b.WriteString(" as it is")
+		default:
+			fmt.Fprintf(&b, ": %s", rows[i].SQL)
+		}
+		if bound.Legs[i].Params != nil {
+			fmt.Fprintf(&b, " %v", bound.Legs[i].Params)
+		}
+		b.WriteString("\n")
+		i = j
+	}
+	return b.String()
+}
+
+func renderMerge(m *Merge) string {
+	var parts []string
+	if m.Visible > 0 {
+		parts = append(parts, fmt.Sprintf("%d+%d columns", m.Visible, m.Hidden))
+	}
+	keys := func(name string, keys []SortKey) {
+		if len(keys) == 0 {
+			return
+		}
+		var s []string
+		for _, k := range keys {
+			text := fmt.Sprintf("%d %s", k.Column, k.Compare)
+			if k.Desc {
+				text += " desc"
+			}
+			s = append(s, text)
+		}
+		parts = append(parts, name+" ("+strings.Join(s, ", ")+")")
+	}
+	keys("sort", m.Sort)
+	keys("groups", m.Groups)
+	for _, a := range m.Aggs {
+		text := fmt.Sprintf("%d=%s", a.Column, [...]string{"", "count", "sum", "avg", "min", "max"}[a.Fn])
+		switch a.Fn {
+		case query.Avg:
+			text += fmt.Sprintf("(%d/%d)", a.Sum, a.Count)
+		case query.Min, query.Max:
+			text += fmt.Sprintf("(%d %s)", a.Key, a.Compare)
+		}
+		parts = append(parts, text)
+	}
+	keys("resort", m.Resort)
+	if m.Distinct {
+		parts = append(parts, "distinct")
+	}
+	if len(parts) == 0 {
+		return "as they come"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// rebind plans the first statement and binds the others, which have its fingerprint.
+func (w *world) rebind(d *datadriven.TestData) string {
+	var b strings.Builder
+	list := statements(d.Input)
+	r := w.request(d)
+	p, err := w.plan(r, list[0], &b)
+	if err != nil {
+		return problem(err)
+	}
+	print := string(r.in.Scan.Fingerprint)
+	for _, sql := range list {
+		fmt.Fprintf(&b, "%s\n", sql)
+		var scan query.Scan
+		if err := scan.Run([]byte(sql), r.in.Mode); err != nil {
+			return problem(err)
+		}
+		if string(scan.Fingerprint) != print {
+			fmt.Fprintf(&b, "    another fingerprint: %s\n", scan.Fingerprint)
+			continue
+		}
+		if p.UsesText() && sql != list[0] {
+			b.WriteString("    the plan is for the first text only\n")
+			continue
+		}
+		if err := w.bind(p, r, sql, &b); err != nil {
+			b.WriteString(problem(err))
+		}
+	}
+	return b.String()
+}

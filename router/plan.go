@@ -1,0 +1,158 @@
+// Package router decides where a statement goes and how its answers become one. It is
+// pure: the same statement, map and catalog give the same plan; no I/O, clock, lock or
+// randomness. A plan prints itself, and that one rendering is EXPLAIN ROUTE, the slow
+// log's and the golden tests'.
+//
+// What it refuses to do: to answer over several shards what is not proven to be the answer
+// of one server. Such a statement is a Refusal with a number and a way out.
+package router
+
+import (
+	"sluice/query"
+	"sluice/shard"
+)
+
+// Strategy is how the answers of the shards become one.
+type Strategy uint8
+
+const (
+	Relay       Strategy = iota // one shard: its bytes are the answer
+	Concatenate                 // rows of all legs one after the other
+	MergeSort                   // legs are ordered; k-way merge, then offset and limit
+	Aggregate                   // partial aggregates combined, with or without groups
+	SplitInsert                 // rows of one INSERT on several shards; counts added
+	Everywhere                  // the same write on every shard (reference tables, DDL); one answer
+)
+
+func (s Strategy) String() string {
+	return [...]string{"relay", "concatenate", "merge-sort", "aggregate", "split-insert", "everywhere"}[s]
+}
+
+// Target is the set of shards a plan can reach, before values are known.
+type Target uint8
+
+const (
+	ToDefault Target = iota // the schema's default shard, or the first shard without a schema
+	ToKey                   // the shard(s) of the key value(s)
+	ToAll                   // every shard
+	ToAny                   // any one shard (only reference tables); a shard that the session already holds is best
+	ToNamed                 // the shard named by a hint
+)
+
+func (t Target) String() string {
+	return [...]string{"default", "key", "all", "any", "named"}[t]
+}
+
+// Plan says how statements of one fingerprint are run. It is immutable once resolved and
+// safe for concurrent use; it does not depend on the slot map, only on the rules and the
+// catalog (a new Map.Version or Catalog.Version invalidates cached plans).
+type Plan struct {
+	Strategy Strategy // when more than one shard is reached; Bound.Strategy tells what it came to
+	Target   Target
+	Write    bool // changes data, or takes locks: must run on the primary, joins a transaction as a writer
+	Locking  bool // SELECT … FOR UPDATE
+	DDL      bool
+	Stmt     *query.Statement
+	Table    string // schema.table of the sharded table that decides, for messages and digests
+
+	// Probe, when not empty, is SQL to PREPARE on any shard of the target; its column
+	// definitions go to Resolve before the plan can be bound.
+	Probe string
+
+	// Declares is the rule that CREATE TABLE of a table with an auto_shard_key column makes;
+	// nil for everything else. Declare stores it.
+	Declares      *shard.Table
+	declareSchema string
+
+	home     string // shard of ToDefault and ToNamed; "" is the first one
+	pinned   bool   // the home shard is meant: not any other that the session holds
+	slot     int    // of a key hint; -1 without one
+	charset  string // Input.Charset
+	keys     []keyUse
+	oneOnly  *Refusal // why several shards may not be reached; nil when they may
+	edits    []edit   // made on every leg
+	many     *many    // how the answers of several legs become one; nil for writes
+	insert   *insertPlan
+	setKeys  []setKey // UPDATE assigns the shard key: only the value that it has
+	drops    []string
+	usesText bool
+	resolver *merger // what Resolve finishes
+}
+
+// keyUse says which rows of the sharded tables matter: those whose key is one of values.
+type keyUse struct {
+	typ      keyType
+	table    string // schema.table
+	values   []query.Value
+	all      bool // all literals of the hole of values[0]
+	nullable bool // of the optional side of an outer join: NULL would mean its absence
+	stored   bool // the value is put into the key, not compared with it
+}
+
+// setKey is an assignment of the shard key in an UPDATE.
+type setKey struct {
+	typ   keyType
+	value query.Value
+	name  string
+}
+
+// Input is what planning looks at.
+type Input struct {
+	SQL     []byte
+	Scan    *query.Scan
+	Mode    query.Mode
+	Schema  string // current schema, "" when none
+	User    *shard.User
+	Map     *shard.Map
+	Catalog *shard.Catalog
+	Hints   query.Hints
+	// Charset is the client's character set when string literals reach columns of that set
+	// unchanged (character_set_connection is the same one), else "". Without it only ASCII
+	// values of a string key are certain.
+	Charset string
+	// NoAutoValueOnZero says that sql_mode makes 0 an id like any other.
+	NoAutoValueOnZero bool
+}
+
+// UsesText tells whether the plan holds only for the very text that it was made from, not
+// for others of the same fingerprint.
+func (p *Plan) UsesText() bool { return p.usesText }
+
+// DropsSequences gives "schema.table" of every dropped or truncated table that may have a
+// sequence.
+func (p *Plan) DropsSequences() []string { return p.drops }
+
+// Declare adds the rule of a new sharded table to the stored cluster. It is made for
+// topo.Update: it may run more than once, on a newer spec each time.
+func (p *Plan) Declare(spec *shard.Spec) error {
+	if p.Declares == nil {
+		return nil
+	}
+	for i := range spec.Schemas {
+		s := &spec.Schemas[i]
+		if s.Name != p.declareSchema {
+			continue
+		}
+		for _, t := range s.Tables {
+			if t.Name != p.Declares.Name {
+				continue
+			}
+			if t == *p.Declares {
+				return nil
+			}
+			return refuse(1105, "HY000", "table %s.%s was given another rule at this moment; run the statement again", s.Name, t.Name)
+		}
+		s.Tables = append(s.Tables, *p.Declares)
+		return nil
+	}
+	return refuse(1049, "42000", "schema %s was removed", p.declareSchema)
+}
+
+// Sequence gives "schema.table" when the plan inserts into a table with a sequence or
+// AUTO_INCREMENT column on a sharded table, else "".
+func (p *Plan) Sequence() string {
+	if p.insert == nil || p.insert.seqColumn == "" {
+		return ""
+	}
+	return p.insert.table
+}

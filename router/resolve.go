@@ -1,0 +1,304 @@
+package router
+
+import (
+	"strconv"
+
+	"sluice/query"
+	"sluice/shard"
+)
+
+// maxWeight bounds, in characters, the strings that rows are merged by: each row carries a
+// weight of some 2 to 6 bytes for each character that the column could have.
+const maxWeight = 4096
+
+// maxGroupWeight bounds them where equal rows must come together: servers order by the
+// first max_sort_length (1024) bytes of the weights only, 4 for a character.
+const maxGroupWeight = 255
+
+// resolveOrProbe finishes the plan from the catalog where that has all types, else lets a
+// shard describe the result first.
+func (m *merger) resolveOrProbe() error {
+	if m.err != nil {
+		return m.err
+	}
+	plan := m.plan
+	w, ok := m.widths()
+	for _, k := range m.probed() {
+		ok = ok && k.col != nil
+	}
+	for _, a := range m.aggs {
+		ok = ok && a.fn != query.Min && a.fn != query.Max
+	}
+	if ok {
+		visible := 0
+		for _, n := range w {
+			visible += n
+		}
+		var cols []shard.Column
+		for _, k := range m.probed() {
+			cols = append(cols, *k.col)
+		}
+		return m.finish(visible, w, nil, cols)
+	}
+	text := ""
+	for _, k := range m.probed() {
+		text += ", " + k.expr
+		if m.hasParam(k.span) {
+			return paramInKey()
+		}
+	}
+	sql, err := query.Apply(nil, m.in.SQL, []query.Edit{{Span: query.Span{Start: m.block.ItemsEnd, End: m.block.ItemsEnd}, Text: text}})
+	if err != nil {
+		return refuse(1105, "HY000", "the statement could not be described: %v", err)
+	}
+	plan.Probe = string(sql)
+	plan.resolver = m
+	return nil
+}
+
+// probed are the keys whose types are needed.
+func (m *merger) probed() []sortSpec {
+	return append(append([]sortSpec(nil), m.keys...), m.resort...)
+}
+
+func (m *merger) hasParam(s query.Span) bool {
+	for _, l := range m.in.Scan.Literals {
+		if l.Kind == query.Param && l.Start >= s.Start && l.End <= s.End {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *merger) hasLiteral(s query.Span) bool {
+	for _, l := range m.in.Scan.Literals {
+		if l.Start >= s.Start && l.End <= s.End {
+			return true
+		}
+	}
+	return false
+}
+
+func paramInKey() *Refusal {
+	return notOverShards("ORDER BY, GROUP BY, DISTINCT or an aggregate of an expression with a parameter", "write the value into the statement, or "+oneKey)
+}
+
+// Resolve finishes a plan that has a Probe with the probe's column definitions (the
+// select items first, as the client would see them, then the sort and group keys).
+func (p *Plan) Resolve(cols []shard.Column) error {
+	m := p.resolver
+	if m == nil {
+		return nil
+	}
+	keys := m.probed()
+	visible := len(cols) - len(keys)
+	if visible < 1 || visible < len(m.block.Items) {
+		return refuse(1105, "HY000", "a shard described the statement's result with %d columns, which is too few", len(cols))
+	}
+	w, ok := m.widths()
+	if !ok {
+		w = nil
+	}
+	types := append([]shard.Column(nil), cols[visible:]...)
+	for i := range keys {
+		if keys[i].col != nil {
+			types[i] = *keys[i].col // with the column's own collation; the probe has the connection's
+		}
+	}
+	err := m.finish(visible, w, cols[:visible], types)
+	p.resolver, p.Probe = nil, ""
+	switch r, refused := err.(*Refusal); {
+	case err == nil:
+		return nil
+	case refused && p.Target == ToKey:
+		p.dropMany(r) // on one shard it is right all the same
+		return nil
+	}
+	return err
+}
+
+// finish makes the Merge when all types are known. items are the columns of the select
+// items, nil when no aggregate needs them; keys those of probed().
+func (m *merger) finish(visible int, widths []int, items, keys []shard.Column) error {
+	h := &hiddenColumns{m: m, visible: visible, widths: widths}
+	merge := &Merge{Visible: visible, Distinct: m.distinct}
+	for i := range m.keys {
+		k, used, err := h.sortKey(&m.keys[i], &keys[i])
+		if err != nil {
+			return err
+		}
+		if used {
+			merge.Sort = append(merge.Sort, k)
+		}
+	}
+	if m.distinct || m.groups {
+		merge.Groups = merge.Sort
+	}
+	for i := range m.aggs {
+		a, err := h.aggregate(&m.aggs[i], items)
+		if err != nil {
+			return err
+		}
+		merge.Aggs = append(merge.Aggs, a)
+	}
+	for i := range m.resort {
+		k, used, err := h.resortKey(&m.resort[i], &keys[len(m.keys)+i], merge.Aggs)
+		if err != nil {
+			return err
+		}
+		if used {
+			merge.Resort = append(merge.Resort, k)
+		}
+	}
+	merge.Hidden = len(h.exprs)
+	plan := m.plan
+	plan.many.merge = merge
+	if h.err != nil {
+		return h.err
+	}
+	h.write(&plan.edits, m.hiddenEdit)
+	return nil
+}
+
+// hiddenColumns collects what is selected beside the client's columns.
+type hiddenColumns struct {
+	m       *merger
+	visible int
+	widths  []int
+	exprs   []string
+	err     error
+}
+
+// add selects an expression, whose text stands at span, and gives its column.
+func (h *hiddenColumns) add(expr string, span query.Span) int {
+	if h.m.hasParam(span) && h.err == nil {
+		h.err = paramInKey()
+	}
+	if random(expr) && h.err == nil {
+		h.err = notOverShards("ORDER BY, GROUP BY or an aggregate of a random value", "ORDER BY RAND() alone is; or "+oneKey)
+	}
+	if h.m.hasLiteral(span) {
+		h.m.plan.usesText = true // another text of the fingerprint has other values there
+	}
+	for i, e := range h.exprs {
+		if e == expr {
+			return h.visible + i
+		}
+	}
+	h.exprs = append(h.exprs, expr)
+	return h.visible + len(h.exprs) - 1
+}
+
+// write puts the hidden columns behind the select items.
+func (h *hiddenColumns) write(edits *[]edit, at int) {
+	text := ""
+	for _, e := range h.exprs {
+		text += ", " + e
+	}
+	if text == "" {
+		*edits = append((*edits)[:at:at], (*edits)[at+1:]...)
+		return
+	}
+	(*edits)[at].text = text
+}
+
+// columnOf gives the result column of a select item, -1 when a star before it hides it.
+func (h *hiddenColumns) columnOf(item int) int {
+	if item < 0 {
+		return -1
+	}
+	at := 0
+	for i := range item {
+		if h.widths != nil {
+			at += h.widths[i]
+			continue
+		}
+		if h.m.block.Items[i].Star {
+			return -1
+		}
+		at++
+	}
+	return at
+}
+
+// sortKey finds the column that a key is compared by. used is false for a key that is
+// always NULL.
+func (h *hiddenColumns) sortKey(s *sortSpec, c *shard.Column) (k SortKey, used bool, err error) {
+	k.Desc = s.desc
+	wrap, compare, refusal := comparison(c, s.expr)
+	if refusal == nil && (h.m.groups || h.m.distinct) && wrap != "" && compare == ByBytes && characters(c) > maxGroupWeight {
+		refusal = tooLong(characters(c), s.expr)
+	}
+	switch {
+	case refusal != nil:
+		return k, false, refusal
+	case c.Type == typeNull:
+		return k, false, nil
+	}
+	k.Compare, k.Column = compare, -1
+	if wrap == "" {
+		k.Column = h.columnOf(s.item)
+		wrap = s.expr
+	}
+	if s.as != "" {
+		h.exprs = append(h.exprs, s.expr+" AS "+s.as)
+		k.Column = h.visible + len(h.exprs) - 1
+		return k, true, nil
+	}
+	if k.Column < 0 {
+		if h.m.groups && s.col == nil { // MySQL sees that a column depends on its group, but not an expression of it
+			wrap = "MIN(" + wrap + ")"
+		}
+		k.Column = h.add(wrap, s.span)
+	}
+	return k, true, nil
+}
+
+// comparison says how values of a column are ordered; wrap is the expression to compare by,
+// "" for the value itself.
+func comparison(c *shard.Column, expr string) (wrap string, by Compare, refusal *Refusal) {
+	switch c.Type {
+	case typeTiny, typeShort, typeLong, typeLongLong, typeInt24, typeYear:
+		if c.Flags&flagUnsigned != 0 || c.Type == typeYear {
+			return "", ByUnsigned, nil
+		}
+		return "", BySigned, nil
+	case typeDecimal, typeNewDecimal:
+		return "", ByDecimal, nil
+	case typeDouble:
+		return "", ByFloat, nil
+	case typeFloat: // prints fewer digits than it orders by
+		return "(" + expr + ")+0E0", ByFloat, nil
+	case typeTimestamp, typeDate, typeTime, typeDatetime, typeNewDate:
+		return "", ByTime, nil
+	case typeBit, typeNull:
+		return "", ByBytes, nil
+	case typeVarchar, typeVarString, typeString, typeTinyBlob, typeTinyBlob + 1, typeTinyBlob + 2, typeBlob:
+		return stringComparison(c, expr)
+	}
+	return "", 0, notOverShards("ORDER BY, GROUP BY or DISTINCT of a value that is neither number, date nor string", oneKey)
+}
+
+func characters(c *shard.Column) uint32 { return max(1, c.Length/bytesPerCharacter(c.Collation)) }
+
+func tooLong(n uint32, expr string) *Refusal {
+	return notOverShards("ORDER BY, GROUP BY, DISTINCT, MIN or MAX of a string of up to "+strconv.FormatUint(uint64(n), 10)+" characters",
+		"use its beginning: LEFT("+expr+", 255)")
+}
+
+// stringComparison compares as the database does: by the weights of the collation. They
+// are asked for at the full length, so that trailing spaces count as the collation says
+// (LIBRARIES 9: measured on ten collations).
+func stringComparison(c *shard.Column, expr string) (wrap string, by Compare, refusal *Refusal) {
+	switch {
+	case c.Flags&(flagEnum|flagSet) != 0:
+		return "(" + expr + ")+0", ByFloat, nil // by their numbers
+	case c.Collation == collationBinary:
+		return "", ByBytes, nil
+	}
+	n := characters(c)
+	if n > maxWeight {
+		return "", 0, tooLong(n, expr)
+	}
+	return "WEIGHT_STRING(" + expr + " AS CHAR(" + strconv.FormatUint(uint64(n), 10) + "))", ByBytes, nil
+}

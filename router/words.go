@@ -1,0 +1,194 @@
+package router
+
+import "strings"
+
+// words are the unquoted words of a statement, in lower case, and the marks between them. They
+// are taken from the fingerprint, which has neither literals nor comments.
+type words []string
+
+// wordsOf cuts a fingerprint. Quoted names keep their quotes, so that they are no keyword.
+func wordsOf(fingerprint []byte) words {
+	var out words
+	for i := 0; i < len(fingerprint); {
+		c := fingerprint[i]
+		n := 1
+		switch {
+		case c <= ' ':
+			i++
+			continue
+		case isWordByte(c):
+			for i+n < len(fingerprint) && isWordByte(fingerprint[i+n]) {
+				n++
+			}
+		case c == '`' || c == '"' || c == '\'':
+			n = quotedName(fingerprint[i:])
+			out = append(out, string(fingerprint[i:i+n]))
+			i += n
+			continue
+		}
+		word := strings.ToLower(string(fingerprint[i : i+n]))
+		i += n
+		if len(out) < maxWords || isFileWord(word) {
+			out = append(out, word)
+		} else if word == "(" && isFileWord(out[len(out)-1]) {
+			out = append(out, word)
+		}
+	}
+	return out
+}
+
+// maxWords bounds what is kept of a statement: beyond it only the words that reach for the
+// server's files, and what stands before a parenthesis.
+const maxWords = 1 << 16
+
+func isFileWord(word string) bool {
+	return word == "outfile" || word == "dumpfile" || word == "load_file"
+}
+
+func isWordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '$' || c >= 0x80
+}
+
+func (w words) at(i int) string {
+	if i < 0 || i >= len(w) {
+		return ""
+	}
+	return w[i]
+}
+
+// index finds a word that is not a part of a qualified name.
+func (w words) index(word string) int {
+	for i, s := range w {
+		if s == word && w.at(i-1) != "." && w.at(i-1) != "@" && w.at(i+1) != "." {
+			return i
+		}
+	}
+	return -1
+}
+
+func (w words) has(word string) bool { return w.index(word) >= 0 }
+
+// calls tells whether the word stands before a parenthesis.
+func (w words) calls(word string) bool {
+	for i, s := range w {
+		if s == word && w.at(i+1) == "(" {
+			return true
+		}
+	}
+	return false
+}
+
+// follows tells whether a word stands right behind another one.
+func (w words) follows(before, word string) bool {
+	for i, s := range w {
+		if s == word && w.at(i-1) == before {
+			return true
+		}
+	}
+	return false
+}
+
+// aggregates tells whether a text calls an aggregate function.
+func aggregates(text []byte) bool {
+	w := wordsOf(text)
+	for i, s := range w {
+		if w.at(i+1) == "(" && isAggregate(s) {
+			return true
+		}
+	}
+	return false
+}
+
+func isAggregate(name string) bool {
+	switch name {
+	case "count", "sum", "avg", "min", "max", "group_concat", "bit_and", "bit_or", "bit_xor", "std", "stddev", "stddev_pop",
+		"stddev_samp", "var_pop", "var_samp", "variance", "json_arrayagg", "json_objectagg", "any_value", "grouping", "approx_count_distinct":
+		return true
+	}
+	return false
+}
+
+// isRandomOrder tells whether a text is RAND().
+func isRandomOrder(text []byte) bool {
+	w := wordsOf(text)
+	return len(w) == 3 && w[0] == "rand" && w[1] == "(" && w[2] == ")"
+}
+
+// random tells whether a text calls a function that answers otherwise each time.
+func random(text string) bool {
+	w := wordsOf([]byte(text))
+	for _, f := range [...]string{"rand", "uuid", "uuid_short", "random_bytes", "sys_guid", "nextval"} {
+		if w.calls(f) {
+			return true
+		}
+	}
+	return false
+}
+
+// mentions tells whether a text has one of the names as a word of its own.
+func mentions(text []byte, name string) bool {
+	for _, s := range wordsOf(text) {
+		if strings.EqualFold(strings.Trim(s, "`\""), name) {
+			return true
+		}
+	}
+	return false
+}
+
+// aliases gives the names, in lower case, that only ever qualify columns: they stand
+// somewhere without being qualified or qualifying, and nowhere before a dot where a table is named.
+func (w words) aliases() map[string]bool {
+	out := map[string]bool{}
+	tables := map[string]bool{}
+	context := ""
+	for i, s := range w {
+		switch s {
+		case "from", "join", "straight_join", "update", "into", "table", "tables", "references", "delete", "insert", "call", "handler", "on",
+			"select", "where", "set", "values", "group", "order", "having", "limit", "using", "returning":
+			context = s
+			continue
+		}
+		if !isWordByte(s[0]) && s[0] != '`' && s[0] != '"' || w.at(i-1) == "." {
+			continue
+		}
+		name := strings.ToLower(strings.Trim(s, "`\""))
+		switch {
+		case w.at(i+1) != ".":
+			out[name] = true
+		case w.at(i+3) == "(" || w.namesTables(context, i):
+			tables[name] = true
+		}
+	}
+	for name := range tables {
+		delete(out, name)
+	}
+	return out
+}
+
+// namesTables tells whether a table may be named at i: behind FROM and its like, or after
+// a comma behind a join condition.
+func (w words) namesTables(context string, i int) bool {
+	switch context {
+	case "select", "where", "set", "values", "group", "order", "having", "limit", "returning", "":
+		return false
+	case "on", "using":
+		return w.at(i-1) == "," || w.at(i-1) == "on"
+	}
+	return true
+}
+
+// schemasOfFunctions gives the names, as written, that qualify a function or a sequence.
+func (w words) schemasOfFunctions() (out []string) {
+	for i, s := range w {
+		if w.at(i+1) != "." || w.at(i-1) == "." || s == "." {
+			continue
+		}
+		sequence := w.at(i-1) == "for" && w.at(i-2) == "value" ||
+			w.at(i-1) == "(" && (w.at(i-2) == "nextval" || w.at(i-2) == "lastval" || w.at(i-2) == "setval") ||
+			w.at(i+3) == "." && (w.at(i+4) == "nextval" || w.at(i+4) == "currval")
+		if w.at(i+3) == "(" || sequence {
+			out = append(out, strings.Trim(s, "`\""))
+		}
+	}
+	return out
+}

@@ -1,0 +1,362 @@
+package router
+
+import (
+	"strings"
+
+	"sluice/query"
+	"sluice/shard"
+)
+
+// write plans INSERT, REPLACE, UPDATE, DELETE and LOAD DATA.
+func (p writer) write() error {
+	if err := access(p).filterInformationSchema(); err != nil {
+		return err
+	}
+	sharded, reference, unsharded, system := p.targets()
+	switch {
+	case sharded+reference+unsharded+system == 0:
+		return unsupported("%s without a table", strings.ToUpper(p.stmt.Verb))
+	case unsharded > 0 && sharded+reference > 0 || sharded > 0 && reference > 0:
+		return unsupported("one statement that writes to tables of several kinds (%s) is not available yet; write to each in a statement of its own", p.targetNames())
+	case unsharded > 0 || system > 0:
+		return p.writeDefault()
+	}
+	if err := p.noRoutines(); err != nil {
+		return err
+	}
+	if sharded > 0 {
+		return p.writeSharded()
+	}
+	return p.writeReference()
+}
+
+func (p writer) targets() (sharded, reference, unsharded, system int) {
+	all := p.first(func(t *table) bool { return t.ref.Target }) == nil
+	for i := range p.tables {
+		switch t := &p.tables[i]; {
+		case !t.ref.Target && !all:
+		case t.system:
+			system++
+		case t.sharded():
+			sharded++
+		case t.reference():
+			reference++
+		default:
+			unsharded++
+		}
+	}
+	return
+}
+
+func (p writer) targetNames() string {
+	var names []string
+	for i := range p.tables {
+		if t := &p.tables[i]; t.ref.Target {
+			names = append(names, t.name())
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// writeDefault plans a write of unsharded tables; reference tables may be read beside them.
+func (p writer) writeDefault() error {
+	if t := p.first((*table).sharded); t != nil {
+		return notOverShards("a write of the unsharded table "+p.targetNames()+" that reads the sharded "+t.name(), "read the rows first, then write them")
+	}
+	home, err := p.oneHome()
+	if err != nil {
+		return err
+	}
+	p.plan.home, p.plan.pinned = home, true
+	return nil
+}
+
+// writeSharded plans a write of sharded tables.
+func (p writer) writeSharded() error {
+	if t := p.first(func(t *table) bool { return !t.system && t.unsharded() }); t != nil {
+		return notOverShards("a write of the sharded table "+p.targetNames()+" that reads the unsharded "+t.name(), "read the rows first, then write them")
+	}
+	if t := p.first(func(t *table) bool { return t.system }); t != nil {
+		return notOverShards("a write of the sharded table "+p.targetNames()+" that reads "+t.schema, "read the rows first, then write them")
+	}
+	if p.stmt.Kind == query.LoadData {
+		return unsupported("LOAD DATA LOCAL into the sharded table %s is not available yet; load the rows with multi-row INSERT statements", p.targetNames())
+	}
+	if err := p.load(); err != nil {
+		return err
+	}
+	if p.stmt.Insert != nil {
+		if p.stmt.Insert.FromSelect {
+			return inserter(p).insertSelect()
+		}
+		return inserter(p).insertSharded()
+	}
+	return p.writeByKey()
+}
+
+// writeByKey plans UPDATE and DELETE, which go to one shard.
+func (p writer) writeByKey() error {
+	uses, complete := newGraph(p.planner).locate()
+	p.plan.Target = ToAll
+	if complete {
+		p.plan.Target, p.plan.keys = ToKey, uses
+	}
+	verb := strings.ToUpper(p.stmt.Verb)
+	p.plan.oneOnly = unsupported("%s of %s on several shards needs the atomic commit over shards, which is not available yet; %s",
+		verb, p.plan.Table, "give the shard key a value (WHERE key = …), one statement a shard")
+	if !complete && len(p.in.Map.Spec.Shards) > 1 {
+		return p.plan.oneOnly
+	}
+	return p.assignsKey()
+}
+
+// assignsKey finds assignments of a shard key in an UPDATE.
+func (p writer) assignsKey() error {
+	if p.stmt.Kind != query.Update {
+		return nil
+	}
+	for i := range p.stmt.Sets {
+		s := &p.stmt.Sets[i]
+		for _, at := range p.resolve(0, s.Col, false) {
+			t := &p.tables[at.table]
+			if !t.sharded() || at.column != t.key {
+				continue
+			}
+			name := t.name() + "." + t.rule.ShardKey
+			if s.Value.Kind != query.ValLiteral || p.plan.Target != ToKey {
+				return keyUpdate(name)
+			}
+			p.plan.setKeys = append(p.plan.setKeys, setKey{t.typ, s.Value, name})
+		}
+	}
+	return nil
+}
+
+// writeReference plans a write that every shard makes on its own copy.
+func (p writer) writeReference() error {
+	st := p.stmt
+	name := p.targetNames()
+	if t := p.first(func(t *table) bool { return !t.reference() }); t != nil {
+		return notOverShards("a write of the reference table "+name+" that reads "+t.name(), "read the rows first, then write them")
+	}
+	switch {
+	case st.Kind == query.LoadData:
+		return unsupported("LOAD DATA LOCAL into the reference table %s is not available yet; load the rows with multi-row INSERT statements", name)
+	case st.Nondeterministic:
+		return unsupported("this statement would store different values in the copies of the reference table %s on the shards "+
+			"(NOW(), RAND(), UUID() …); compute the value first and write it as a literal", name)
+	case st.UserVarAssign || p.in.Scan.UserVariable:
+		return unsupported("a write of the reference table %s may not use user variables, which live on one shard; write the value as a literal", name)
+	case st.Insert != nil && st.Insert.Returning || p.words.has("returning"):
+		return unsupported("RETURNING on the reference table %s is not available yet; SELECT the rows afterwards", name)
+	}
+	for i := range st.Blocks {
+		if st.Blocks[i].Limit.Has {
+			return unsupported("LIMIT in a write of the reference table %s could pick other rows on each shard; name the rows by their primary key", name)
+		}
+	}
+	if err := p.load(); err != nil {
+		return err
+	}
+	if err := p.storedByServer(name); err != nil {
+		return err
+	}
+	p.plan.Target, p.plan.Strategy = ToAll, Everywhere
+	if st.Insert == nil {
+		return nil
+	}
+	return inserter(p).insertReference()
+}
+
+// storedByServer refuses writes in which each server would store its own clock's time.
+func (p writer) storedByServer(name string) error {
+	named := map[string]bool{}
+	switch {
+	case p.stmt.Kind == query.Update:
+		for _, s := range p.stmt.Sets {
+			named[strings.ToLower(s.Col.Column)] = true
+			named[strings.ToLower(s.Name)] = true
+		}
+	case p.stmt.Insert != nil && p.stmt.Insert.Columns != nil:
+		for _, c := range p.stmt.Insert.Columns {
+			named[strings.ToLower(c)] = true
+		}
+	default:
+		return nil
+	}
+	for i := range p.tables {
+		t := &p.tables[i]
+		if !t.ref.Target || t.info == nil {
+			continue
+		}
+		for j := range t.info.Columns {
+			c := &t.info.Columns[j]
+			sets := c.Flags&flagOnUpdateNow != 0 || p.stmt.Insert != nil && c.Flags&flagTimestamp != 0
+			if sets && !named[strings.ToLower(c.Name)] {
+				return unsupported("each shard would store its own clock's time in %s.%s; name the column and give it a literal", name, c.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// insertSelect plans INSERT … SELECT: all on one shard, or each shard its own rows.
+func (p inserter) insertSelect() error {
+	t := p.first(func(t *table) bool { return t.ref.Target })
+	if c := autoColumn(t); c != "" {
+		return unsupported("INSERT … SELECT into %s, whose %s the cluster's sequence counts, is not available yet; read the rows first, then INSERT them", t.name(), c)
+	}
+	if p.stmt.Insert.OnDuplicate && p.assignsOnDuplicate(t) {
+		return onDuplicateKey(t)
+	}
+	g := newGraph(p.planner)
+	at := p.columnPosition(t)
+	source, to := p.selectedKey(g, at), node{p.indexOf(t), t.key}
+	literal, isLiteral := p.selectedLiteral(at)
+	switch {
+	case isLiteral:
+		g.preds = append(g.preds, nodePredicate{at: to, pred: &query.Predicate{Values: []query.Value{literal}}, stored: true})
+	case source.table >= 0:
+		g.edges = append(g.edges, edge{source, to}, edge{to, source})
+	default:
+		return unsupported("INSERT … SELECT into the sharded table %s is answered only where the value for %s is the equal key of a sharded table or a literal; "+
+			"read the rows first, then INSERT them", t.name(), t.rule.ShardKey)
+	}
+	uses, complete := g.locate()
+	if !complete {
+		if len(p.in.Map.Spec.Shards) > 1 {
+			return unsupported("INSERT … SELECT on several shards needs the atomic commit over shards, which is not available yet; %s", oneKey)
+		}
+		p.plan.Target = ToAll
+		return nil
+	}
+	p.plan.Target, p.plan.keys = ToKey, uses
+	p.plan.oneOnly = unsupported("INSERT … SELECT on several shards needs the atomic commit over shards, which is not available yet; %s", oneKey)
+	return nil
+}
+
+func (p inserter) indexOf(t *table) int {
+	for i := range p.tables {
+		if &p.tables[i] == t {
+			return i
+		}
+	}
+	return -1
+}
+
+// columnPosition gives where the shard key stands among the inserted columns, -1 for none.
+func (p inserter) columnPosition(t *table) int {
+	if p.stmt.Insert.Columns == nil {
+		if p.emptyRows() {
+			return -1
+		}
+		return t.key
+	}
+	for i, c := range p.stmt.Insert.Columns {
+		if strings.EqualFold(c, t.rule.ShardKey) {
+			return i
+		}
+	}
+	return -1
+}
+
+// selectedKey gives the column that an INSERT … SELECT puts into the shard key.
+func (p inserter) selectedKey(g *graph, at int) node {
+	none := node{-1, -1}
+	if at < 0 || p.stmt.Union || p.stmt.CTE || len(p.stmt.Blocks) < 2 {
+		return none
+	}
+	items := p.stmt.Blocks[1].Items
+	for i := range items {
+		if items[i].Star {
+			if len(items) != 1 {
+				return none
+			}
+			return p.starColumn(at)
+		}
+	}
+	if at >= len(items) || items[at].Col == nil {
+		return none
+	}
+	return p.insertable(g.coalesced(p.resolve(1, *items[at].Col, false)))
+}
+
+// selectedLiteral gives the literal that an INSERT … SELECT puts into the shard key.
+func (p inserter) selectedLiteral(at int) (query.Value, bool) {
+	if at < 0 || p.stmt.Union || p.stmt.CTE || len(p.stmt.Blocks) < 2 {
+		return query.Value{}, false
+	}
+	items := p.stmt.Blocks[1].Items
+	for i := range items {
+		if items[i].Star {
+			return query.Value{}, false
+		}
+	}
+	if at >= len(items) {
+		return query.Value{}, false
+	}
+	i, ok := p.in.Scan.LiteralAt(items[at].Span.Start)
+	if !ok || p.in.Scan.Literals[i].End != items[at].Span.End {
+		return query.Value{}, false
+	}
+	hole, pos := p.in.Scan.HoleOf(i)
+	return query.Value{Kind: query.ValLiteral, Hole: hole, Pos: pos}, hole >= 0
+}
+
+// starColumn gives column at of SELECT * of one table.
+func (p inserter) starColumn(at int) node {
+	found := node{-1, -1}
+	for i := range p.tables {
+		if p.tables[i].ref.Block != 1 {
+			continue
+		}
+		if found.table >= 0 || len(p.stmt.Blocks) != 2 {
+			return node{-1, -1}
+		}
+		found = node{i, at}
+	}
+	if found.table < 0 || p.tables[found.table].info == nil || at >= len(p.tables[found.table].info.Columns) {
+		return node{-1, -1}
+	}
+	return p.insertable(found)
+}
+
+// insertable holds the column's type against the key's.
+func (p inserter) insertable(n node) node {
+	t := p.first(func(t *table) bool { return t.ref.Target })
+	if n.table < 0 || p.tables[n.table].ref.Nullable || !(&graph{p: p.planner}).comparable(n, node{p.indexOf(t), t.key}) {
+		return node{-1, -1}
+	}
+	from, _ := keyTypeOf(&p.tables[n.table].info.Columns[n.column])
+	if !t.typ.takes(&from) {
+		return node{-1, -1}
+	}
+	return n
+}
+
+// autoColumn gives the column that a sequence counts for a table, "" for none.
+func autoColumn(t *table) string {
+	if t.rule.Sequence != "" {
+		return t.rule.Sequence
+	}
+	for i := range t.info.Columns {
+		if t.info.Columns[i].Flags&flagAutoIncrement != 0 && t.rule.Kind != shard.Unsharded {
+			return t.info.Columns[i].Name
+		}
+	}
+	return ""
+}
+
+func (p inserter) assignsOnDuplicate(t *table) bool {
+	for _, c := range p.stmt.Insert.OnDuplicateCols {
+		if strings.EqualFold(c, t.rule.ShardKey) {
+			return true
+		}
+	}
+	return false
+}
+
+func onDuplicateKey(t *table) *Refusal {
+	return unsupported("ON DUPLICATE KEY UPDATE of the shard key %s of %s would move the row to another shard, which is not available yet; leave the assignment out",
+		t.rule.ShardKey, t.name())
+}
