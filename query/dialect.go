@@ -1,0 +1,125 @@
+package query
+
+import "slices"
+
+// dialect takes out of a text what the parser does not know.
+type dialect struct{ *analysis }
+
+// cut takes out of the text what the parser does not know and what changes nothing
+// of the rest's meaning: RETURNING of MariaDB, the INTO @x of SELECT, MySQL's name for the new
+// row of an INSERT. What it takes is noted in the Statement.
+func (a dialect) cut() {
+	a.cutReturning()
+	a.cutInto()
+	a.cutRowAlias()
+	a.cutValue()
+	a.hi = len(a.toks)
+}
+
+// cutReturning: its items are no part of the analysis but for the tables in its subqueries,
+// so one with a subquery stays, and makes the statement opaque.
+func (a dialect) cutReturning() {
+	if !a.mode.MariaDB || !a.isAny(a.lo, "INSERT", "REPLACE", "DELETE", "WITH") {
+		return
+	}
+	end := len(a.toks)
+	at := a.find(a.lo, end, "RETURNING")
+	if at == end || at == a.lo {
+		return
+	}
+	for i := at; i < end; i++ {
+		if a.isAny(i, "SELECT", "VALUES", "TABLE") || a.kind(i) == tokUserVar {
+			return
+		}
+	}
+	a.st.Returning = true
+	for i := at; i < end; i++ {
+		if a.isName(i) && a.kind(i+1) == tokOpen {
+			if name := lower([]byte(a.name(i))); isBuiltin(name) {
+				a.st.function(name)
+			} else {
+				a.routine(name)
+			}
+		}
+	}
+	a.tokens = a.without(at, end)
+}
+
+// cutInto takes INTO @a, @b out of a SELECT.
+func (a dialect) cutInto() {
+	if !a.isAny(a.lo, "SELECT", "WITH") && a.kind(a.lo) != tokOpen {
+		return
+	}
+	at := a.find(a.lo, len(a.toks), "INTO")
+	if a.kind(at+1) != tokUserVar {
+		return
+	}
+	end := at + 2
+	for a.kind(end) == tokComma && a.kind(end+1) == tokUserVar {
+		end += 2
+	}
+	a.st.Into, a.st.UserVarAssign = true, true
+	a.tokens = a.without(at, end)
+}
+
+// cutRowAlias takes "AS new [(a, b)]" out of an INSERT: what ON DUPLICATE KEY UPDATE names
+// with it are columns of the row to be inserted.
+func (a dialect) cutRowAlias() {
+	if a.mode.MariaDB || !a.is(a.lo, "INSERT") {
+		return
+	}
+	end := len(a.toks)
+	p, ok := cutInsert(a.tokens, a.lo, end)
+	if !ok || !p.rowsOnly && !a.is(p.source, "SET") {
+		return
+	}
+	at := a.find(p.source, p.dup, "AS")
+	if at == p.dup || !a.isName(at+1) {
+		return
+	}
+	to := at + 2
+	if a.kind(to) == tokOpen {
+		to = a.next(to)
+	}
+	if to == p.dup {
+		a.tokens = a.without(at, to)
+	}
+}
+
+// cutValue takes VALUE off VALUE(col) behind ON DUPLICATE KEY UPDATE, which MariaDB has
+// besides VALUES(col): the column stays.
+func (a dialect) cutValue() {
+	if !a.mode.MariaDB || !a.is(a.lo, "INSERT") {
+		return
+	}
+	p, ok := cutInsert(a.tokens, a.lo, len(a.toks))
+	if !ok {
+		return
+	}
+	for i := p.dup; i < len(a.toks); i++ {
+		if a.is(i, "VALUE") && a.kind(i+1) == tokOpen {
+			a.tokens = a.without(i, i+1)
+		}
+	}
+}
+
+// manyLiterals: a list of fewer is not worth leaving out.
+const manyLiterals = 8
+
+// repetition are the tokens that the parser need not see, as they only repeat what stands
+// before them: rows of VALUES and literals of IN lists. A dump's INSERT has thousands.
+func repetition(a *text, lo int) [][2]int {
+	skip := simpleRows(a.tokens, lo)
+	for _, h := range a.scan.Holes {
+		if h.Count < manyLiterals || h.Stride != 1 {
+			continue
+		}
+		first, last := a.at(int(a.scan.Literals[h.First].Start)), a.at(int(a.scan.Literals[h.First+h.Count-1].Start))
+		if first < 1 || last != first+2*int(h.Count-1) || a.kind(first-1) != tokOpen || a.kind(last+1) != tokClose || !a.is(first-2, "IN") {
+			continue
+		}
+		skip = append(skip, [2]int{first + 1, last + 1})
+	}
+	slices.SortFunc(skip, func(x, y [2]int) int { return x[0] - y[0] })
+	return skip
+}

@@ -1,0 +1,71 @@
+// Package query turns statement text into what Sluice decides by: tokens and a
+// fingerprint in one pass without allocation (the hot path), and, on a plan-cache miss, a
+// Statement. It is the only importer of the SQL parser, whose types do not leave. It
+// never produces SQL from a tree: what goes to a shard is the client's text, edited by spans.
+//
+// What it refuses to do: to guess. A statement whose structure is not proven is Opaque and
+// lists every name that could be a table; text that servers may read in two ways is an error.
+package query
+
+// Mode is everything outside the text that decides what the text means.
+type Mode struct {
+	ANSIQuotes         bool // sql_mode ANSI_QUOTES
+	NoBackslashEscapes bool // sql_mode NO_BACKSLASH_ESCAPES
+	PipesAsConcat      bool
+	IgnoreSpace        bool
+	HighNotPrecedence  bool
+	Charset            Charset // of character_set_client
+	MariaDB            bool    // the backends' dialect, for executable comments
+	ServerVersion      int     // 101119 for 10.11.19, 90100 for 9.1.0
+}
+
+// Charset is the class of a client character set, as far as the scanner cares.
+type Charset uint8
+
+const (
+	Plain   Charset = iota // utf8mb4, utf8mb3, ascii, binary: names outside quotes are ASCII or UTF-8
+	GBK                    // trail bytes 0x40–0x7E, 0x80–0xFE
+	Big5                   // trail bytes 0x40–0x7E, 0xA1–0xFE
+	SJIS                   // and cp932: trail bytes 0x40–0x7E, 0x80–0xFC
+	GB18030                // like GBK, and four-byte characters
+	Latin1                 // 0xA0 is a blank between tokens
+	OneByte                // every other set without quote-like trail bytes: names must be ASCII
+)
+
+// CharsetOf gives the class of a character set by its MySQL name. ok is false for the sets
+// that no client may use (utf16 and the like) and for unknown ones.
+func CharsetOf(name string) (c Charset, ok bool) {
+	switch name {
+	case "utf8mb4", "utf8mb3", "utf8", "ascii", "binary":
+		return Plain, true
+	case "latin1":
+		return Latin1, true
+	case "gbk":
+		return GBK, true
+	case "big5":
+		return Big5, true
+	case "sjis", "cp932":
+		return SJIS, true
+	case "gb18030":
+		return GB18030, true
+	case "armscii8", "cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "dec8",
+		"geostd8", "greek", "hebrew", "hp8", "keybcs2", "koi8r", "koi8u", "latin2", "latin5",
+		"latin7", "macce", "macroman", "tis620", "eucjpms", "ujis", "euckr", "gb2312":
+		return OneByte, true
+	}
+	return Plain, false
+}
+
+// Span is a half-open byte range of the statement text.
+type Span struct{ Start, End int32 }
+
+// Empty says that the span covers nothing.
+func (s Span) Empty() bool { return s.Start >= s.End }
+
+// Of gives the bytes of the span; a span outside the text gives nothing.
+func (s Span) Of(sql []byte) []byte {
+	if s.Start < 0 || s.End < s.Start || int(s.End) > len(sql) {
+		return nil
+	}
+	return sql[s.Start:s.End]
+}
