@@ -1,0 +1,86 @@
+package session
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/shard"
+)
+
+// catalogTTL bounds how long a change of a table that was not made through a proxy stays unseen.
+const catalogTTL = 30 * time.Second
+
+// catalog keeps what has been looked up of tables as immutable snapshots.
+type catalog struct {
+	mu  sync.Mutex
+	cur atomic.Pointer[known]
+}
+
+// known is a snapshot and what ends it: another map (every proxy's DDL makes one), or time.
+type known struct {
+	catalog    *shard.Catalog
+	mapVersion int64
+	until      time.Time // zero while nothing is known
+}
+
+func newCatalog() *catalog {
+	c := &catalog{}
+	c.cur.Store(&known{catalog: emptyCatalog(1)})
+	return c
+}
+
+func emptyCatalog(version int64) *shard.Catalog {
+	return &shard.Catalog{Version: version, Tables: map[[2]string]*shard.TableInfo{}}
+}
+
+// snapshot gives the tables known under a map's version.
+func (c *catalog) snapshot(mapVersion int64, now time.Time) *shard.Catalog {
+	k := c.cur.Load()
+	if k.mapVersion >= mapVersion && (k.until.IsZero() || now.Before(k.until)) {
+		return k.catalog
+	}
+	return c.renew(mapVersion, now)
+}
+
+func (c *catalog) renew(mapVersion int64, now time.Time) *shard.Catalog {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.cur.Load()
+	if k.mapVersion >= mapVersion && (k.until.IsZero() || now.Before(k.until)) {
+		return k.catalog // another session was first
+	}
+	next := &known{catalog: emptyCatalog(k.catalog.Version + 1), mapVersion: max(k.mapVersion, mapVersion)}
+	c.cur.Store(next)
+	return next.catalog
+}
+
+// add stores a table's columns, looked up under a snapshot's version; what was looked up
+// under an older one may be out of date and is dropped. It does not change the version:
+// plans made without the table did not depend on it.
+func (c *catalog) add(version int64, schema, table string, info *shard.TableInfo, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.cur.Load()
+	if k.catalog.Version != version {
+		return
+	}
+	tables := make(map[[2]string]*shard.TableInfo, len(k.catalog.Tables)+1)
+	for name, t := range k.catalog.Tables {
+		tables[name] = t
+	}
+	tables[[2]string{schema, table}] = info
+	next := &known{catalog: &shard.Catalog{Version: version, Tables: tables}, mapVersion: k.mapVersion, until: k.until}
+	if next.until.IsZero() {
+		next.until = now.Add(catalogTTL)
+	}
+	c.cur.Store(next)
+}
+
+// forget drops everything: a table was changed.
+func (c *catalog) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.cur.Load()
+	c.cur.Store(&known{catalog: emptyCatalog(k.catalog.Version + 1), mapVersion: k.mapVersion})
+}

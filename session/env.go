@@ -1,0 +1,192 @@
+// Package session is what one client connection is: its state, its statements, its
+// answers. It ties the packages below together: query says what the text is, router where
+// it goes, exec runs it, txn holds what is open. The life of a statement is Session.query.
+//
+// A session never decodes a one-shard result, never guesses what a statement it does not
+// understand would do, and never lets a connection that carries one client's state go
+// to another.
+package session
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"sluice/backend"
+	"sluice/metrics"
+	"sluice/query"
+	"sluice/server"
+	"sluice/shard"
+	"sluice/wire"
+)
+
+// Topology is what sessions need of the cluster's store.
+type Topology interface {
+	Map() *shard.Map
+	Update(ctx context.Context, change func(*shard.Spec) error) (*shard.Map, error)
+	NextIDs(ctx context.Context, seq string, n int, floor func(context.Context) (uint64, error)) (uint64, error)
+	RaiseRange(ctx context.Context, seq string, low, high uint64) error
+	DropIDs(ctx context.Context, seq string) error
+}
+
+// Options is what all sessions of a proxy share.
+type Options struct {
+	Topology Topology
+	Pools    *backend.Pools
+	Metrics  *metrics.Registry
+	Digests  *metrics.Digests
+	Log      *slog.Logger
+}
+
+// Handler serves the data port: one Session a client.
+type Handler struct {
+	topo     Topology
+	pools    *backend.Pools
+	metrics  *metrics.Registry
+	digests  *metrics.Digests
+	log      *slog.Logger
+	server   *server.Server // set by Bind before it serves
+	plans    *plans
+	catalog  *catalog
+	sets     *setCache
+	intern   *interner
+	vars     map[string]varClass
+	analyzer query.Analyzer
+	defaults defaults
+	started  time.Time
+}
+
+// New makes the data port's handler.
+func New(opts Options) *Handler {
+	return &Handler{
+		topo: opts.Topology, pools: opts.Pools, metrics: opts.Metrics, digests: opts.Digests, log: opts.Log,
+		plans: newPlans(), catalog: newCatalog(), sets: newSetCache(), intern: newInterner(),
+		vars: newVariables(), started: time.Now(),
+	}
+}
+
+// Bind tells the handler which server it serves: KILL, SHOW PROCESSLIST and COM_CHANGE_USER
+// need it.
+func (h *Handler) Bind(s *server.Server) { h.server = s }
+
+// Serve implements server.Handler.
+func (h *Handler) Serve(ctx context.Context, c *server.Client) {
+	s := newSession(h, c)
+	c.SetSession(s)
+	s.serve(ctx)
+}
+
+// defaults are facts of the shards' servers that every session starts from. They are
+// loaded once, from the first shard that answers.
+type defaults struct {
+	mu         sync.Mutex
+	loaded     bool
+	sqlMode    string
+	autocommit string
+	isolation  string
+	readOnly   string
+	mode       query.Mode // dialect and version
+	collations map[uint16]collation
+}
+
+type collation struct{ name, charset string }
+
+// load asks a shard for the defaults. A failure is that shard's error; the next session
+// tries again.
+func (d *defaults) load(ctx context.Context, h *Handler) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.loaded {
+		return nil
+	}
+	var err error
+	for _, sh := range h.topo.Map().Spec.Shards {
+		var c *backend.Conn
+		if c, err = h.pools.Get(ctx, sh.Name, backend.Class{}, "", noSettings.backend); err != nil {
+			continue
+		}
+		if err = d.ask(c); err != nil {
+			c.Close()
+			continue
+		}
+		c.Put()
+		d.loaded = true
+		return nil
+	}
+	return err
+}
+
+func (d *defaults) ask(c *backend.Conn) error {
+	_, rows, err := c.Query("SELECT @@GLOBAL.sql_mode, VERSION(), @@GLOBAL.autocommit")
+	if err != nil {
+		return err
+	}
+	d.sqlMode = string(rows[0][0])
+	d.autocommit = string(rows[0][2])
+	version := string(rows[0][1])
+	d.mode.MariaDB = strings.Contains(strings.ToLower(version), "mariadb")
+	d.mode.ServerVersion = versionNumber(version)
+	_, rows, err = c.Query("SELECT @@GLOBAL." + d.isolationVar() + ", @@GLOBAL." + d.readOnlyVar())
+	if err != nil {
+		return err
+	}
+	d.isolation, d.readOnly = string(rows[0][0]), string(rows[0][1])
+	_, rows, err = c.Query("SELECT ID, COLLATION_NAME, CHARACTER_SET_NAME FROM information_schema.COLLATIONS WHERE ID < 1024")
+	if err != nil {
+		return err
+	}
+	d.collations = make(map[uint16]collation, len(rows))
+	for _, r := range rows {
+		id, err := strconv.ParseUint(string(r[0]), 10, 16)
+		if err == nil {
+			d.collations[uint16(id)] = collation{name: string(r[1]), charset: string(r[2])}
+		}
+	}
+	return nil
+}
+
+// versionNumber gives 101119 for "10.11.19-MariaDB-1", 90100 for "9.1.0".
+func versionNumber(text string) int {
+	text = strings.TrimPrefix(text, "5.5.5-")
+	n, part := 0, 0
+	for _, f := range strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' }) {
+		v, err := strconv.Atoi(f)
+		if err != nil || part == 3 {
+			break
+		}
+		n, part = n*100+v, part+1
+	}
+	return n
+}
+
+// initial gives the settings of a client that logged in with a collation: what the server
+// would set for it, and the shards' common sql_mode and autocommit, so that the scanner and
+// every shard agree on them.
+func (h *Handler) initial(id uint16) *settings {
+	d := &h.defaults
+	co, ok := d.collations[id]
+	if _, usable := query.CharsetOf(co.charset); !ok || !usable {
+		co = collation{name: "utf8mb4_general_ci", charset: "utf8mb4"}
+	}
+	return noSettings.with(map[string]string{
+		"autocommit":            d.autocommit,
+		d.isolationVar():        "'" + d.isolation + "'",
+		d.readOnlyVar():         d.readOnly,
+		"sql_mode":              "'" + d.sqlMode + "'",
+		"character_set_client":  "'" + co.charset + "'",
+		"character_set_results": "'" + co.charset + "'",
+		"collation_connection":  "'" + co.name + "'",
+	}, h.intern)
+}
+
+// refuse makes an error that Sluice raises itself.
+func refuse(code uint16, state, format string, args ...any) *wire.Error {
+	return &wire.Error{Code: code, SQLState: state, Message: "sluice: " + fmt.Sprintf(format, args...)}
+}
+
+// notBuilt is the number of what Sluice does not do (yet): ER_NOT_SUPPORTED_YET.
+func notBuilt(format string, args ...any) *wire.Error { return refuse(1235, "42000", format, args...) }

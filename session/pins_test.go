@@ -1,0 +1,197 @@
+package session_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/internal/testkit"
+	"sluice/server"
+)
+
+// info gives what a session shows of itself.
+func (f *front) info(c queryer) server.SessionInfo {
+	f.t.Helper()
+	var id uint32
+	fmt.Sscan(rows(f.t, c, "SELECT CONNECTION_ID()"), &id)
+	return f.server.Find(id).Session().Info()
+}
+
+// TestPins: what cannot be carried stays on its connection, is seen there by its own
+// session and by no other.
+func TestPins(t *testing.T) {
+	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
+		f := newFront(t, frontOptions{flavor: flavor, shards: 2})
+		f.tables()
+		a, b := on{conn(t, f.open("interpolateParams=true"))}, on{conn(t, f.open(""))}
+		zero, one := f.keysOn(a)
+		for _, key := range []int{zero, one} {
+			exec(t, b, fmt.Sprintf("INSERT INTO users VALUES (%d, 'n%d')", key, key))
+		}
+		if got := f.info(a).Pinned; got != "" {
+			t.Errorf("pinned: %s", got)
+		}
+		exec(t, a, "SET @x = 5, @y = 'text'")
+		if got := f.info(a).Pinned; got != "user variables on s0" {
+			t.Errorf("pinned: %s", got)
+		}
+		want(t, rows(t, a, "SELECT @x, @y"), "5|text")
+		want(t, rows(t, b, "SELECT @x"), "NULL")
+		want(t, rows(t, a, fmt.Sprintf("SELECT name FROM users WHERE user_id = %d", one)), fmt.Sprintf("n%d", one))
+		_, err := tryRows(a, fmt.Sprintf("SELECT @x, name FROM users WHERE user_id = %d", one))
+		wantCode(t, err, 1235)
+		want(t, rows(t, a, fmt.Sprintf("SELECT @x, user_id FROM users WHERE user_id = %d", zero)), fmt.Sprintf("5|%d", zero))
+		want(t, rows(t, a, "SELECT @x := @x + 1"), "6")
+		exec(t, a, "SELECT 9 INTO @x")
+		want(t, rows(t, a, "SELECT @x"), "9")
+
+		exec(t, b, "CREATE TEMPORARY TABLE plain2 (a INT)")
+		exec(t, b, "INSERT INTO plain2 VALUES (1)")
+		want(t, rows(t, b, "SELECT * FROM plain2"), "1")
+		_, err = tryRows(a, "SELECT * FROM plain2")
+		wantCode(t, err, 1146)
+
+		c, d := on{conn(t, f.open(""))}, on{conn(t, f.open(""))}
+		want(t, rows(t, c, "SELECT GET_LOCK('l', 0)"), "1")
+		want(t, rows(t, d, "SELECT GET_LOCK('l', 0)"), "0")
+		other := strings.Split(rows(t, d, "SHOW DATABASES"), "\n")
+		for _, name := range other {
+			if name != f.db && name != "information_schema" {
+				exec(t, d, "USE "+name) // its default shard is the other one; the lock is the same
+			}
+		}
+		want(t, rows(t, d, "SELECT IS_FREE_LOCK('l')"), "0")
+		want(t, rows(t, c, "SELECT RELEASE_LOCK('l')"), "1")
+		want(t, rows(t, d, "SELECT GET_LOCK('l', 0)"), "1")
+
+		exec(t, c, "LOCK TABLES plain WRITE")
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		defer cancel()
+		if _, err := a.c.ExecContext(ctx, "INSERT INTO plain (v) VALUES ('a')"); err == nil {
+			t.Error("the table is not locked")
+		}
+		exec(t, c, "INSERT INTO plain (v) VALUES ('mine')")
+		exec(t, c, "UNLOCK TABLES")
+		exec(t, d, "INSERT INTO "+f.db+".plain (v) VALUES ('other')")
+	})
+}
+
+// TestCall pins, because a procedure may leave anything behind.
+func TestCall(t *testing.T) {
+	f := newFront(t, frontOptions{shards: 1, conns: 2})
+	f.tables()
+	f.servers[0].Exec("CREATE PROCEDURE " + f.db + ".p() BEGIN SET @secret = 42; SELECT 1; SELECT 2; END")
+	a, b := on{conn(t, f.open(""))}, on{conn(t, f.open(""))}
+	r, err := a.Query("CALL p()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	results := 1
+	for r.NextResultSet() {
+		results++
+	}
+	r.Close()
+	if results < 2 {
+		t.Errorf("%d results", results)
+	}
+	want(t, rows(t, a, "SELECT @secret"), "42")
+	want(t, rows(t, b, "SELECT @secret"), "NULL")
+	a.c.Close()
+}
+
+// TestKill: KILL QUERY stops a statement, KILL a connection, both only the user's own.
+func TestKill(t *testing.T) {
+	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
+		f := newFront(t, frontOptions{flavor: flavor, shards: 2})
+		f.tables()
+		a, b := on{conn(t, f.open(""))}, on{conn(t, f.open(""))}
+		guest := on{conn(t, openDB(t, fmt.Sprintf("guest:guest@tcp(%s)/", f.addr)))}
+		id := rows(t, a, "SELECT CONNECTION_ID()")
+		done := make(chan error, 1)
+		run := func(sql string) {
+			_, err := tryRows(a, sql)
+			done <- err
+		}
+		exec(t, a, "BEGIN")
+		exec(t, a, "INSERT INTO plain (v) VALUES ('in the transaction')")
+		go run("SELECT SLEEP(20), 'wait' FROM plain")
+		f.await(b, "wait")
+		_, err := guest.Exec("KILL QUERY " + id)
+		wantCode(t, err, 1095)
+		_, err = b.Exec("KILL 999999")
+		wantCode(t, err, 1094)
+		if got := rows(t, guest, "SHOW PROCESSLIST"); strings.Contains(got, "wait") {
+			t.Errorf("another user's statements are shown: %s", got)
+		}
+		exec(t, b, "KILL QUERY "+id)
+		if err := <-done; err != nil && codeOf(err) != 1317 {
+			t.Errorf("killed: %v", err)
+		}
+		want(t, rows(t, a, "SELECT COUNT(*) FROM plain"), "1") // the transaction goes on
+		exec(t, a, "COMMIT")
+		want(t, rows(t, b, "SELECT COUNT(*) FROM plain"), "1")
+		go run("SELECT SLEEP(20), 'wait'")
+		f.await(b, "wait")
+		exec(t, b, "KILL "+id)
+		if err := <-done; err == nil {
+			t.Error("the connection goes on")
+		}
+		for deadline := time.Now().Add(5 * time.Second); f.running("SLEEP"); {
+			if time.Now().After(deadline) {
+				t.Fatal("the statement still runs on a shard")
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		_, err = b.Exec("KILL QUERY CONNECTION_ID()")
+		wantCode(t, err, 1317)
+		want(t, rows(t, b, "SELECT 1"), "1")
+	})
+}
+
+// await waits until a statement shows in the process list.
+func (f *front) await(c queryer, text string) {
+	f.t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		if f.running("SLEEP") && strings.Contains(rows(f.t, c, "SHOW FULL PROCESSLIST"), text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			f.t.Fatalf("%s does not show", text)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// running tells whether a shard runs a statement with a text in it.
+func (f *front) running(text string) bool {
+	for _, s := range f.servers {
+		for _, r := range s.Query("SHOW FULL PROCESSLIST") {
+			if line := strings.Join(r, "|"); strings.Contains(line, text) && strings.Contains(line, f.db) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TestClientGone: a client that disappears in mid-result, in a transaction and with pins,
+// leaves nothing leased.
+func TestClientGone(t *testing.T) {
+	f := newFront(t, frontOptions{shards: 1, conns: 2})
+	f.tables()
+	c := f.raw(0)
+	for _, sql := range []string{"SET @x = 1", "BEGIN", "INSERT INTO plain (v) VALUES ('gone')"} {
+		_, _, _, err := c.query(sql)
+		c.must(err)
+	}
+	c.send(3, "SELECT * FROM information_schema.COLUMNS a, information_schema.COLUMNS b")
+	c.packet()
+	c.Close()
+	a, b := on{conn(t, f.open(""))}, on{conn(t, f.open(""))}
+	for _, o := range []on{a, b} {
+		exec(t, o, "BEGIN") // takes both connections
+		want(t, rows(t, o, "SELECT COUNT(*) FROM plain"), "0")
+	}
+}

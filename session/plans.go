@@ -1,0 +1,87 @@
+package session
+
+import (
+	"hash/maphash"
+	"sync"
+
+	"sluice/metrics"
+	"sluice/query"
+	"sluice/router"
+)
+
+// action says what a statement is for the session.
+type action uint8
+
+const (
+	route      action = iota // planned by the router, run by the executor
+	local                    // answered by the session itself: SET, BEGIN, USE, SHOW WARNINGS …
+	substitute               // names functions whose answer is the session's: edit the text, then start again
+)
+
+// entry is a cached decision about all statements of one fingerprint. It is immutable.
+type entry struct {
+	stmt       *query.Statement
+	plan       *router.Plan // nil unless action is route
+	action     action
+	mapVersion int64
+	catVersion int64
+	digest     *metrics.Digest // may be nil
+	ids        insertIDs
+	autoColumn int    // of the rows' values, when ids is idsByValue
+	label      string // of the metrics, where the router gives none
+	text       string // the text it was made from, when it holds for that text only; else ""
+}
+
+const (
+	planShards    = 64
+	plansPerShard = 512 // entries; some 32,768 fingerprints in all
+)
+
+// plans is the plan cache, shared by all sessions of a proxy: user, schema and mode, then
+// fingerprint → entry. It is bounded; a full shard drops an arbitrary entry.
+type plans struct {
+	seed   maphash.Seed
+	shards [planShards]planShard
+}
+
+type planShard struct {
+	mu sync.RWMutex
+	m  map[string]*entry
+}
+
+func newPlans() *plans {
+	p := &plans{seed: maphash.MakeSeed()}
+	for i := range p.shards {
+		p.shards[i].m = map[string]*entry{}
+	}
+	return p
+}
+
+func (p *plans) shard(key []byte) *planShard {
+	return &p.shards[maphash.Bytes(p.seed, key)%planShards]
+}
+
+// get finds an entry made under the versions, without allocating.
+func (p *plans) get(key []byte, mapVersion, catVersion int64) *entry {
+	s := p.shard(key)
+	s.mu.RLock()
+	e := s.m[string(key)]
+	s.mu.RUnlock()
+	if e == nil || e.mapVersion != mapVersion || e.catVersion != catVersion {
+		return nil
+	}
+	return e
+}
+
+func (p *plans) put(key []byte, e *entry) {
+	s := p.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.m) >= plansPerShard {
+		for k := range s.m {
+			delete(s.m, k)
+			break
+		}
+	}
+	s.m[string(key)] = e
+}

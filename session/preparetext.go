@@ -1,0 +1,174 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"sluice/backend"
+	"sluice/query"
+	"sluice/wire"
+)
+
+// prepareText carries out PREPARE, EXECUTE and DEALLOCATE. The statements are the
+// session's own: EXECUTE writes the values of its user variables into the text and runs
+// that as any other, so it may go to another shard than the variables are on.
+func (s *Session) prepareText(ctx context.Context, st *statement, stmt *query.Statement) error {
+	name := strings.ToLower(stmt.PrepareName)
+	switch {
+	case stmt.PrepareOp == "prepare":
+		return s.prepareNamed(ctx, st, stmt, name)
+	case stmt.PrepareOp == "deallocate":
+		if s.named[name] == nil {
+			return unknownHandler(stmt.PrepareName, "DEALLOCATE PREPARE")
+		}
+		delete(s.named, name)
+		return s.ok(st, wire.OK{})
+	}
+	p := s.named[name]
+	if p == nil {
+		return unknownHandler(stmt.PrepareName, "EXECUTE")
+	}
+	if len(stmt.PrepareUsing) != p.params {
+		return &wire.Error{Code: 1210, SQLState: "HY000", Message: "Incorrect arguments to EXECUTE"}
+	}
+	if err := s.rescan(p); err != nil {
+		return err
+	}
+	text, err := s.executeText(ctx, p, stmt.PrepareUsing)
+	if err != nil {
+		return err
+	}
+	inner := statement{sql: text, scan: new(query.Scan), more: st.more, started: st.started}
+	if err := inner.scan.Run(text, s.mode); err != nil {
+		return scanError(err)
+	}
+	defer s.asPrepared(p)()
+	return s.query(ctx, &inner)
+}
+
+func unknownHandler(name, command string) error {
+	return &wire.Error{Code: 1243, SQLState: "HY000", Message: fmt.Sprintf("Unknown prepared statement handler (%s) given to %s", name, command)}
+}
+
+// prepareNamed carries out PREPARE name FROM. As on a server an older statement of the name
+// is gone even when the new one is refused.
+func (s *Session) prepareNamed(ctx context.Context, st *statement, stmt *query.Statement, name string) error {
+	delete(s.named, name)
+	if len(s.named) >= maxPrepared {
+		return &wire.Error{Code: 1461, SQLState: "42000",
+			Message: fmt.Sprintf("Can't create more than max_prepared_stmt_count statements (current value: %d)", maxPrepared)}
+	}
+	var text []byte
+	if stmt.PrepareFromVar != "" {
+		values, err := s.userVariables(ctx, []string{stmt.PrepareFromVar})
+		if err != nil {
+			return err
+		}
+		if values[0].text == nil {
+			return syntaxError([]byte("NULL"))
+		}
+		text = values[0].text
+	} else {
+		text = []byte(stmt.PrepareSQL)
+	}
+	p, err := s.newPrepared(ctx, text)
+	if err != nil {
+		return err
+	}
+	if s.named == nil {
+		s.named = map[string]*prepared{}
+	}
+	s.named[name] = p
+	if p.tables {
+		s.answers.clear()
+	}
+	return s.ok(st, wire.OK{Info: "Statement prepared"})
+}
+
+// executeText gives a statement's text with the values of user variables for its "?". A
+// select item that had a "?" in it keeps its name.
+func (s *Session) executeText(ctx context.Context, p *prepared, using []string) ([]byte, error) {
+	if len(using) == 0 {
+		return p.sql, nil
+	}
+	values, err := s.userVariables(ctx, using)
+	if err != nil {
+		return nil, err
+	}
+	var edits []query.Edit
+	for _, lit := range p.scan.Literals {
+		if lit.Kind == query.Param && len(edits) < len(values) {
+			edits = append(edits, query.Edit{Span: lit.Span, Text: values[len(edits)].literal})
+		}
+	}
+	stmt := s.h.analyzer.Analyze(p.sql, &p.scan, s.mode)
+	return query.Apply(nil, p.sql, named(stmt, edits))
+}
+
+// userValue is a user variable's value: as text (nil is NULL) and as a literal.
+type userValue struct {
+	text    []byte
+	literal string
+}
+
+// userVariables reads user variables from the connection that has them. Without one none
+// was ever set.
+func (s *Session) userVariables(ctx context.Context, names []string) ([]userValue, error) {
+	values := make([]userValue, len(names))
+	home := s.home()
+	if home == nil {
+		for i := range values {
+			values[i].literal = "NULL"
+		}
+		return values, nil
+	}
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = "@" + string(query.QuoteName(nil, strings.TrimPrefix(name, "@")))
+	}
+	charset := s.vars.plain("character_set_client")
+	err := s.onHome(ctx, home.reason, func(c *backend.Conn) error {
+		cols, rows, err := c.Query("SELECT " + strings.Join(list, ", "))
+		if err != nil {
+			return err
+		}
+		if len(rows) != 1 || len(rows[0]) != len(names) || len(cols) != len(names) {
+			return fmt.Errorf("unexpected answer to a look at user variables")
+		}
+		for i := range values {
+			values[i].text = rows[0][i]
+			if values[i].literal, err = userLiteral(&cols[i], rows[0][i], charset); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return values, err
+}
+
+// userLiteral writes a user variable's value so that its type stays: a float has an
+// exponent, a negative number parentheses.
+func userLiteral(col *wire.Column, value []byte, charset string) (string, error) {
+	if value == nil {
+		return "NULL", nil
+	}
+	text := string(value)
+	switch col.Type {
+	case wire.TypeFloat, wire.TypeDouble:
+		if !strings.ContainsAny(text, "eE") {
+			text += "e0"
+		}
+	case wire.TypeTiny, wire.TypeShort, wire.TypeInt24, wire.TypeLong, wire.TypeLongLong, wire.TypeDecimal, wire.TypeNewDecimal:
+	default:
+		if col.Collation == wire.CollationBinary {
+			charset = "binary"
+		}
+		b, err := wire.AppendStringLiteral(nil, value, charset)
+		return string(b), err
+	}
+	if strings.HasPrefix(text, "-") {
+		text = "(" + text + ")"
+	}
+	return text, nil
+}

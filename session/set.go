@@ -1,0 +1,233 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"sluice/query"
+	"sluice/wire"
+)
+
+// setPlan is what a SET statement does: a part that a server checks and computes, whose
+// values the session reads back and carries from then on, and a part that is the session's
+// own affair.
+type setPlan struct {
+	elements []string // SQL of the server's part
+	whole    bool     // the server's part is all of the statement
+	reads    []string // variables that it sets
+	pin      string   // reason to keep the connection: user variables, unknown session variables
+	plain    bool     // all values are literals: the result depends on nothing else
+	ran      bool     // the server has carried its part out
+
+	autocommit string // "0" or "1"; "" when not set
+	insertID   *uint64
+	next       nextTx
+}
+
+// set carries out SET of variables and SET NAMES.
+func (s *Session) set(ctx context.Context, st *statement, stmt *query.Statement) error {
+	if len(stmt.Tables) > 0 {
+		return notBuilt("SET of a session variable from a table; SELECT the value first")
+	}
+	p, err := s.planSet(st, stmt)
+	if err != nil {
+		return err
+	}
+	var warnings [][][]byte
+	if len(p.elements) > 0 {
+		if warnings, err = s.setOnServer(ctx, st, p); err != nil {
+			return err
+		}
+	}
+	if err := s.setLocally(p); err != nil {
+		return err
+	}
+	s.answers.done(wire.OK{})
+	if len(warnings) > 0 {
+		s.answers.clear()
+		s.answers.warn(warnings)
+	}
+	return s.writeOK(st, wire.OK{Warnings: uint16(len(warnings))})
+}
+
+func (s *Session) planSet(st *statement, stmt *query.Statement) (*setPlan, error) {
+	p := &setPlan{whole: true, plain: !st.scan.UserVariable && !st.scan.SystemVariable}
+	for i := range stmt.Sets {
+		a := &stmt.Sets[i]
+		if a.Name == "collate" {
+			continue // of the SET NAMES before it
+		}
+		var err error
+		switch a.Scope {
+		case "global", "persist", "persist_only":
+			err = denied("SUPER")
+		case "user":
+			p.pin = pinUserVars
+			p.elements = append(p.elements, "@"+string(query.QuoteName(nil, strings.TrimPrefix(a.Name, "@")))+"="+string(a.Text.Of(st.sql)))
+		default:
+			err = s.planVariable(p, st, stmt, i)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// planVariable adds one session variable to the plan.
+func (s *Session) planVariable(p *setPlan, st *statement, stmt *query.Statement, i int) error {
+	a := &stmt.Sets[i]
+	text := "DEFAULT"
+	if !a.Default {
+		text = string(a.Text.Of(st.sql))
+	}
+	p.plain = p.plain && a.IsPlain && !a.Default
+	value := strings.ToUpper(a.Plain)
+	switch a.Name {
+	case "names", "character set":
+		return s.planCharset(p, st, stmt, i, text)
+	case "autocommit":
+		p.whole = false
+		return planAutocommit(p, a, value, s.h.defaults.autocommit)
+	case "last_insert_id", "identity":
+		p.whole = false
+		id := parseUint([]byte(a.Plain))
+		if !a.IsPlain || a.Default {
+			return notBuilt("SET %s takes a number", a.Name)
+		}
+		p.insertID = &id
+		return nil
+	case "transaction_isolation", "tx_isolation", "transaction_read_only", "tx_read_only":
+		if nextOnly(st.sql, a) {
+			p.whole = false
+			return s.planNext(p, a, value)
+		}
+	case "sql_mode":
+		if word := foreignMode(value); word != "" {
+			return foreignModeError(word)
+		}
+	}
+	switch s.h.vars[a.Name] {
+	case privileged:
+		return denied("SUPER")
+	case fixed:
+		p.whole = false
+		if a.IsPlain && neutral(a.Name, value, a.Default) || a.Default && neutral(a.Name, "", true) {
+			return nil
+		}
+		return notBuilt("SET of %s, which a proxy with several connections cannot follow", a.Name)
+	case unknownVar:
+		if p.pin == "" {
+			p.pin = pinSessionVars
+		}
+	}
+	p.elements = append(p.elements, "SESSION "+string(query.QuoteName(nil, a.Name))+"="+text)
+	p.reads = append(p.reads, s.readBack(a.Name)...)
+	return nil
+}
+
+// readBack names what a variable is carried as.
+func (s *Session) readBack(name string) []string {
+	switch name {
+	case "character_set_connection":
+		return []string{"collation_connection"}
+	case "transaction_isolation", "tx_isolation":
+		return []string{s.h.defaults.isolationVar()}
+	case "transaction_read_only", "tx_read_only":
+		return []string{s.h.defaults.readOnlyVar()}
+	case "storage_engine":
+		return []string{"default_storage_engine"}
+	}
+	return []string{name}
+}
+
+func (s *Session) planCharset(p *setPlan, st *statement, stmt *query.Statement, i int, text string) error {
+	element := "NAMES " + text
+	if stmt.Sets[i].Name != "names" {
+		element = "CHARACTER SET " + text
+	} else if i+1 < len(stmt.Sets) && stmt.Sets[i+1].Name == "collate" {
+		element += " COLLATE " + string(stmt.Sets[i+1].Text.Of(st.sql))
+	}
+	p.elements = append(p.elements, element)
+	p.reads = append(p.reads, "character_set_client", "character_set_results", "collation_connection")
+	return nil
+}
+
+func planAutocommit(p *setPlan, a *query.Assignment, value, byDefault string) error {
+	switch {
+	case a.Default:
+		p.autocommit = byDefault
+	case a.IsPlain && isOn(value):
+		p.autocommit = "1"
+	case a.IsPlain && isOff(value):
+		p.autocommit = "0"
+	case a.IsPlain:
+		return &wire.Error{Code: 1231, SQLState: "42000", Message: "Variable 'autocommit' can't be set to the value of '" + a.Plain + "'"}
+	default:
+		return notBuilt("SET autocommit takes 0 or 1")
+	}
+	return nil
+}
+
+// planNext is SET @@transaction_isolation without SESSION, which holds for the next
+// transaction only.
+func (s *Session) planNext(p *setPlan, a *query.Assignment, value string) error {
+	if s.tx.Open() {
+		return characteristicsLate()
+	}
+	if !a.IsPlain || a.Default {
+		return notBuilt("SET @@%s takes a literal; write SET TRANSACTION", a.Name)
+	}
+	if strings.HasSuffix(a.Name, "isolation") {
+		level := strings.ReplaceAll(value, "-", " ")
+		switch level {
+		case "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE":
+			p.next.isolation = level
+			return nil
+		}
+	} else if isOn(value) {
+		p.next.access = "READ ONLY"
+		return nil
+	} else if isOff(value) {
+		p.next.access = "READ WRITE"
+		return nil
+	}
+	return &wire.Error{Code: 1231, SQLState: "42000", Message: fmt.Sprintf("Variable '%s' can't be set to the value of '%s'", a.Name, a.Plain)}
+}
+
+// nextOnly tells whether a variable was written as @@name, without a scope.
+func nextOnly(sql []byte, a *query.Assignment) bool {
+	before := strings.ToLower(strings.TrimRight(string(sql[:max(a.Text.Start, 0)]), " \t\r\n"))
+	before = strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(before, "="), ":"), " \t\r\n")
+	return strings.HasSuffix(before, "@@"+a.Name) || strings.HasSuffix(before, "@@`"+a.Name+"`")
+}
+
+// setLocally carries out the session's own part.
+func (s *Session) setLocally(p *setPlan) error {
+	if p.insertID != nil {
+		s.answers.insertID = *p.insertID
+	}
+	if p.next.isolation != "" {
+		s.next.isolation = p.next.isolation
+	}
+	if p.next.access != "" {
+		s.next.access = p.next.access
+	}
+	if p.autocommit == "" {
+		return nil
+	}
+	if p.autocommit == "1" && !s.autocommit() {
+		if err := s.commit(); err != nil {
+			return err
+		}
+	}
+	s.setVars(s.vars.with(map[string]string{"autocommit": p.autocommit}, s.h.intern))
+	return nil
+}
+
+// denied is what an application without a privilege is told.
+func denied(privilege string) *wire.Error {
+	return &wire.Error{Code: 1227, SQLState: "42000",
+		Message: "Access denied; you need (at least one of) the " + privilege + " privilege(s) for this operation"}
+}

@@ -1,0 +1,206 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"sluice/backend"
+	"sluice/query"
+	"sluice/wire"
+)
+
+// setOnServer has a server check and carry out its part, and takes the values over.
+func (s *Session) setOnServer(ctx context.Context, st *statement, p *setPlan) (warnings [][][]byte, err error) {
+	text := "SET " + strings.Join(p.elements, ", ")
+	if p.whole {
+		text = string(st.sql)
+	}
+	if p.pin != "" {
+		err = s.onHome(ctx, p.pin, func(c *backend.Conn) error {
+			warnings, err = s.setOn(c, text, p)
+			return err
+		})
+		return warnings, err
+	}
+	key := s.vars.backend.Key + "\x00" + text
+	if v := s.h.sets.get(key); v != nil && p.plain {
+		if v.plain(s.h.defaults.isolationVar()) != s.vars.plain(s.h.defaults.isolationVar()) ||
+			v.plain(s.h.defaults.readOnlyVar()) != s.vars.plain(s.h.defaults.readOnlyVar()) {
+			s.freezeTx()
+		}
+		s.setVars(v)
+		return nil, nil
+	}
+	if c, shard := s.anyOwn(); c != nil {
+		if err := s.sync(c, shard); err != nil {
+			return nil, err
+		}
+		warnings, err = s.setOn(c, text, p)
+		if !inOrder(err) {
+			s.lose(&lease{conn: c, shard: shard})
+			s.txLost()
+		}
+	} else {
+		warnings, err = s.setOnPool(ctx, text, p)
+	}
+	if err == nil && len(warnings) == 0 && p.plain {
+		s.h.sets.put(key, s.vars)
+	}
+	return warnings, err
+}
+
+// anyOwn gives any connection that the session keeps: the pool may be no larger.
+func (s *Session) anyOwn() (*backend.Conn, string) {
+	if legs := s.tx.Legs(); len(legs) > 0 {
+		return legs[0].Conn, legs[0].Shard
+	}
+	if len(s.pins) > 0 {
+		return s.pins[0].conn, s.pins[0].shard
+	}
+	return nil, ""
+}
+
+func (s *Session) setOnPool(ctx context.Context, text string, p *setPlan) (warnings [][][]byte, err error) {
+	c, err := s.h.pools.Get(ctx, s.defaultShard(), s.class, s.schema, s.vars.backend)
+	if err != nil {
+		return nil, err
+	}
+	if warnings, err = s.setOn(c, text, p); err == nil {
+		err = c.Sync(s.schema, s.vars.backend)
+	}
+	if err == nil || !p.ran && inOrder(err) {
+		c.Put()
+	} else {
+		c.Close()
+	}
+	return warnings, err
+}
+
+// setOn runs the server's part on a connection that is in the session's state, and takes
+// the values that the variables have then into the session's settings.
+func (s *Session) setOn(c *backend.Conn, text string, p *setPlan) (warnings [][][]byte, err error) {
+	ok, err := c.Exec(text)
+	if err != nil {
+		return nil, err
+	}
+	p.ran = true
+	if ok.Warnings > 0 {
+		if _, warnings, err = c.Query("SHOW WARNINGS"); err != nil {
+			return nil, err
+		}
+	}
+	if len(p.reads) == 0 {
+		return warnings, nil
+	}
+	changes, err := readVariables(c, p.reads)
+	if err == nil {
+		err = s.checkSettings(changes)
+	}
+	if err != nil {
+		if _, back := c.Exec(s.vars.text()); back != nil {
+			return nil, back
+		}
+		return nil, err
+	}
+	s.carry(changes)
+	return warnings, nil
+}
+
+// carry takes values into the session's settings.
+func (s *Session) carry(changes map[string]string) {
+	d := &s.h.defaults
+	if changes[d.isolationVar()]+changes[d.readOnlyVar()] != "" {
+		s.freezeTx()
+	}
+	s.setVars(s.vars.with(changes, s.h.intern))
+}
+
+// checkSettings refuses values under which the scanner could not read the client's text.
+func (s *Session) checkSettings(changes map[string]string) error {
+	if set, ok := changes["character_set_client"]; ok {
+		name := strings.ToLower(strings.Trim(set, "'"))
+		if _, usable := query.CharsetOf(name); !usable {
+			return notBuilt("the character set %s for statements; use utf8mb4", name)
+		}
+	}
+	if word := foreignMode(strings.ToUpper(strings.Trim(changes["sql_mode"], "'"))); word != "" {
+		return foreignModeError(word)
+	}
+	return nil
+}
+
+// foreignMode finds a word of sql_mode that makes the servers read another dialect.
+func foreignMode(modes string) string {
+	for _, word := range strings.Split(modes, ",") {
+		switch word = strings.TrimSpace(word); word {
+		case "ORACLE", "MSSQL", "DB2", "POSTGRESQL", "MAXDB", "MYSQL323", "MYSQL40":
+			return word
+		}
+	}
+	return ""
+}
+
+func foreignModeError(word string) error {
+	return notBuilt("sql_mode %s, under which the servers read another dialect", word)
+}
+
+// readVariables gives session variables as SQL literals.
+func readVariables(c *backend.Conn, names []string) (map[string]string, error) {
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = "@@SESSION." + string(query.QuoteName(nil, name))
+	}
+	cols, rows, err := c.Query("SELECT " + strings.Join(list, ", "))
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) != 1 || len(rows[0]) != len(names) || len(cols) != len(names) {
+		return nil, fmt.Errorf("unexpected answer to a look at variables")
+	}
+	values := make(map[string]string, len(names))
+	for i, name := range names {
+		if values[name], err = variableLiteral(&cols[i], rows[0][i]); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
+func variableLiteral(col *wire.Column, value []byte) (string, error) {
+	if value == nil {
+		return "NULL", nil
+	}
+	switch col.Type {
+	case wire.TypeTiny, wire.TypeShort, wire.TypeInt24, wire.TypeLong, wire.TypeLongLong, wire.TypeFloat, wire.TypeDouble,
+		wire.TypeDecimal, wire.TypeNewDecimal:
+		return string(value), nil
+	}
+	text := string(value)
+	if strings.ContainsAny(text, `'\`) { // no sql_mode may read it differently
+		return fmt.Sprintf("_utf8mb4 x'%x'", text), nil
+	}
+	return "'" + text + "'", nil
+}
+
+// onHome runs f on the connection that carries the session's variables, as a statement of
+// its own, and keeps it with the session.
+func (s *Session) onHome(ctx context.Context, reason string, f func(*backend.Conn) error) error {
+	c, err := s.lease(ctx, s.homeShard(), false)
+	if err == nil {
+		err = f(c)
+		ok, broken := c.Exec("DO 0") // for its status: whether a transaction is open
+		s.Done(c, ok.Status, inOrder(err) && broken == nil)
+		if err == nil {
+			s.pinHeld(reason)
+		}
+	}
+	ended := s.txEnded()
+	if lost := s.releaseHeld(); lost != nil {
+		s.txLost()
+	}
+	if ended {
+		s.rollbackAll()
+	}
+	return err
+}

@@ -1,0 +1,125 @@
+package session
+
+import (
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	"sluice/backend"
+	"sluice/query"
+)
+
+// settings is a session's variables as far as the client has changed them: variable →
+// value as a SQL literal. It is immutable; with makes a changed copy.
+type settings struct {
+	values  map[string]string
+	backend *backend.Settings // nil: a fresh connection's state
+}
+
+// noSettings is what a client has that changed nothing.
+var noSettings = &settings{backend: &backend.Settings{}}
+
+// with gives the settings after variables were set. An empty value takes a variable out.
+func (s *settings) with(changes map[string]string, intern *interner) *settings {
+	values := make(map[string]string, len(s.values)+len(changes))
+	for k, v := range s.values {
+		values[k] = v
+	}
+	for k, v := range changes {
+		values[k] = v
+		if v == "" {
+			delete(values, k)
+		}
+	}
+	return intern.settings(values)
+}
+
+// text gives one SET statement for all values, in an order that the servers accept: the
+// character set before the collation, which depends on it.
+func (s *settings) text() string {
+	if len(s.values) == 0 {
+		return ""
+	}
+	names := make([]string, 0, len(s.values))
+	for name := range s.values {
+		names = append(names, name)
+	}
+	sort.Slice(names, func(i, j int) bool {
+		ci, cj := strings.HasPrefix(names[i], "collation"), strings.HasPrefix(names[j], "collation")
+		if ci != cj {
+			return cj
+		}
+		return names[i] < names[j]
+	})
+	var b strings.Builder
+	b.WriteString("SET ")
+	for i, name := range names {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("SESSION " + name + "=" + s.values[name])
+	}
+	return b.String()
+}
+
+// plain gives a variable's value without quotes, "" when the client has not set it.
+func (s *settings) plain(name string) string {
+	return strings.Trim(s.values[name], "'")
+}
+
+// hasMode tells whether sql_mode has a word.
+func (s *settings) hasMode(word string) bool {
+	return slices.Contains(strings.Split(s.plain("sql_mode"), ","), word)
+}
+
+// interner makes equal settings one value, so that pools compare pointers. It holds a
+// bounded number; what does not fit is simply not shared.
+type interner struct {
+	mu    sync.Mutex
+	known map[string]*settings
+}
+
+const maxInterned = 4096
+
+func newInterner() *interner { return &interner{known: map[string]*settings{}} }
+
+func (in *interner) settings(values map[string]string) *settings {
+	s := &settings{values: values}
+	text := s.text()
+	if text == "" {
+		return noSettings
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if old := in.known[text]; old != nil {
+		return old
+	}
+	s.backend = &backend.Settings{Key: text, Set: text}
+	if len(in.known) < maxInterned {
+		in.known[text] = s
+	}
+	return s
+}
+
+// modeOf gives what the scanner must know of a session.
+func modeOf(s *settings, base query.Mode) query.Mode {
+	m := base
+	m.ANSIQuotes, m.NoBackslashEscapes, m.PipesAsConcat, m.IgnoreSpace, m.HighNotPrecedence = false, false, false, false, false
+	for _, word := range strings.Split(strings.ToUpper(s.plain("sql_mode")), ",") {
+		switch word {
+		case "ANSI_QUOTES":
+			m.ANSIQuotes = true
+		case "NO_BACKSLASH_ESCAPES":
+			m.NoBackslashEscapes = true
+		case "PIPES_AS_CONCAT":
+			m.PipesAsConcat = true
+		case "IGNORE_SPACE":
+			m.IgnoreSpace = true
+		case "HIGH_NOT_PRECEDENCE":
+			m.HighNotPrecedence = true
+		}
+	}
+	m.Charset, _ = query.CharsetOf(strings.ToLower(s.plain("character_set_client"))) // checked when it was set
+	return m
+}

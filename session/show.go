@@ -1,0 +1,324 @@
+package session
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/query"
+	"sluice/server"
+	"sluice/wire"
+)
+
+// find gives the session of a connection id, or nil.
+func (h *Handler) find(id uint64) server.Session {
+	if h.server == nil || id > 1<<32-1 {
+		return nil
+	}
+	if c := h.server.Find(uint32(id)); c != nil {
+		return c.Session()
+	}
+	return nil
+}
+
+// shownLocally tells which SHOW statements are about the session or its user, not about a
+// shard's server.
+func shownLocally(stmt *query.Statement) bool {
+	switch stmt.ShowWhat {
+	case "databases", "schemas", "warnings", "errors", "count warnings", "count errors", "processlist", "grants":
+		return true
+	}
+	return false
+}
+
+// clearsWarnings tells whether a statement forgets the warnings of the one before it also
+// when it has none itself. MySQL's all do but those that show warnings; MariaDB's only when they
+// open a table (mysql_execute_command, opt_clear_warning_info).
+func (s *Session) clearsWarnings(stmt *query.Statement) bool {
+	switch stmt.Kind {
+	case query.Show:
+		return !showsConditions(stmt) && (!s.mode.MariaDB || stmt.ShowWhat != "processlist" && stmt.ShowWhat != "grants")
+	case query.Set, query.SetNames, query.SetTx, query.Use, query.Begin, query.Commit, query.Rollback, query.Savepoint,
+		query.Kill, query.PrepareText, query.Do, query.Select, query.Values, query.Explain, query.LockTables:
+		return (!s.mode.MariaDB || len(stmt.Tables) > 0) && !countsConditions(stmt)
+	}
+	return true
+}
+
+// showsConditions tells which statements show the warnings, and therefore keep them.
+func showsConditions(stmt *query.Statement) bool {
+	switch stmt.ShowWhat {
+	case "warnings", "errors", "count warnings", "count errors":
+		return true
+	}
+	return false
+}
+
+// show gives the rows of a SHOW statement.
+func (s *Session) show(st *statement, stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
+	switch stmt.ShowWhat {
+	case "databases", "schemas":
+		return s.showDatabases(stmt)
+	case "warnings":
+		return s.showConditions(st, "")
+	case "errors":
+		return s.showConditions(st, "Error")
+	case "count warnings":
+		return countRow("@@session.warning_count", s.answers.count)
+	case "count errors":
+		return countRow("@@session.error_count", s.answers.errors())
+	case "processlist":
+		if stmt.ShowHasLike || stmt.ShowWhere {
+			break
+		}
+		cols, rows := s.processList(stmt.ShowFull)
+		return cols, rows, nil
+	case "grants":
+		cols, rows, err := s.showGrants(st, stmt)
+		return cols, rows, err
+	}
+	return nil, nil, notBuilt("this form of SHOW %s", stmt.ShowWhat)
+}
+
+func countRow(name string, n int) ([]wire.Column, [][][]byte, error) {
+	col := numberColumn(name)
+	col.Flags = wire.FlagUnsigned | wire.FlagBinary
+	return []wire.Column{col}, [][][]byte{{strconv.AppendInt(nil, int64(n), 10)}}, nil
+}
+
+// showDatabases lists what the user may use.
+func (s *Session) showDatabases(stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
+	if stmt.ShowWhere {
+		return nil, nil, notBuilt("SHOW DATABASES WHERE; use LIKE")
+	}
+	name := "Database"
+	if stmt.ShowHasLike {
+		name += " (" + stmt.ShowLike + ")"
+	}
+	names := []string{"information_schema"}
+	m := s.h.topo.Map()
+	if u := m.User(s.c.User); u != nil {
+		for i := range m.Spec.Schemas {
+			if schema := m.Spec.Schemas[i].Name; u.May(schema) {
+				names = append(names, schema)
+			}
+		}
+	}
+	sort.Strings(names)
+	var rows [][][]byte
+	for _, n := range names {
+		if !stmt.ShowHasLike || like(n, stmt.ShowLike) {
+			rows = append(rows, [][]byte{[]byte(n)})
+		}
+	}
+	return []wire.Column{textColumn(name, 64)}, rows, nil
+}
+
+// showConditions lists what the last statement raised.
+func (s *Session) showConditions(st *statement, level string) ([]wire.Column, [][][]byte, error) {
+	cols := []wire.Column{textColumn("Level", 7), codeColumn("Code"), textColumn("Message", 512)}
+	var rows [][][]byte
+	for _, w := range s.answers.warnings {
+		if level == "" || w.level == level {
+			rows = append(rows, [][]byte{[]byte(w.level), strconv.AppendInt(nil, int64(w.code), 10), []byte(w.message)})
+		}
+	}
+	first, count := limitOf(st, len(rows))
+	return cols, rows[first : first+count], nil
+}
+
+// limitOf reads LIMIT count, LIMIT first, count or LIMIT count OFFSET first, which hold the
+// only literals of these statements.
+func limitOf(st *statement, n int) (first, count int) {
+	var v [2]int
+	lits := st.scan.Literals
+	for i := range lits[:min(len(lits), 2)] {
+		v[i] = int(min(parseUint(lits[i].Of(st.sql)), uint64(n)))
+	}
+	switch {
+	case len(lits) == 0:
+		return 0, n
+	case len(lits) == 1:
+		return 0, v[0]
+	case commaBetween(st, lits[0].End, lits[1].Start):
+		first, count = v[0], v[1]
+	default:
+		first, count = v[1], v[0]
+	}
+	return first, min(count, n-first)
+}
+
+func commaBetween(st *statement, from, to int32) bool {
+	for _, c := range (query.Span{Start: from, End: to}).Of(st.sql) {
+		if c == ',' {
+			return true
+		}
+	}
+	return false
+}
+
+// processList shows the sessions of the same user.
+func (s *Session) processList(full bool) ([]wire.Column, [][][]byte) {
+	cols := []wire.Column{
+		numberColumn("Id"), textColumn("User", 32), textColumn("Host", 64), textColumn("db", 64), textColumn("Command", 16),
+		numberColumn("Time"), textColumn("State", 64), textColumn("Info", maxShownText),
+	}
+	for _, i := range []int{3, 6, 7} {
+		cols[i].Flags = 0 // may be NULL
+	}
+	var rows [][][]byte
+	now := time.Now()
+	for _, i := range s.sessions() {
+		if i.User != s.c.User {
+			continue
+		}
+		text := i.Statement
+		if !full {
+			text = text[:min(len(text), 100)]
+		}
+		rows = append(rows, [][]byte{
+			appendUint(nil, uint64(i.ID)), []byte(i.User), []byte(i.Remote), orNull(i.Schema), []byte(i.Command),
+			strconv.AppendInt(nil, int64(max(now.Sub(i.Since), 0)/time.Second), 10), []byte(i.State), orNull(text),
+		})
+	}
+	return cols, rows
+}
+
+// sessions lists what the server's registry has, by id; at least this one.
+func (s *Session) sessions() (all []server.SessionInfo) {
+	if s.h.server == nil {
+		return []server.SessionInfo{s.Info()}
+	}
+	for _, c := range s.h.server.Clients() {
+		if other := c.Session(); other != nil {
+			all = append(all, other.Info())
+		}
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
+	return all
+}
+
+func orNull(text string) []byte {
+	if text == "" {
+		return nil
+	}
+	return []byte(text)
+}
+
+// showGrants words the user's rights as one server would. Those of others are not told.
+func (s *Session) showGrants(st *statement, stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
+	m := s.h.topo.Map()
+	u := m.User(s.c.User)
+	if u == nil || forAnother(st.scan.Fingerprint) {
+		return nil, nil, &wire.Error{Code: 1044, SQLState: "42000", Message: fmt.Sprintf("Access denied for user '%s'@'%%' to database 'mysql'", s.c.User)}
+	}
+	account := string(query.QuoteName(nil, u.Name)) + "@`%`"
+	rows := [][][]byte{{[]byte("GRANT USAGE ON *.* TO " + account)}}
+	for i := range m.Spec.Schemas {
+		if schema := m.Spec.Schemas[i].Name; u.May(schema) {
+			rows = append(rows, [][]byte{[]byte("GRANT ALL PRIVILEGES ON " + string(query.QuoteName(nil, schema)) + ".* TO " + account)})
+		}
+	}
+	return []wire.Column{textColumn("Grants for "+u.Name+"@%", 1024)}, rows, nil
+}
+
+// forAnother tells whether SHOW GRANTS names an account other than the current one.
+func forAnother(fingerprint []byte) bool {
+	_, account, named := strings.Cut(strings.ToLower(string(fingerprint)), " for ")
+	return named && account != "current_user" && account != "current_user()"
+}
+
+// countsConditions tells whether a statement is SELECT @@warning_count or @@error_count and
+// nothing else.
+func countsConditions(stmt *query.Statement) bool {
+	if !asksConditions(stmt) || stmt.Opaque || len(stmt.SysVars) != 1 || len(stmt.Blocks) != 1 || len(stmt.Tables) > 0 || stmt.Into {
+		return false
+	}
+	b := &stmt.Blocks[0]
+	if len(b.Items) != 1 || b.Items[0].Alias != "" || !b.Where.Empty() || b.Limit.Has || len(b.OrderBy)+len(b.GroupBy) > 0 || b.Having {
+		return false
+	}
+	name, ok := strings.CutPrefix(strings.ToLower(b.Items[0].Label), "@@")
+	return ok && strings.TrimPrefix(strings.TrimPrefix(name, "session."), "local.") == stmt.SysVars[0]
+}
+
+// asksConditions tells whether a statement looks at how many conditions the last one raised,
+// which the session knows and the connection may not.
+func asksConditions(stmt *query.Statement) bool {
+	return slices.Contains(stmt.SysVars, "warning_count") || slices.Contains(stmt.SysVars, "error_count")
+}
+
+func (s *Session) conditionCounts(stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
+	name := stmt.Blocks[0].Items[0].Label
+	if !s.mode.MariaDB {
+		defer s.answers.clear() // MySQL keeps the counts for this statement, and forgets them with it
+	}
+	if stmt.SysVars[0] == "error_count" {
+		return countRow(name, s.answers.errors())
+	}
+	return countRow(name, s.answers.count)
+}
+
+// like is SQL's LIKE without case, for names in ASCII. A "%" takes as little as it can, and
+// only the last one is ever taken back: that is enough, and no pattern takes long.
+func like(name, pattern string) bool {
+	i, j, star, from := 0, 0, -1, 0
+	for i < len(name) {
+		if j < len(pattern) && pattern[j] == '%' {
+			star, from = j, i
+			j++
+			continue
+		}
+		if n, ok := likeOne(pattern[j:], name[i]); ok {
+			i, j = i+1, j+n
+			continue
+		}
+		if star < 0 {
+			return false
+		}
+		from++
+		i, j = from, star+1
+	}
+	for j < len(pattern) && pattern[j] == '%' {
+		j++
+	}
+	return j == len(pattern)
+}
+
+// likeOne matches one letter with the start of a pattern, n bytes of it.
+func likeOne(pattern string, c byte) (n int, ok bool) {
+	switch {
+	case pattern == "":
+		return 0, false
+	case pattern[0] == '_':
+		return 1, true
+	case pattern[0] == '\\' && len(pattern) > 1:
+		return 2, sameLetter(pattern[1], c)
+	}
+	return 1, sameLetter(pattern[0], c)
+}
+
+func sameLetter(a, b byte) bool {
+	lower := func(c byte) byte {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		return c
+	}
+	return lower(a) == lower(b)
+}
+
+// statistics is the answer to COM_STATISTICS.
+func (s *Session) statistics() []byte {
+	up := time.Since(s.h.started)
+	all := s.sessions()
+	var questions int64
+	for i := range all {
+		questions += all[i].Statements
+	}
+	return fmt.Appendf(nil, "Uptime: %d  Threads: %d  Questions: %d  Slow queries: 0  Opens: 0  Open tables: 0  Queries per second avg: %.3f",
+		int(up.Seconds()), len(all), questions, float64(questions)/max(up.Seconds(), 1))
+}

@@ -1,0 +1,62 @@
+package txn
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sluice/wire"
+)
+
+// savepoints are the names of those that exist, in order. Names compare without case.
+type savepoints []string
+
+func (p savepoints) find(name string) int {
+	return slices.IndexFunc(p, func(have string) bool { return strings.EqualFold(have, name) })
+}
+
+// Savepoint, RollbackTo and Release carry out the savepoint statements on every leg; a
+// leg that joins later gets the savepoints that exist then. An older savepoint of the same
+// name is gone, as on the servers.
+func (t *Tx) Savepoint(name string) error {
+	if i := t.savepoints.find(name); i >= 0 {
+		t.savepoints = slices.Delete(t.savepoints, i, i+1)
+	}
+	t.savepoints = append(t.savepoints, name)
+	return everywhere(t.legs, "SAVEPOINT "+quote(name))
+}
+
+// RollbackTo undoes all since the savepoint, which stays. Unknown names are error 1305.
+func (t *Tx) RollbackTo(name string) error {
+	i := t.savepoints.find(name)
+	if i < 0 {
+		return noSavepoint(name)
+	}
+	t.savepoints = t.savepoints[:i+1]
+	return everywhere(t.legs, "ROLLBACK TO SAVEPOINT "+quote(name))
+}
+
+// Release forgets a savepoint and all later ones. Unknown names are error 1305.
+func (t *Tx) Release(name string) error {
+	i := t.savepoints.find(name)
+	if i < 0 {
+		return noSavepoint(name)
+	}
+	t.savepoints = t.savepoints[:i]
+	return everywhere(t.legs, "RELEASE SAVEPOINT "+quote(name))
+}
+
+func everywhere(legs []Leg, sql string) error {
+	for i := range legs {
+		if _, err := legs[i].Conn.Exec(sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func noSavepoint(name string) error {
+	return &wire.Error{Code: 1305, SQLState: "42000", Message: fmt.Sprintf("SAVEPOINT %s does not exist", name)}
+}
+
+func quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
