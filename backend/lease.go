@@ -14,7 +14,7 @@ import (
 // before anything of the caller's was sent.
 const tries = 4
 
-// Get leases a connection of the shard in the given state: schema ("" leaves it as it is)
+// Get leases a connection of the shard in the given state: schema ("": none)
 // and settings applied (nil: a fresh connection's). It prefers a connection that is in that
 // state already. Errors: *wire.Error (the schema or the SET was refused), *Unavailable
 // (unknown, down, full, timed out, or ctx has ended).

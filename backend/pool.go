@@ -74,7 +74,7 @@ func (p *pool) take(ctx context.Context, class Class, schema string, s *Settings
 		}
 		c := p.pick(k, schema, s)
 		if c == nil {
-			return p.wait(ctx, k) // unlocks
+			return p.wait(ctx, k, schema == "") // unlocks
 		}
 		now := time.Now()
 		idle := now.Sub(c.idleSince)
@@ -93,7 +93,8 @@ func (p *pool) take(ctx context.Context, class Class, schema string, s *Settings
 }
 
 // pick takes the best idle connection out of the stack: in the wanted state, else with its
-// settings, else fresh, else the one used last. The lock is held.
+// settings, else fresh, else the one used last. One that has a schema cannot go back to
+// none. The lock is held.
 func (p *pool) pick(k int, schema string, s *Settings) *Conn {
 	stack := p.idle[k]
 	best, score := -1, -1
@@ -111,10 +112,12 @@ func (p *pool) pick(k int, schema string, s *Settings) *Conn {
 // near scores how little is to be done to bring the connection to a state.
 func (c *Conn) near(schema string, s *Settings) int {
 	switch {
+	case schema == "" && c.schema != "":
+		return -1
 	case c.mixed:
 		return 0
 	case same(c.settings, s):
-		if schema == "" || schema == c.schema {
+		if schema == c.schema {
 			return 3
 		}
 		return 2
@@ -174,37 +177,48 @@ func (p *pool) serve() {
 		next := w.next
 		k := w.class
 		switch {
-		case len(p.idle[k]) > 0:
-			c := p.remove(k, len(p.idle[k])-1)
+		case p.usable(k, w.bare) >= 0:
+			c := p.remove(k, p.usable(k, w.bare))
 			c.leased = true
 			p.queue.remove(w)
 			w.ready <- answer{conn: c}
 		case promised[k] > 0:
 			promised[k]-- // the login that is under way is this one's
 		case p.mayDial():
-			p.makeRoom(k)
+			p.makeRoom(k, w.bare)
 			p.startDial(k)
 		}
 		w = next
 	}
 }
 
+// usable gives the position of the idle connection of class k that was used last, -1 when
+// there is none. bare: it must not have a schema. The lock is held.
+func (p *pool) usable(k int, bare bool) int {
+	for i := len(p.idle[k]) - 1; i >= 0; i-- {
+		if !bare || p.idle[k][i].schema == "" {
+			return i
+		}
+	}
+	return -1
+}
+
 // mayDial tells whether another login may start: a place is free, or is taken by an idle
-// connection (which is one of another class, or would have been used).
+// connection (which does not fit, or would have been used).
 func (p *pool) mayDial() bool {
 	return !p.closed && !p.health.holdsOff() && p.dials() < maxDials && (p.open() < p.max || p.idles > 0 && p.open() == p.max)
 }
 
-// makeRoom closes the idle connection that was used longest ago, of another class than k, if
-// all places are taken.
-func (p *pool) makeRoom(k int) {
+// makeRoom closes the idle connection that was used longest ago, of another class than k or
+// (bare) with a schema, if all places are taken.
+func (p *pool) makeRoom(k int, bare bool) {
 	if p.open() < p.max {
 		return
 	}
 	var oldest *Conn
 	from := 0
 	for i, stack := range p.idle {
-		if i != k && len(stack) > 0 && (oldest == nil || stack[0].idleSince.Before(oldest.idleSince)) {
+		if (i != k || bare) && len(stack) > 0 && (oldest == nil || stack[0].idleSince.Before(oldest.idleSince)) {
 			oldest, from = stack[0], i
 		}
 	}

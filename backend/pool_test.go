@@ -503,3 +503,24 @@ func TestCloseEndsLeases(t *testing.T) {
 		t.Error("the statement went on")
 	}
 }
+
+// TestNoSchema: who asks for a connection without a schema never finds another's.
+func TestNoSchema(t *testing.T) {
+	eachServer(t, func(t *testing.T, s *testkit.Server) {
+		db := testkit.Database(t, s)
+		p := open(t, Options{}, mapOf(t, shard.Backend{MaxConnections: 2}, s.Addr))
+		for range 3 {
+			a, b := get(t, p, db, nil), get(t, p, db, nil) // the pool is full of connections with a schema
+			a.Put()
+			b.Put()
+			c := get(t, p, "", nil)
+			if _, rows, err := c.Query("SELECT DATABASE()"); err != nil || rows[0][0] != nil {
+				t.Fatalf("DATABASE() is %q (%v), want NULL", rows, err)
+			}
+			c.Put()
+			if st := p.Status()[0]; st.Open > 2 {
+				t.Fatalf("%d connections, 2 are allowed", st.Open)
+			}
+		}
+	})
+}

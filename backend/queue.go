@@ -10,6 +10,7 @@ import (
 // waiter is a lease that waits, or has its answer in ready.
 type waiter struct {
 	class      int
+	bare       bool        // only a connection without a schema will do
 	ready      chan answer // holds one
 	prev, next *waiter
 	queued     bool
@@ -64,7 +65,7 @@ func (q *queue) fail(err error) {
 var errTooMany = errors.New("too many wait for one already")
 
 // wait queues for a connection. The pool's lock is held at the call and not at the return.
-func (p *pool) wait(ctx context.Context, k int) (*Conn, error) {
+func (p *pool) wait(ctx context.Context, k int, bare bool) (*Conn, error) {
 	if err := p.health.reason(); err != nil {
 		p.mu.Unlock()
 		return nil, p.unavailable(err)
@@ -73,7 +74,7 @@ func (p *pool) wait(ctx context.Context, k int) (*Conn, error) {
 		p.mu.Unlock()
 		return nil, &Unavailable{Shard: p.shard, Full: true, Err: errTooMany}
 	}
-	w := &waiter{class: k, ready: make(chan answer, 1)}
+	w := &waiter{class: k, bare: bare, ready: make(chan answer, 1)}
 	p.queue.add(w)
 	p.serve()
 	p.mu.Unlock()
