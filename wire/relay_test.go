@@ -167,11 +167,11 @@ func TestRelaySplitLarge(t *testing.T) {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
-			at := 0
-			for _, p := range c.in {
-				for d := -2; d < 8; d++ {
-					if at+d > 0 {
-						checkRelay(t, c, &script{in: frame(1, c.in...), cuts: []int{at + d}})
+			in, at := frame(1, c.in...), 0
+			for i, p := range c.in {
+				if i >= len(c.in)-3 { // around the headers of small packets TestRelaySplit cuts
+					for _, d := range []int{-1, 2, 4} {
+						checkRelay(t, c, &script{in: in, cuts: []int{at + d}})
 					}
 				}
 				at += len(frame(0, p))
