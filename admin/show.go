@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -64,9 +65,21 @@ func showSessions(_ context.Context, a *Admin, _ *server.Client, _ map[string]st
 			pinned = seconds(i.PinnedSince)
 		}
 		rows = append(rows, []any{i.ID, i.User, i.Remote, i.Schema, i.Command, seconds(i.Since), i.State, i.Statement,
-			i.Transaction, i.Pinned, pinned, strings.Join(i.Shards, ","), i.Statements})
+			i.Transaction, i.Pinned, pinned, strings.Join(i.Shards, ","), i.Statements, attributes(i.Attributes)})
 	}
 	return rows, nil
+}
+
+// attributes shows what a client's driver says of itself: "_client_name=mysqlnd program_name=till".
+func attributes(all map[string]string) string {
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(key + "=" + all[key])
+	}
+	return b.String()
 }
 
 // sessions lists the applications' sessions by id.
@@ -87,8 +100,11 @@ func showTransactions(_ context.Context, a *Admin, _ *server.Client, _ map[strin
 	var rows [][]any
 	for _, i := range a.sessions() {
 		if i.Transaction != "" {
-			rows = append(rows, []any{i.ID, i.User, i.Transaction, seconds(i.Since), strings.Join(i.Shards, ","), i.Statement})
+			rows = append(rows, []any{i.ID, i.User, i.Transaction, seconds(i.Since), strings.Join(i.Shards, ","), i.Statement, nil, nil})
 		}
+	}
+	for _, x := range a.Decisions.InDoubt() {
+		rows = append(rows, []any{nil, nil, "in doubt", int64(x.Age.Seconds()), strings.Join(x.Shards, ","), x.Note, x.GTRID, x.Decision})
 	}
 	return rows, nil
 }

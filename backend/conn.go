@@ -54,8 +54,11 @@ func (c *Conn) SetDeadline(t time.Time) error {
 }
 
 // Exec runs one text statement and drops its rows; an ERR packet is a *wire.Error.
-func (c *Conn) Exec(sql string) (wire.OK, error) {
-	if err := c.begin(wire.ComQuery, []byte(sql)); err != nil {
+func (c *Conn) Exec(sql string) (wire.OK, error) { return c.ExecBytes([]byte(sql)) }
+
+// ExecBytes is Exec for a text that need not be copied.
+func (c *Conn) ExecBytes(sql []byte) (wire.OK, error) {
+	if err := c.begin(wire.ComQuery, sql); err != nil {
 		return wire.OK{}, err
 	}
 	return c.discard()

@@ -1,9 +1,11 @@
 package backend
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"time"
 
 	"sluice/wire"
@@ -15,8 +17,10 @@ import (
 //	   └──failed──▶ down ◀──failed──┘  │
 //	                  └──after backoff, a probe──┘
 //
-// While it is down no client waits for it: a lease fails at once, and probes go on in the
-// background. Connections that are still good go on being leased.
+// While it is down probes go on in the background. Of a machine that refuses, a lease waits for
+// the next probe, which it hastens: what it is told is never older than itself, and a server
+// that is up again is up for the first who asks. Nobody waits for one that says nothing.
+// Connections that are still good go on being leased.
 type health struct {
 	state   state
 	since   time.Time
@@ -24,6 +28,8 @@ type health struct {
 	last    error // of the last failure
 	backoff time.Duration
 	retry   *time.Timer // set while logins are held off
+	failed  time.Time   // the last time
+	silent  bool        // it was no answer in time
 }
 
 // state is what a pool knows of its server.
@@ -40,6 +46,9 @@ const (
 	firstBackoff = 50 * time.Millisecond
 	lastBackoff  = time.Second
 )
+
+// downWait bounds a lease's wait for the next answer of a machine whose server is down.
+const downWait = 250 * time.Millisecond
 
 // holdsOff tells whether no login may start now.
 func (h *health) holdsOff() bool { return h.retry != nil }
@@ -88,19 +97,22 @@ func tooManyConnections(err error) bool {
 	return errors.As(err, &we) && (we.Code == 1040 || we.Code == 1203 || we.Code == 1226)
 }
 
-// failed notes that the server could not be reached or refused. The pool's lock is held.
-func (p *pool) failed(err error) {
+// failed notes that the server could not be reached or refused, and tells those who have
+// waited for it since before mark. The pool's lock is held.
+func (p *pool) failed(mark uint64, err error) {
 	if p.closed {
 		return
 	}
 	h := &p.health
-	h.last = err
+	var ne net.Error
+	h.last, h.failed = err, time.Now()
+	h.silent = errors.Is(err, context.DeadlineExceeded) || errors.As(err, &ne) && ne.Timeout()
 	if !tooManyConnections(err) || len(p.all) == 0 {
 		if h.state != down {
 			p.opts.Log.Warn("backend is down", "shard", p.shard, "address", p.dialer.address, "error", err)
 		}
 		h.become(down)
-		p.queue.fail(refusedLogin(err))
+		p.queue.fail(mark, refusedLogin(err))
 	}
 	if h.retry != nil {
 		return
@@ -108,6 +120,18 @@ func (p *pool) failed(err error) {
 	h.backoff = min(max(2*h.backoff, firstBackoff), lastBackoff)
 	pause := h.backoff/2 + rand.N(h.backoff/2+1)
 	h.retry = time.AfterFunc(pause, p.probe)
+	if p.queue.n > 0 {
+		p.hasten()
+	}
+}
+
+// hasten has the next probe come as soon after the last failure as a first one would. The
+// lock is held.
+func (p *pool) hasten() {
+	h := &p.health
+	if h.retry != nil && h.retry.Stop() {
+		h.retry.Reset(max(time.Until(h.failed.Add(firstBackoff)), 0))
+	}
 }
 
 // probe ends the pause after a failure: it logs in to a server that is down, whether
@@ -141,7 +165,7 @@ func (p *pool) succeeded(version string) {
 func (p *pool) suspect(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.failed(err)
+	p.failed(p.queue.next, err)
 }
 
 func (p *pool) status() Status {

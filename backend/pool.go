@@ -206,6 +206,9 @@ func (p *pool) usable(k int, bare bool) int {
 // mayDial tells whether another login may start: a place is free, or is taken by an idle
 // connection (which does not fit, or would have been used).
 func (p *pool) mayDial() bool {
+	if p.health.state == down && p.dials() > 0 {
+		return false // one probe at a time
+	}
 	return !p.closed && !p.health.holdsOff() && p.dials() < maxDials && (p.open() < p.max || p.idles > 0 && p.open() == p.max)
 }
 
@@ -232,16 +235,17 @@ func (p *pool) makeRoom(k int, bare bool) {
 // startDial logs in for class k. The lock is held.
 func (p *pool) startDial(k int) {
 	p.dialing[k]++
-	p.wg.Go(func() { p.dial(k) })
+	mark := p.queue.next
+	p.wg.Go(func() { p.dial(k, mark) })
 }
 
-func (p *pool) dial(k int) {
+func (p *pool) dial(k int, mark uint64) {
 	class := Class{FoundRows: k&1 != 0, LocalFile: k&2 != 0}
 	l, err := p.dialer.dial(p.ctx, class)
 	p.mu.Lock()
 	p.dialing[k]--
 	if err != nil {
-		p.failed(err)
+		p.failed(mark, err)
 		p.mu.Unlock()
 		return
 	}
@@ -285,7 +289,7 @@ func (p *pool) setMax(n int) {
 func (p *pool) retire(why error, force bool) {
 	p.mu.Lock()
 	p.closed = true
-	p.queue.fail(why)
+	p.queue.fail(p.queue.next, why)
 	p.health.stop()
 	var idle, leased []*Conn
 	for k := range p.idle {

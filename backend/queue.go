@@ -12,6 +12,7 @@ type waiter struct {
 	class      int
 	bare       bool        // only a connection without a schema will do
 	ready      chan answer // holds one
+	number     uint64      // in the order of arrival
 	prev, next *waiter
 	queued     bool
 }
@@ -25,6 +26,7 @@ type answer struct {
 type queue struct {
 	first, last *waiter
 	n           int
+	next        uint64 // number of the next one
 }
 
 func (q *queue) add(w *waiter) {
@@ -36,6 +38,8 @@ func (q *queue) add(w *waiter) {
 	}
 	q.last = w
 	q.n++
+	w.number = q.next
+	q.next++
 }
 
 func (q *queue) remove(w *waiter) {
@@ -53,9 +57,9 @@ func (q *queue) remove(w *waiter) {
 	q.n--
 }
 
-// fail gives everybody who waits an error.
-func (q *queue) fail(err error) {
-	for q.first != nil {
+// fail gives everybody an error who has waited since before number mark was given out.
+func (q *queue) fail(mark uint64, err error) {
+	for q.first != nil && q.first.number < mark {
 		w := q.first
 		q.remove(w)
 		w.ready <- answer{err: err}
@@ -66,9 +70,10 @@ var errTooMany = errors.New("too many wait for one already")
 
 // wait queues for a connection. The pool's lock is held at the call and not at the return.
 func (p *pool) wait(ctx context.Context, k int, bare bool) (*Conn, error) {
-	if err := p.health.reason(); err != nil {
+	down := p.health.reason()
+	if down != nil && p.health.silent {
 		p.mu.Unlock()
-		return nil, p.unavailable(err)
+		return nil, p.unavailable(down)
 	}
 	if p.queue.n >= p.opts.MaxWaiters {
 		p.mu.Unlock()
@@ -76,10 +81,15 @@ func (p *pool) wait(ctx context.Context, k int, bare bool) (*Conn, error) {
 	}
 	w := &waiter{class: k, bare: bare, ready: make(chan answer, 1)}
 	p.queue.add(w)
+	limit := p.opts.WaitTimeout
+	if down != nil {
+		limit = min(limit, downWait)
+		p.hasten()
+	}
 	p.serve()
 	p.mu.Unlock()
 
-	timer := time.NewTimer(p.opts.WaitTimeout)
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	var why error
 	select {
@@ -94,6 +104,9 @@ func (p *pool) wait(ctx context.Context, k int, bare bool) (*Conn, error) {
 	if w.queued {
 		p.queue.remove(w)
 		p.mu.Unlock()
+		if down != nil {
+			return nil, p.unavailable(down)
+		}
 		return nil, &Unavailable{Shard: p.shard, Full: true, Err: why}
 	}
 	p.mu.Unlock()

@@ -17,11 +17,13 @@ type Stmt struct {
 }
 
 // stmtKey is what a server binds a prepared statement to: its text means what it means in
-// the schema and under the settings of the moment.
+// the schema and under the settings of the moment. Oracle MySQL also gives a parameter, for
+// good, the type that it was executed with: ? + 1 stays a DOUBLE once a client gave one.
 type stmtKey struct {
 	schema   string
 	settings *Settings
 	sql      string
+	types    string
 }
 
 // Bounds of one connection's cache. A server has 16382 statements for all its clients
@@ -44,12 +46,16 @@ const errTooManyStmts = 1461
 // Prepare prepares sql on this connection, or finds it in the connection's bounded cache
 // (256 statements; the least recently used is closed). An ERR packet is a *wire.Error. The
 // Stmt is valid until the next Prepare.
-func (c *Conn) Prepare(sql []byte) (*Stmt, error) {
-	if st := c.stmts.known[stmtKey{c.schema, c.settings, string(sql)}]; st != nil {
+func (c *Conn) Prepare(sql []byte) (*Stmt, error) { return c.PrepareAs(sql, nil) }
+
+// PrepareAs is Prepare of a statement that is not shared with executions whose parameters
+// have types of another kind: types says which, in any notation.
+func (c *Conn) PrepareAs(sql, types []byte) (*Stmt, error) {
+	if st := c.stmts.known[stmtKey{c.schema, c.settings, string(sql), string(types)}]; st != nil {
 		c.stmts.touch(st)
 		return st, nil
 	}
-	st, err := c.prepare(sql)
+	st, err := c.prepare(sql, types)
 	if e, ok := err.(*wire.Error); ok && e.Code == errTooManyStmts && c.stmts.newest != nil {
 		// The server's bound over all its clients is reached: ours make room first.
 		for c.stmts.oldest != nil {
@@ -57,12 +63,12 @@ func (c *Conn) Prepare(sql []byte) (*Stmt, error) {
 				return nil, err
 			}
 		}
-		st, err = c.prepare(sql)
+		st, err = c.prepare(sql, types)
 	}
 	return st, err
 }
 
-func (c *Conn) prepare(sql []byte) (*Stmt, error) {
+func (c *Conn) prepare(sql, types []byte) (*Stmt, error) {
 	for len(c.stmts.known) >= maxStmts || c.stmts.oldest != nil && c.stmts.bytes+len(sql) > maxStmtBytes {
 		if err := c.evict(); err != nil {
 			return nil, err
@@ -75,7 +81,7 @@ func (c *Conn) prepare(sql []byte) (*Stmt, error) {
 	if err != nil {
 		return nil, c.check(err)
 	}
-	st := &Stmt{ID: ok.ID, Params: len(params), Columns: cols, key: stmtKey{c.schema, c.settings, string(sql)}}
+	st := &Stmt{ID: ok.ID, Params: len(params), Columns: cols, key: stmtKey{c.schema, c.settings, string(sql), string(types)}}
 	c.stmts.add(st)
 	return st, nil
 }

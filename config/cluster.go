@@ -13,7 +13,7 @@ import (
 const defaultBackendConnections = 64
 
 func clusterKeys() []string {
-	return []string{"admins", "users", "backend", "shards", "schemas", "cache"}
+	return []string{"admins", "users", "backend", "shards", "schemas", "cache", "gather"}
 }
 
 func anything(string) error { return nil }
@@ -47,7 +47,11 @@ func (d sections) cluster(n *yaml.Node, path string, c *Config) {
 			r := shard.CacheRule{}
 			d.fields(n, path, "a cache rule", field{"schema", d.str(&r.Schema)}, field{"table", d.str(&r.Table)}, field{"ttl", d.str(&r.TTL)})
 			spec.Cache = append(spec.Cache, r)
-		})})
+		})},
+		field{"gather", func(n *yaml.Node, path string) {
+			d.fields(n, path, path, field{"max_rows", d.number(&spec.Gather.MaxRows, 1, 1_000_000_000, false)},
+				field{"max_bytes", d.number(&spec.Gather.MaxBytes, 1<<10, 1<<40, true)})
+		}})
 	if isNull(node) || node.Kind == yaml.MappingNode {
 		d.required(n, path, "backend", "the account with which proxies log in to the shards, such as {user: sluice, password: …}")
 		spec.Ranges = shard.Deal(spec.Shards)

@@ -47,10 +47,11 @@ type Etcd struct {
 	Prefix    string
 }
 
-// TLS names the files of the data port's certificate; Cert "" means that there is none.
+// TLS names the files of the ports' certificate; Cert "" means that there is none.
 type TLS struct {
 	Cert, Key, ClientCA string
 	Require             bool
+	BackendCA           string // signs the shards' certificates; "": the machine's authorities do
 }
 
 // Redis is the shared level of the result cache.
@@ -70,7 +71,8 @@ type Log struct {
 type Limits struct {
 	MaxConnections   int
 	HandshakeTimeout time.Duration
-	MaxPacket        int // bytes
+	StallTimeout     time.Duration // of a client that takes nothing of its answer, or stops within a packet
+	MaxPacket        int           // bytes
 }
 
 // Secret is a value that is never printed.
@@ -109,7 +111,7 @@ func defaults() *Config {
 		DrainTimeout: 10 * time.Second,
 		Etcd:         Etcd{Prefix: "/sluice"},
 		Log:          Log{Level: slog.LevelInfo, Format: "text"},
-		Limits:       Limits{MaxConnections: 10000, HandshakeTimeout: 10 * time.Second, MaxPacket: 64 << 20},
+		Limits:       Limits{MaxConnections: 10000, HandshakeTimeout: 10 * time.Second, StallTimeout: time.Minute, MaxPacket: 64 << 20},
 		LocalInfile:  true,
 		Compression:  true,
 	}

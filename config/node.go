@@ -57,6 +57,7 @@ func (d sections) node(root *yaml.Node, c *Config) {
 			d.fields(n, path, path,
 				field{"max_connections", d.number(&c.Limits.MaxConnections, 1, 1_000_000, false)},
 				field{"handshake_timeout", d.duration(&c.Limits.HandshakeTimeout, 100*time.Millisecond, time.Hour)},
+				field{"stall_timeout", d.duration(&c.Limits.StallTimeout, 100*time.Millisecond, 24*time.Hour)},
 				field{"max_packet", d.number(&c.Limits.MaxPacket, 1<<20, 1<<30, true)})
 		}},
 		field{"proxy_protocol_networks", d.networks(&c.ProxyProtocolNetworks)},

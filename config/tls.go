@@ -14,7 +14,8 @@ func (d sections) tls(n *yaml.Node, path string, t *TLS) {
 		field{"cert", d.str(&t.Cert)},
 		field{"key", d.str(&t.Key)},
 		field{"client_ca", d.str(&t.ClientCA)},
-		field{"require", d.boolean(&t.Require)})
+		field{"require", d.boolean(&t.Require)},
+		field{"backend_ca", d.str(&t.BackendCA)})
 	at := func(key string) *yaml.Node {
 		if line := d.lines[join(path, key)]; line > 0 {
 			return &yaml.Node{Line: line}
@@ -34,11 +35,17 @@ func (d sections) tls(n *yaml.Node, path string, t *TLS) {
 	case t.Cert != "":
 		d.pair(at, path, t)
 	}
-	if t.ClientCA == "" {
+	d.authority(at("client_ca"), join(path, "client_ca"), t.ClientCA, "clients")
+	d.authority(at("backend_ca"), join(path, "backend_ca"), t.BackendCA, "the shards' servers")
+}
+
+// authority looks into the file of a certificate authority.
+func (d sections) authority(n *yaml.Node, path, name, signs string) {
+	if name == "" {
 		return
 	}
-	if pem, ok := d.pem(at("client_ca"), join(path, "client_ca"), t.ClientCA); ok && !x509.NewCertPool().AppendCertsFromPEM(pem) {
-		d.fault(at("client_ca"), join(path, "client_ca"), "tls.client_ca: the file %q has no certificate; write the PEM file of the authority that signs clients", clip(t.ClientCA))
+	if pem, ok := d.pem(n, path, name); ok && !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		d.fault(n, path, "%s: the file %q has no certificate; write the PEM file of the authority that signs %s", path, clip(name), signs)
 	}
 }
 

@@ -28,6 +28,10 @@ func (h *held) Done(c *backend.Conn, status uint16, ok bool) {
 	}
 }
 
+func (h *held) Apart(context.Context, int) (*backend.Conn, error) { return h.conn, nil }
+
+func (h *held) Interrupted() error { return nil }
+
 // exchange is one client's statement after the other on one real shard.
 type exchange struct {
 	c    *client

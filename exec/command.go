@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"encoding/binary"
 	"sync"
 
 	"sluice/backend"
@@ -46,9 +45,6 @@ func sendQuery(c *backend.Conn, sql []byte) error {
 	return c.Flush()
 }
 
-// longPiece is how much of a parameter goes into one COM_STMT_SEND_LONG_DATA.
-const longPiece = 32 << 10
-
 // sendExecute sends a prepared execution: its long data, then COM_STMT_EXECUTE with all
 // types, because this connection may have executed the statement for another client.
 // flags is the cursor type.
@@ -81,29 +77,14 @@ func sendExecute(c *backend.Conn, stmt *backend.Stmt, req *Request, leg *router.
 		if leg.Params != nil {
 			from = leg.Params[i]
 		}
-		if err := s.sendLong(c, stmt.ID, i, req.Long[from]); err != nil {
+		if err := c.WriteLongData(stmt.ID, i, req.Long[from]); err != nil {
 			return err
 		}
 	}
 	s.exec = wire.Execute{ID: stmt.ID, Flags: flags, Params: s.params}
-	s.buf = wire.AppendExecute(s.buf[:0], &s.exec)
-	if err := c.Command(wire.ComStmtExecute, s.buf); err != nil {
+	var err error
+	if s.buf, err = c.WriteExecute(&s.exec, s.buf); err != nil {
 		return err
 	}
 	return c.Flush()
-}
-
-// sendLong sends a parameter's long data; an empty one needs a packet, too.
-func (s *scratch) sendLong(c *backend.Conn, id uint32, param int, data []byte) error {
-	for first := true; first || len(data) > 0; first = false {
-		piece := data[:min(len(data), longPiece)]
-		data = data[len(piece):]
-		s.buf = binary.LittleEndian.AppendUint32(s.buf[:0], id)
-		s.buf = binary.LittleEndian.AppendUint16(s.buf, uint16(param))
-		s.buf = append(s.buf, piece...)
-		if err := c.Command(wire.ComStmtSendLongData, s.buf); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -36,9 +36,7 @@ func (s *scatter) count() error {
 	} else {
 		s.out.Response.OK = s.sum()
 	}
-	if id := s.req.Bound.InsertID; id != 0 {
-		s.out.Response.OK.LastInsertID = id
-	}
+	s.reportID(&s.out.Response.OK)
 	s.out.Response.OK.Status = s.req.Status
 	return nil
 }
@@ -152,7 +150,9 @@ func (s *scatter) sum() wire.OK {
 	}
 	total.Warnings = uint16(min(warnings, math.MaxUint16))
 	total.Info = s.legs[0].ok.Info
-	if len(s.legs) > 1 {
+	if s.req.Bound.Strategy == router.AddCounts {
+		total.Info = s.matched()
+	} else if len(s.legs) > 1 {
 		total.Info = infos.String()
 	}
 	return total
@@ -162,6 +162,21 @@ func (s *scatter) sum() wire.OK {
 func (s *scatter) ignores() bool {
 	stmt := s.req.Bound.Plan.Stmt
 	return stmt != nil && stmt.Insert != nil && stmt.Insert.Ignore
+}
+
+// matched adds the numbers of an UPDATE's info text; a DELETE has none.
+func (s *scatter) matched() string {
+	const format = "Rows matched: %d  Changed: %d  Warnings: %d"
+	var sum, one [3]uint64
+	for i := range s.legs {
+		if n, err := fmt.Sscanf(s.legs[i].ok.Info, format, &one[0], &one[1], &one[2]); n != 3 || err != nil {
+			return ""
+		}
+		for j := range sum {
+			sum[j] += one[j]
+		}
+	}
+	return fmt.Sprintf(format, sum[0], sum[1], sum[2])
 }
 
 // counts are the numbers of a multi-row INSERT's info text.

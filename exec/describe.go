@@ -1,7 +1,9 @@
 package exec
 
 import (
+	"bytes"
 	"encoding/binary"
+	"fmt"
 	"strings"
 
 	"sluice/backend"
@@ -31,14 +33,65 @@ func Describe(c *backend.Conn, sql string) ([]shard.Column, error) {
 	return columns(cols), c.Flush()
 }
 
-// TableInfo looks a table's visible columns up on a connection (router.NeedTable), their
+// TableInfo looks a table's columns up on a connection (router.NeedTable), their
 // collations as Describe does. An unknown table gives the server's *wire.Error 1146.
 func TableInfo(c *backend.Conn, schema, table string) (*shard.TableInfo, error) {
-	cols, _, err := c.Query("SELECT * FROM " + quoteName(schema) + "." + quoteName(table) + " LIMIT 0")
+	name := tableName(schema, table)
+	cols, _, err := c.Query("SELECT * FROM " + name + " LIMIT 0")
 	if err != nil {
 		return nil, err
 	}
-	return &shard.TableInfo{Columns: columns(cols)}, nil
+	info := &shard.TableInfo{Columns: columns(cols)}
+	_, fields, err := c.Query("SHOW COLUMNS FROM " + name)
+	if err != nil {
+		return nil, err
+	}
+	if err := addHidden(c, info, name, fields); err != nil {
+		return nil, err
+	}
+	// A word CHECK in a comment only makes copies of the table complete.
+	_, text, err := c.Query("SHOW CREATE TABLE " + name)
+	if err == nil && len(text) == 1 && len(text[0]) > 1 {
+		info.Tied = info.Tied || bytes.Contains(bytes.ToUpper(text[0][1]), []byte("CHECK"))
+	}
+	return info, err
+}
+
+// addHidden adds what SHOW COLUMNS tells beyond a result's definitions: which columns a
+// server computes, and those that are invisible.
+func addHidden(c *backend.Conn, info *shard.TableInfo, name string, fields [][][]byte) error {
+	generated, computed, onUpdate := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	hidden := ""
+	for _, f := range fields {
+		if len(f) < 6 {
+			return fmt.Errorf("%w: SHOW COLUMNS gives %d columns", wire.ErrMalformed, len(f))
+		}
+		field, extra := string(f[0]), string(f[5])
+		if strings.Contains(extra, "VIRTUAL GENERATED") || strings.Contains(extra, "STORED GENERATED") {
+			generated[strings.ToLower(field)] = true
+		}
+		// MariaDB tells an expression from a string by nothing; one with a parenthesis counts as one.
+		computed[strings.ToLower(field)] = strings.Contains(extra, "DEFAULT_GENERATED") || bytes.IndexByte(f[4], '(') >= 0
+		onUpdate[strings.ToLower(field)] = strings.Contains(strings.ToLower(extra), "on update")
+		if info.Index(field) < 0 {
+			hidden += ", " + quoteName(field)
+		}
+	}
+	if hidden != "" {
+		cols, _, err := c.Query("SELECT " + hidden[len(", "):] + " FROM " + name + " LIMIT 0")
+		if err != nil {
+			return err
+		}
+		info.Hidden = columns(cols)
+	}
+	info.Tied = len(generated) > 0
+	for _, list := range [][]shard.Column{info.Columns, info.Hidden} {
+		for i := range list {
+			name := strings.ToLower(list[i].Name)
+			list[i].Generated, list[i].Computed, list[i].OnUpdate = generated[name], computed[name], onUpdate[name]
+		}
+	}
+	return nil
 }
 
 func columns(cols []wire.Column) []shard.Column {
@@ -52,3 +105,5 @@ func columns(cols []wire.Column) []shard.Column {
 
 // quoteName quotes an identifier; under every sql_mode backticks do.
 func quoteName(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+
+func tableName(schema, table string) string { return quoteName(schema) + "." + quoteName(table) }

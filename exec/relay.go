@@ -16,7 +16,7 @@ func relay(ctx context.Context, client *wire.Conn, leases Leases, req *Request) 
 	if err != nil {
 		return Outcome{}, err
 	}
-	opts := wire.RelayOptions{More: req.More, LocalFile: req.LocalFile}
+	opts := wire.RelayOptions{More: req.More, LocalFile: req.LocalFile, HoldError: req.HoldError}
 	if req.Execute == nil {
 		err = sendQuery(c, req.text(leg))
 	} else {
@@ -33,6 +33,9 @@ func relay(ctx context.Context, client *wire.Conn, leases Leases, req *Request) 
 		return out, relayBroke(client, c, &out, err)
 	}
 	if resp.Err != nil {
+		if req.HoldError && resp.Columns == 0 && resp.OK.Status == 0 { // it was the first packet
+			out.Answered, out.Started = false, false
+		}
 		leases.Done(c, 0, true) // an ERR has no status flags; the session asks
 		return out, nil
 	}
@@ -45,7 +48,8 @@ func relay(ctx context.Context, client *wire.Conn, leases Leases, req *Request) 
 
 // prepareAndSend sends a prepared execution with the cursor that the client asked for.
 func prepareAndSend(c *backend.Conn, req *Request, leg *router.Leg) error {
-	stmt, err := c.Prepare(req.text(leg))
+	var types [64]byte
+	stmt, err := c.PrepareAs(req.text(leg), req.kinds(types[:0], leg))
 	if err != nil {
 		return err
 	}

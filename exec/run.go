@@ -27,6 +27,11 @@ type Leases interface {
 	// when they are not known: after an ERR, which has none, or when nothing was sent. ok is
 	// false when the connection is broken or has unread bytes: it will be closed.
 	Done(c *backend.Conn, status uint16, ok bool)
+	// Apart leases one more connection of a shard, in the session's state but outside of its
+	// transaction. Errors as Lease.
+	Apart(ctx context.Context, shard int) (*backend.Conn, error)
+	// Interrupted gives the error of a statement that was killed between two commands.
+	Interrupted() error
 }
 
 // Request is one statement to run.
@@ -39,6 +44,7 @@ type Request struct {
 	More      bool           // further statements of the same client packet follow
 	LocalFile bool           // LOAD DATA LOCAL
 	Status    uint16         // status flags for an answer that no single shard gave
+	HoldError bool           // an ERR that is the whole answer is given in Outcome.Response, not written
 }
 
 // Outcome says what happened. For strategies that answer with an OK (SplitInsert,
@@ -53,6 +59,11 @@ type Outcome struct {
 	Legs     int
 	Warned   []int // shards (map index) that reported warnings
 	Uneven   []int // Everywhere: shards (map index) whose affected rows differ from the first leg's: their copies are not alike
+	// Home is the connection that a Gather's answer came from. Cleanup, if there is one, removes
+	// what the statement has left on it: to be called after its warnings were asked for and
+	// before it is used for anything else. If that fails, Home has to be closed.
+	Home    *backend.Conn
+	Cleanup func() error
 }
 
 // Run runs a request. An error that is not answered yet (Outcome.Answered false) is for
@@ -73,6 +84,8 @@ func Run(ctx context.Context, client *wire.Conn, leases Leases, req *Request) (O
 		return Outcome{Response: wire.Response{OK: wire.OK{Status: req.Status}}}, nil
 	case relayable(b):
 		return relay(ctx, client, leases, req)
+	case b.Strategy == router.Gather:
+		return gather(ctx, client, leases, req)
 	}
 	s := &scatter{ctx: ctx, client: client, leases: leases, req: req}
 	return s.run()

@@ -30,7 +30,7 @@ func (s *scatter) run() (Outcome, error) {
 		switch s.req.Bound.Strategy {
 		case router.Concatenate, router.MergeSort, router.Aggregate:
 			err = s.merge()
-		case router.SplitInsert, router.Everywhere, router.Relay:
+		case router.SplitInsert, router.Everywhere, router.AddCounts, router.Relay:
 			err = s.count()
 		default:
 			err = refuse(1105, "HY000", "no way to run strategy %d", s.req.Bound.Strategy)
@@ -42,25 +42,27 @@ func (s *scatter) run() (Outcome, error) {
 	return s.out, err
 }
 
+func (s *scatter) conclude(err error) error { return conclude(s.ctx, s.client, &s.out, err) }
+
 // conclude turns an error after the answer began into the ERR packet that ends it.
-func (s *scatter) conclude(err error) error {
+func conclude(ctx context.Context, client *wire.Conn, out *Outcome, err error) error {
 	if err == nil {
 		return nil
 	}
-	if timeUp := interrupted(s.ctx); timeUp != nil && isCode(err, 1317) {
+	if timeUp := interrupted(ctx); timeUp != nil && isCode(err, 1317) {
 		err = timeUp // what stopped the legs was the statement's own time limit
 	}
-	if !s.out.Started {
+	if !out.Started {
 		return err
 	}
 	e := asClientError(err)
 	if e == nil {
 		return err
 	}
-	if werr := s.client.WriteError(e); werr != nil {
+	if werr := client.WriteError(e); werr != nil {
 		return clientGone(werr)
 	}
-	s.out.Response.Err, s.out.Answered = e, true
+	out.Response.Err, out.Answered = e, true
 	return nil
 }
 
@@ -174,7 +176,8 @@ type leg struct {
 }
 
 func (l *leg) prepare(req *Request) error {
-	stmt, err := l.conn.Prepare(req.text(l.part))
+	var types [64]byte
+	stmt, err := l.conn.PrepareAs(req.text(l.part), req.kinds(types[:0], l.part))
 	if err != nil {
 		return l.failed(err)
 	}

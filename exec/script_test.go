@@ -80,6 +80,12 @@ func (s *scripted) Lease(_ context.Context, sh int, _ bool) (*backend.Conn, erro
 	return c, nil
 }
 
+func (s *scripted) Apart(ctx context.Context, sh int) (*backend.Conn, error) {
+	return s.Lease(ctx, sh, false)
+}
+
+func (s *scripted) Interrupted() error { return nil }
+
 func (s *scripted) Done(c *backend.Conn, status uint16, ok bool) {
 	if !ok {
 		s.dirty = append(s.dirty, s.conns[c])
@@ -189,7 +195,8 @@ func manyRows(n int) []byte {
 func TestLongData(t *testing.T) {
 	s := &script{}
 	c := &backend.Conn{Conn: wire.NewConn(s, 1<<20)}
-	data := bytes.Repeat([]byte("x"), longPiece+10)
+	const piece = 32 << 10 // of WriteLongData
+	data := bytes.Repeat([]byte("x"), piece+10)
 	req := &Request{Execute: &wire.Execute{Params: []wire.Param{{Type: wire.TypeBlob, LongData: true}, {Type: wire.TypeBlob, LongData: true}}},
 		Long: map[int][]byte{0: data}}
 	if err := sendExecute(c, &backend.Stmt{ID: 5, Params: 2}, req, &router.Leg{}, 0); err != nil {
@@ -204,7 +211,7 @@ func TestLongData(t *testing.T) {
 		sizes = append(sizes, n)
 		b = b[4+n:]
 	}
-	if want := fmt.Sprint([]int{7 + longPiece, 17, 7, 16}); fmt.Sprint(sizes) != want {
+	if want := fmt.Sprint([]int{7 + piece, 17, 7, 16}); fmt.Sprint(sizes) != want {
 		t.Errorf("packets of %v bytes, want %v", sizes, want)
 	}
 }

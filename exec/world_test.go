@@ -151,6 +151,14 @@ func (l *leases) Done(c *backend.Conn, status uint16, ok bool) {
 	c.Put()
 }
 
+// Apart leases a connection beside those of the legs.
+func (l *leases) Apart(ctx context.Context, sh int) (*backend.Conn, error) {
+	return l.Lease(ctx, sh, false)
+}
+
+// Interrupted says that nothing was killed.
+func (l *leases) Interrupted() error { return nil }
+
 // check sees that all leases have ended.
 func (l *leases) check() {
 	l.w.t.Helper()

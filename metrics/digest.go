@@ -22,6 +22,10 @@ func NewDigests(max int) *Digests {
 	return &Digests{max: max, known: map[[2]string]*Digest{}}
 }
 
+// maxFingerprint is how much of a fingerprint is kept; those that are alike so far share a
+// digest. (MySQL's own digests have 1,024 bytes.)
+const maxFingerprint = 4 << 10
+
 // Slot finds or makes the digest of a fingerprint in a schema. Callers keep what they get, so
 // that counting takes no lock. A nil *Digests gives nil, which counts nothing.
 func (d *Digests) Slot(schema string, fingerprint []byte) *Digest {
@@ -30,7 +34,7 @@ func (d *Digests) Slot(schema string, fingerprint []byte) *Digest {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	key := [2]string{schema, string(fingerprint)}
+	key := [2]string{schema, string(fingerprint[:min(len(fingerprint), maxFingerprint)])}
 	if g := d.known[key]; g != nil {
 		return g
 	}

@@ -104,6 +104,7 @@ func (a *analysis) where(n ast.ExprNode, b int, c *clauses, sc *scope) {
 	a.st.Blocks[b].Where = a.span(from, end)
 	a.expr(n, b, sc)
 	a.restrict(n, b, nil)
+	a.filters(n, b, from, end)
 }
 
 // skipOptions gives the first token after SELECT that is no option of it.
@@ -185,7 +186,7 @@ func (a *blockReader) selectItem(f *ast.SelectField, from, to int) Item {
 // within says that an expression of the tree begins in [from, to). The parser's position of
 // NOT EXISTS is now that of the one word, now of the other.
 func (a *analysis) within(n ast.ExprNode, from, to int) bool {
-	p := int32(n.OriginTextPosition())
+	p := int32(a.place(n))
 	return p >= a.toks[from].start && p < a.toks[to-1].end
 }
 

@@ -182,13 +182,14 @@ func (a tableReader) table(n *ast.TableName, alias string, lo, hi int, nullable 
 		l.schema, l.name = "", ref.Alias
 	}
 	if ref.Schema == "" {
-		is, sure := a.sc.isCTE(ref.Name)
+		cte, sure := a.sc.isCTE(ref.Name)
 		if !sure {
 			a.fail("%s may be a common table expression or a table", ref.Name)
 			return
 		}
-		if is {
+		if cte >= 0 {
 			l.ref = -1
+			a.st.CTERefs = append(a.st.CTERefs, CTERef{CTE: cte, Span: ref.Span, Alias: ref.Alias})
 			a.j.leaves = append(a.j.leaves, l)
 			return
 		}

@@ -131,6 +131,25 @@ func printStatement(sql []byte, scan *Scan, st *Statement) string {
 		}
 		p.line("  where[%d] %s in (%s)%s", q.Block, q.Col.text(), p.values(q.Values), all)
 	}
+	for _, f := range st.Filters {
+		var cols []string
+		for _, c := range f.Cols {
+			cols = append(cols, c.text())
+		}
+		p.line("  filter[%d] %s of %s", f.Block, p.span(f.Span), strings.Join(cols, ", "))
+	}
+	for i, c := range st.CTEs {
+		p.line("  cte %d %s %s%s", i, p.span(c.Named), p.span(c.Span), map[bool]string{true: " nested"}[c.Nested])
+	}
+	for _, r := range st.CTERefs {
+		p.line("  cte mention %d %s %s", r.CTE, p.span(r.Span), r.Alias)
+	}
+	for _, t := range st.Mentions {
+		p.line("  mention %s %s", p.span(t.Span), p.flags(reflect.ValueOf(t)))
+	}
+	for _, s := range st.MentionItems {
+		p.line("  unnamed item %s", p.span(s))
+	}
 	for _, e := range st.Equalities {
 		op := "="
 		if e.Directed {

@@ -8,28 +8,29 @@ import (
 type scope struct {
 	outer *scope
 	names []string
+	first int      // index of names[0] in Statement.CTEs; the others follow
 	later []string // of a RECURSIVE clause, defined further down: servers differ about them
 }
 
-// isCTE says whether an unqualified table name is one; sure is false when servers could
-// see it in two ways.
-func (s *scope) isCTE(name string) (is, sure bool) {
+// isCTE gives the common table expression that an unqualified table name is, -1 when it
+// is none; sure is false when servers could see it in two ways.
+func (s *scope) isCTE(name string) (cte int, sure bool) {
 	for ; s != nil; s = s.outer {
-		for _, n := range s.names {
+		for i, n := range s.names {
 			if n == name {
-				return true, true
+				return s.first + i, true
 			}
 			if equalFold(n, name) {
-				return true, false
+				return s.first + i, false
 			}
 		}
 		for _, n := range s.later {
 			if equalFold(n, name) {
-				return false, false
+				return -1, false
 			}
 		}
 	}
-	return false, true
+	return -1, true
 }
 
 // query analyses a query expression that is exactly the tokens [lo, hi).
@@ -120,10 +121,11 @@ func (a *analysis) with(w *ast.WithClause, lo, hi, parent int, sc *scope) (int, 
 	if w.IsRecursive {
 		i++
 	}
-	own := &scope{outer: sc}
+	own := &scope{outer: sc, first: len(a.st.CTEs)}
 	var names []string
 	for _, c := range w.CTEs {
 		names = append(names, a.ident(c.Name))
+		a.st.CTEs = append(a.st.CTEs, CTE{Name: a.ident(c.Name), Nested: parent >= 0})
 	}
 	for k, c := range w.CTEs {
 		if a.kind(i) == tokComma && k > 0 {
@@ -133,6 +135,7 @@ func (a *analysis) with(w *ast.WithClause, lo, hi, parent int, sc *scope) (int, 
 			a.fail("common table expression is not where it should be")
 			return lo, sc
 		}
+		at := i
 		i++
 		if a.kind(i) == tokOpen {
 			i = a.next(i)
@@ -141,7 +144,8 @@ func (a *analysis) with(w *ast.WithClause, lo, hi, parent int, sc *scope) (int, 
 			a.fail("common table expression is not where it should be")
 			return lo, sc
 		}
-		inner := &scope{outer: sc, names: names[:k]}
+		a.st.CTEs[own.first+k].Named, a.st.CTEs[own.first+k].Span = a.span(at, at+1), a.span(at, a.next(i+1))
+		inner := &scope{outer: sc, names: names[:k], first: own.first}
 		if w.IsRecursive {
 			inner.names, inner.later = names[:k+1], names[k+1:]
 		}

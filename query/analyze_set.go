@@ -134,10 +134,13 @@ func scopeOf(t *text, i int) string {
 	return ""
 }
 
+// maxPlain is the longest string that is noted; no variable of a server takes a longer one.
+const maxPlain = 64 << 10
+
 // plain notes the value of one token.
 func (c *cursor) plain(s *Assignment, i int) {
 	switch k := c.kind(i); {
-	case k == tokString:
+	case k == tokString && len(c.bytes(i)) <= maxPlain:
 		s.IsPlain, s.Plain = true, c.stringText(i)
 		c.st.TextBound = true
 	case k == tokInt || k == tokDecimal:
@@ -203,7 +206,7 @@ func (c *cursor) expressions(ranges [][2]int) bool {
 	if !c.chooseStandIns(false) {
 		return c.refuse("names cannot be analysed in this character set")
 	}
-	buf, ok := expressionText(c.text, c.lo, ranges)
+	buf, ok := expressionText(c.text, ranges)
 	if !ok {
 		return c.refuse("statement is too long to be analysed")
 	}
@@ -235,24 +238,20 @@ func (a *analysis) expressionList(n ast.StmtNode, ranges [][2]int) {
 }
 
 // expressionText is the masked text of DO and the ranges.
-func expressionText(t *text, lo int, ranges [][2]int) (string, bool) {
-	whole, ok := t.masked(lo, len(t.toks), nil)
-	if !ok || t.toks[lo].end-t.toks[lo].start < 2 {
-		return "", false
-	}
-	buf := make([]byte, len(whole))
-	for i := range buf {
-		buf[i] = ' '
-	}
-	copy(buf[t.toks[lo].start:], "DO")
-	for i, r := range ranges {
-		if i > 0 {
-			buf[t.toks[r[0]-1].start] = ','
+func expressionText(t *text, ranges [][2]int) (string, bool) {
+	m := masker{text: t}
+	m.word("DO")
+	for k, r := range ranges {
+		if k > 0 {
+			m.word(",")
 		}
-		s := t.span(r[0], r[1])
-		copy(buf[s.Start:s.End], whole[s.Start:s.End])
+		for i := r[0]; i < r[1]; i++ {
+			if !m.token(i) {
+				return "", false
+			}
+		}
 	}
-	return string(buf), true
+	return m.done(), true
 }
 
 // refuse makes the statement opaque, keeping its kind and what is known of it.

@@ -6,7 +6,7 @@ package query
 // are how the parser calls them.
 func isBuiltin(name string) bool {
 	switch name {
-	case "'tidb`.(dateliteral", "'tidb`.(timeliteral", "'tidb`.(timestampliteral", "abs", "acos", "add_months",
+	case "to_vector", "'tidb`.(dateliteral", "'tidb`.(timeliteral", "'tidb`.(timestampliteral", "abs", "acos", "add_months",
 		"adddate", "addtime", "aes_decrypt", "aes_encrypt", "any_value", "ascii", "asin", "atan", "atan2", "avg",
 		"benchmark", "bin", "bin_to_uuid", "binlog_gtid_pos", "bit_and", "bit_count", "bit_length", "bit_or",
 		"bit_xor", "cast", "ceil", "ceiling", "char", "char_func", "char_length", "character_length", "charset",

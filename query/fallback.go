@@ -55,6 +55,9 @@ func makeOpaque(t *text, lo int, st *Statement, reason string) *Statement {
 	names, any := possibleTables(t, lo)
 	st.Tables, st.AnyTable = names, any || st.AnyTable
 	noteFeatures(t, lo, st)
+	if st.Kind == Select && !st.AnyTable {
+		findMentions(t, lo, st)
+	}
 	return st
 }
 

@@ -1,5 +1,7 @@
 package query
 
+import "slices"
+
 // Unquote appends the bytes that a String literal stands for, in the client's character set: without
 // its quotes, doubled quotes as one, and the escapes that the mode has resolved as the server
 // does (\0 \b \n \r \t \Z; \% and \_ stay as they are; any other \x is x). Literals of other
@@ -10,6 +12,7 @@ func Unquote(dst []byte, sql []byte, lit Literal, mode Mode) []byte {
 		return append(dst, text...)
 	}
 	quote, body := text[0], text[1:len(text)-1]
+	dst = slices.Grow(dst, len(body))
 	for i := 0; i < len(body); i++ {
 		c := body[i]
 		switch {

@@ -70,6 +70,31 @@ type Assignment struct {
 	Default bool
 }
 
+// Filter is a condition of WHERE that rows of the result fulfil, and that compares columns
+// with values and nothing else: a < 5, b LIKE 'x%', c IS NULL OR c BETWEEN ? AND ?. What
+// Predicates say is left out.
+type Filter struct {
+	Block int
+	Span  Span // its text
+	Cols  []ColumnRef
+}
+
+// CTE is a common table expression of a WITH clause.
+type CTE struct {
+	Name   string
+	Named  Span // its name
+	Span   Span // the whole definition, from the name to the ")" of its query
+	Nested bool // of a WITH that is not the statement's own
+}
+
+// CTERef is a mention of a common table expression where a table could stand, also of a
+// recursive one within itself.
+type CTERef struct {
+	CTE   int // index into Statement.CTEs
+	Span  Span
+	Alias string // "" when none
+}
+
 // Call is a mention of a function whose answer Sluice must give itself.
 type FuncCall struct {
 	// Name in lower case: last_insert_id, connection_id, found_rows, row_count, user, current_user, session_user, system_user
@@ -95,14 +120,21 @@ type Statement struct {
 
 	// Tables of an opaque statement are every name that could be a table (a.b.c gives
 	// table b of a as well as the tables a and b).
-	Tables     []TableRef
-	AnyTable   bool    // of an opaque statement: it may name tables that are not in Tables
-	Blocks     []Block // Blocks[0] is the top
-	Predicates []Predicate
-	Equalities []Equality
-	Insert     *InsertInfo
-	Sets       []Assignment // UPDATE and SET
-	Calls      []FuncCall
+	Tables []TableRef
+	// Mentions of an opaque SELECT are its tables by their places in FROM; empty where that is
+	// in doubt. MentionItems are the items of its outermost select list that have no alias.
+	Mentions     []TableRef
+	MentionItems []Span
+	AnyTable     bool    // of an opaque statement: it may name tables that are not in Tables
+	Blocks       []Block // Blocks[0] is the top
+	Predicates   []Predicate
+	Equalities   []Equality
+	Filters      []Filter
+	Insert       *InsertInfo
+	Sets         []Assignment // UPDATE and SET
+	Calls        []FuncCall
+	CTEs         []CTE
+	CTERefs      []CTERef
 
 	Union, CTE, Window, Subquery bool // anywhere
 	MultiTable                   bool // multi-table UPDATE or DELETE

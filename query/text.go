@@ -29,6 +29,7 @@ type text struct {
 	*tokens
 	scan  *Scan
 	subst standIns
+	folds []fold // of what the parser has got last
 }
 
 // cut makes the tokens. A reason other than "" says why the text cannot be analysed; the

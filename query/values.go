@@ -69,7 +69,7 @@ func (t *text) value(n ast.ExprNode) Value {
 }
 
 // exprAt finds the token where an expression begins.
-func (t *text) exprAt(n ast.ExprNode) int { return t.at(n.OriginTextPosition()) }
+func (t *text) exprAt(n ast.ExprNode) int { return t.at(t.place(n)) }
 
 // sameInt says that a number of the tree is the one of token i. It cannot differ, as far
 // as is known; the shard of a row is not left to that.

@@ -107,7 +107,10 @@ func (p access) filterInformationSchema() error {
 		}
 		p.addEdit(t.ref.Span, text, noLimitEdit)
 	}
-	return p.err
+	if p.err != nil {
+		return p.err
+	}
+	return p.placeSystem()
 }
 
 // schemaList gives the user's schemas as SQL strings.

@@ -74,6 +74,9 @@ func (m grouper) aggItems() error {
 		case it.Agg == query.OtherAgg:
 			return notOverShards("the aggregate "+string(it.Span.Of(m.in.SQL)),
 				"COUNT, SUM, AVG, MIN and MAX alone as select items are; or GROUP BY the shard key, or "+oneKey)
+		case (it.Agg == query.Sum || it.Agg == query.Avg) && bytes.IndexByte(it.Arg.Of(m.in.SQL), '/') >= 0:
+			// A quotient is added up with more digits than its sum is printed with (MariaDB).
+			return notOverShards("SUM or AVG of a quotient, "+string(it.Span.Of(m.in.SQL)), "sum up first and divide then, or "+oneKey)
 		case it.Agg != query.NoAgg:
 			m.aggs = append(m.aggs, aggSpec{item: i, fn: it.Agg, arg: string(it.Arg.Of(m.in.SQL)), span: it.Arg})
 		case it.Star:
@@ -99,9 +102,11 @@ func (m grouper) groupKeys() error {
 		switch {
 		case o.ByAlias && o.Col != nil && len(m.resolve(0, *o.Col, false)) > 0:
 			s := sortSpec{expr: string(o.Span.Of(m.in.SQL)), item: -1, span: o.Span, col: m.columnOf(o.Col)}
-			if c := b.Items[o.Item].Col; c != nil && m.sameColumn(c, o.Col) {
-				s.item = o.Item
+			c := b.Items[o.Item].Col
+			if c == nil || !m.sameColumn(c, o.Col) { // in ORDER BY the name is the other one
+				return notOverShards("GROUP BY a column ("+o.Col.Column+") that has the name of another select item", "give the item another name")
 			}
+			s.item = o.Item
 			m.keys = append(m.keys, s)
 		case o.ByAlias && len(m.stmt.Blocks) > 1:
 			return notOverShards("GROUP BY an alias in a statement with subqueries", "GROUP BY the expression itself")

@@ -150,12 +150,43 @@ func (p creator) checkKey(t *table, rule shard.Table) error {
 			continue
 		}
 		why, mend := keyDefinition(c, p.stmt.TableCharset, p.stmt.TableCollate)
+		if why == "" {
+			why, mend = p.keyAttributes(c.Name), "BIGINT NOT NULL"
+		}
 		if why != "" {
 			return refuse(1105, "HY000", "the shard key %s of %s %s; declare it as %s", rule.ShardKey, t.name(), why, mend)
 		}
 		return nil
 	}
 	return refuse(1105, "HY000", "%s has no column %s, which is its shard key; add the column, or change the table's rule", t.name(), rule.ShardKey)
+}
+
+// keyAttributes says why the attributes of a column of CREATE TABLE make it no shard key.
+func (p creator) keyAttributes(column string) string {
+	for i, w := range p.words {
+		if before := p.words.at(i - 1); before != "(" && before != "," || !strings.EqualFold(unquoted(w), column) {
+			continue
+		}
+		depth := 0
+		for _, a := range p.words[i+1:] {
+			switch a {
+			case "(":
+				depth++
+			case ")":
+				depth--
+			case "zerofill":
+				return isZerofill
+			case "as", "generated":
+				if depth == 0 {
+					return isGenerated
+				}
+			}
+			if depth < 0 || a == "," && depth == 0 {
+				break
+			}
+		}
+	}
+	return ""
 }
 
 func (p creator) checkLikeKey(t *table, rule shard.Table) error {

@@ -126,9 +126,16 @@ func (p changer) alterTable(kind shard.Kind) error {
 		return unsupported("EXCHANGE PARTITION of the %s table %s is not available", kind, t.name())
 	}
 	if kind == shard.Sharded {
-		return p.alterKey(t)
+		if err := p.alterKey(t); err != nil {
+			return err
+		}
+		if p.words.follows("convert", "to") {
+			if err := p.loadTable(t); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
+	return p.alterRows(t)
 }
 
 // alterKey refuses a change of the shard-key column, but for another size of integer.
@@ -170,7 +177,7 @@ func (p changer) foreignKeys(schema string, rule shard.Table) error {
 			return foreignKey(schema+"."+rule.Name, t.name())
 		}
 	}
-	return nil
+	return p.foreignActions(rule)
 }
 
 // renameTable renames tables on every shard when their rules stay the same.

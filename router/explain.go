@@ -5,9 +5,12 @@ import "sluice/query"
 // ExplainRow is one line of EXPLAIN ROUTE.
 type ExplainRow struct{ Shard, SQL, Strategy string }
 
-// Explain renders a bound plan: one row a leg.
+// Explain renders a bound plan: one row a leg, those that a Gather takes rows from first.
 func (b *Bound) Explain(a *Args) []ExplainRow {
 	rows := make([]ExplainRow, 0, len(b.Legs))
+	if b.Gathering != nil {
+		rows = b.Gathering.explain(rows, a, b.Legs[0].Shard)
+	}
 	for i := range b.Legs {
 		l := &b.Legs[i]
 		sql := l.SQL

@@ -97,7 +97,14 @@ func (w *world) catalog(input string) string {
 		info := &shard.TableInfo{}
 		for _, c := range strings.Split(columns, ",") {
 			f := strings.Fields(c)
-			info.Columns = append(info.Columns, column(f[0], f[1:]))
+			switch {
+			case f[0] == "tied":
+				info.Tied = true
+			case f[len(f)-1] == "hidden":
+				info.Hidden = append(info.Hidden, column(f[0], f[1:]))
+			default:
+				info.Columns = append(info.Columns, column(f[0], f[1:]))
+			}
 		}
 		w.cat.Tables[[2]string{schema, table}] = info
 	}
@@ -111,7 +118,8 @@ func column(name string, words []string) shard.Column {
 	types := map[string]byte{"tinyint": typeTiny, "smallint": typeShort, "int": typeLong, "mediumint": typeInt24, "bigint": typeLongLong,
 		"decimal": typeNewDecimal, "float": typeFloat, "double": typeDouble, "date": typeDate, "datetime": typeDatetime,
 		"timestamp": typeTimestamp, "time": typeTime, "year": typeYear, "bit": typeBit, "char": typeString, "varchar": typeVarString,
-		"binary": typeString, "varbinary": typeVarString, "text": typeBlob, "blob": typeBlob, "enum": typeString, "null": typeNull, "json": 0xf5}
+		"binary": typeString, "varbinary": typeVarString, "text": typeBlob, "blob": typeBlob, "enum": typeString, "null": typeNull, "json": typeJSON,
+		"set": typeSet, "geometry": typeGeometry, "vector": typeVector, "odd": 0xf1}
 	b, ok := types[typ]
 	if !ok {
 		panic("unknown type " + words[0])
@@ -129,12 +137,18 @@ func column(name string, words []string) shard.Column {
 		switch w {
 		case "unsigned":
 			c.Flags |= flagUnsigned
+		case "zerofill":
+			c.Flags |= flagZerofill
+		case "key":
+			c.Flags |= flagPartOfKey
+		case "generated":
+			c.Generated = true
 		case "auto":
 			c.Flags |= flagAutoIncrement
 		case "now":
-			c.Flags |= flagTimestamp
+			c.Computed = true
 		case "onupdate":
-			c.Flags |= flagOnUpdateNow
+			c.OnUpdate = true
 		case "bin":
 			c.Collation = 46
 		case "nopad":
@@ -174,6 +188,14 @@ func (w *world) request(d *datadriven.TestData) *request {
 			r.in.Mode.NoBackslashEscapes = true
 		case "zero":
 			r.in.NoAutoValueOnZero = true
+		case "mysql":
+			r.in.Mode.MariaDB, r.in.Mode.ServerVersion = false, 90700
+		case "gbk":
+			r.in.Mode.Charset = query.GBK
+		case "apart":
+			r.in.Apart = true
+		case "pinned":
+			r.args.Pinned = true
 		case "held":
 			r.args.Held, _ = strconv.Atoi(v)
 		case "params":
@@ -286,6 +308,9 @@ func (w *world) plan(r *request, sql string, b *strings.Builder) (*Plan, error) 
 		b.WriteString(", sequence " + p.Sequence())
 	}
 	b.WriteString("\n")
+	if p.gather != nil && p.oneOnly != nil {
+		fmt.Fprintf(b, "    not merged: %s\n", p.oneOnly.Message)
+	}
 	if p.Declares != nil {
 		fmt.Fprintf(b, "    declares %+v\n", *p.Declares)
 	}
@@ -332,28 +357,51 @@ func render(bound *Bound, a *Args) string {
 	if bound.InsertID > 0 {
 		fmt.Fprintf(&b, "    first id %d\n", bound.InsertID)
 	}
+	var legs []Leg
+	if g := bound.Gathering; g != nil {
+		legs = renderCopies(&b, g)
+	}
+	legs = append(legs, bound.Legs...)
 	rows := bound.Explain(a)
 	for i := 0; i < len(rows); {
 		j := i + 1
 		names := rows[i].Shard
-		for j < len(rows) && rows[j].SQL == rows[i].SQL {
+		for j < len(rows) && rows[j].SQL == rows[i].SQL && rows[j].Strategy == rows[i].Strategy {
 			names += "," + rows[j].Shard
 			j++
 		}
 		fmt.Fprintf(&b, "    %s %s", names, rows[i].Strategy)
 		switch {
-		case bound.Legs[i].SQL == nil:
+		case legs[i].SQL == nil:
 			b.WriteString(" as it is")
 		default:
 			fmt.Fprintf(&b, ": %s", rows[i].SQL)
 		}
-		if bound.Legs[i].Params != nil {
-			fmt.Fprintf(&b, " %v", bound.Legs[i].Params)
+		if legs[i].Params != nil && (len(legs[i].Params) > 0 || bound.Gathering == nil) {
+			fmt.Fprintf(&b, " %v", legs[i].Params)
 		}
 		b.WriteString("\n")
 		i = j
 	}
 	return b.String()
+}
+
+// renderCopies shows what is not seen in the legs' text, and gives these.
+func renderCopies(b *strings.Builder, g *Gathering) (legs []Leg) {
+	if g.Apart {
+		b.WriteString("    apart\n")
+	}
+	for i := range g.Tables {
+		t := &g.Tables[i]
+		if t.Foreign || len(t.Legs) == 0 && t.CopyOf == "" {
+			fmt.Fprintf(b, "    %s of %s.%s: foreign %v, %d legs\n", t.Name, t.Schema, t.Table, t.Foreign, len(t.Legs))
+		}
+		if t.CopyOf != "" {
+			legs = append(legs, Leg{SQL: []byte(t.CopyOf)})
+		}
+		legs = append(legs, t.Legs...)
+	}
+	return legs
 }
 
 func renderMerge(m *Merge) string {

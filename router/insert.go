@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"sluice/query"
 	"sluice/shard"
@@ -24,7 +25,7 @@ type insertPlan struct {
 	zeroIsID  bool   // 0 is an id like any other
 	width     int    // values in a row
 
-	columnsEnd place // where the column list goes on, when the column is added
+	columnsEnd place // where the column list goes on, when columns are added
 	columnText string
 	rows       []rowPlace // how the id is found in a row; as many as Rows of the statement
 	charset    string
@@ -130,29 +131,56 @@ func (p inserter) finishInsert(ins *insertPlan, t *table) error {
 			return err
 		}
 	}
+	if st.Columns == nil && ins.width > 0 && !ins.everywhere && p.asciiColumns(t) {
+		var names []string
+		for i := range t.info.Columns {
+			names = append(names, string(query.QuoteName(nil, t.info.Columns[i].Name)))
+		}
+		if err := p.addColumns(ins, st.ColumnsAt, " ("+strings.Join(names, ", ")+")"); err != nil {
+			return err
+		}
+	}
 	p.plan.insert = ins
 	return p.err
+}
+
+// addColumns plans the insertion of text into, or as, the column list.
+func (p inserter) addColumns(ins *insertPlan, at int32, text string) error {
+	e := p.appendEdit(nil, query.Span{Start: at, End: at}, "", noLimitEdit)
+	if len(e) == 0 {
+		return p.err
+	}
+	ins.columnsEnd, ins.columnText = e[0].from, text
+	return nil
+}
+
+// asciiColumns tells whether the names of the columns are the same bytes in the client's
+// character set, whatever that is.
+func (p inserter) asciiColumns(t *table) bool {
+	for i := range t.info.Columns {
+		for _, c := range []byte(t.info.Columns[i].Name) {
+			if c >= utf8.RuneSelf {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // sequencePlaces finds where the id goes, in the column list and in each row.
 func (p inserter) sequencePlaces(ins *insertPlan) error {
 	st := p.stmt.Insert
 	if ins.seqAt < 0 && !st.SetForm {
-		name := string(query.QuoteName(nil, ins.seqColumn))
-		at := st.ColumnsAt
+		text, at := string(query.QuoteName(nil, ins.seqColumn)), st.ColumnsSpan.End-1
 		switch {
 		case st.ColumnsSpan.Empty():
-			ins.columnText = " (" + name + ")"
-		case len(st.Columns) == 0:
-			at, ins.columnText = st.ColumnsSpan.End-1, name
-		default:
-			at, ins.columnText = st.ColumnsSpan.End-1, ", "+name
+			text, at = " ("+text+")", st.ColumnsAt
+		case len(st.Columns) > 0:
+			text = ", " + text
 		}
-		e := p.appendEdit(nil, query.Span{Start: at, End: at}, "", noLimitEdit)
-		if len(e) == 0 {
-			return p.err
+		if err := p.addColumns(ins, at, text); err != nil {
+			return err
 		}
-		ins.columnsEnd = e[0].from
 	}
 	for i := range st.Rows {
 		r, err := p.rowPlace(ins, i)

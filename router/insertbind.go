@@ -74,7 +74,7 @@ func (ins *insertPlan) bindID(a *Args, b *Bound, r int, next *uint64) (generated
 
 // legs writes the statement of each shard where it is not the client's own.
 func (ins *insertPlan) legs(a *Args, b *Bound, edited bool) error {
-	if !edited && (len(b.Legs) == 1 || ins.everywhere) {
+	if !edited && ins.columnText == "" && (len(b.Legs) == 1 || ins.everywhere) {
 		return nil
 	}
 	if len(b.Legs) > 1 && !ins.everywhere {

@@ -37,11 +37,10 @@ const (
 // Column flags of the protocol.
 const (
 	flagUnsigned      = 0x0020
+	flagZerofill      = 0x0040
 	flagEnum          = 0x0100
 	flagAutoIncrement = 0x0200
-	flagTimestamp     = 0x0400 // set by the server when a row is stored
 	flagSet           = 0x0800
-	flagOnUpdateNow   = 0x2000
 )
 
 const (
@@ -138,6 +137,12 @@ func bytesPerCharacter(id uint16) uint32 {
 // keyTypeOf gives the type of a shard-key column, or why the column cannot be one.
 func keyTypeOf(c *shard.Column) (keyType, string) {
 	k := keyType{unsigned: c.Flags&flagUnsigned != 0, id: c.Collation}
+	switch {
+	case c.Generated:
+		return k, isGenerated
+	case c.Flags&flagZerofill != 0:
+		return k, isZerofill
+	}
 	switch c.Type {
 	case typeTiny:
 		k.bits = 8
@@ -165,6 +170,11 @@ func keyTypeOf(c *shard.Column) (keyType, string) {
 	}
 	return k, ""
 }
+
+const (
+	isZerofill  = "is ZEROFILL, so that it is printed, and its slot computed in SQL, with leading zeros"
+	isGenerated = "is computed from other columns, whose change would move the row to another slot"
+)
 
 // badKey refuses a table whose shard key is no key, with the statement that mends it.
 func badKey(schema, table, column, why string) *Refusal {

@@ -110,6 +110,14 @@ func (m *merger) run() error {
 		aggregated = aggregated || b.Items[i].Agg != query.NoAgg
 	}
 	m.plan.many = &many{limit: b.Limit}
+	switch {
+	case outward{m.planner}.aggregate():
+		return notOverShards("an aggregate within a subquery of columns that are not the subquery's", oneKey)
+	case m.words.calls("st_collect"):
+		return notOverShards("the aggregate ST_COLLECT", oneKey)
+	case b.Locking && b.Limit.Has:
+		return notOverShards("LIMIT in a SELECT that locks its rows (every shard would lock as many)", "lock the rows by their shard key")
+	}
 	if b.Rollup {
 		return notOverShards("GROUP BY … WITH ROLLUP", "add the totals in the application, or "+oneKey)
 	}
@@ -263,8 +271,8 @@ func (m *merger) orderKey(o *query.OrderItem, aggregated bool) (sortSpec, error)
 
 // randomKey is ORDER BY RAND(): the legs order by the very numbers that they report.
 func (m *merger) randomKey(o *query.OrderItem) sortSpec {
-	const as = "`sluice_order`"
-	m.addEdit(o.Span, as, noLimitEdit)
+	const as = "sluice_order"
+	m.addEdit(o.Span, "`"+as+"`", noLimitEdit)
 	return sortSpec{expr: "RAND()", item: -1, as: as, span: o.Span, col: &shard.Column{Type: typeDouble, Collation: collationBinary}}
 }
 

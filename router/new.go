@@ -136,12 +136,18 @@ func (p opaque) opaque() error {
 	for i := range p.stmt.Tables {
 		h, err := p.possible(&p.stmt.Tables[i], aliases)
 		if err != nil {
+			if done, other := p.gather(); done {
+				return other
+			}
 			return err
 		}
 		if h == "" {
 			continue
 		}
 		if home != "" && h != home {
+			if done, other := p.gather(); done {
+				return other
+			}
 			return p.notUnderstood("it names schemas of two shards")
 		}
 		home = h
@@ -150,6 +156,9 @@ func (p opaque) opaque() error {
 	p.plan.DDL = isDDLVerb(p.stmt.Verb)
 	p.plan.usesText = true
 	if p.in.Hints.Shard != "" {
+		if err := (hinted(p)).guardOpaque(); err != nil {
+			return err
+		}
 		return hinted(p).named()
 	}
 	return nil
@@ -228,6 +237,9 @@ func (p *planner) onDefault() error {
 
 // hinted sends the statement where a hint says, as it is.
 func (p hinted) hinted() error {
+	if err := p.guardWrite(); err != nil {
+		return err
+	}
 	if err := access(p).filterInformationSchema(); err != nil {
 		return err
 	}
@@ -269,7 +281,11 @@ func (p hinted) named() error {
 
 // denyScatter holds a plan to one shard.
 func (p hinted) denyScatter() {
+	why := refuse(1235, "42000", "the hint scatter=deny refuses a statement that goes to several shards; %s", oneKey)
 	if p.plan.oneOnly == nil {
-		p.plan.oneOnly = refuse(1235, "42000", "the hint scatter=deny refuses a statement that goes to several shards; %s", oneKey)
+		p.plan.oneOnly = why
+	}
+	if p.plan.gather != nil {
+		p.plan.gather.denied = why
 	}
 }

@@ -22,10 +22,12 @@ const (
 	Aggregate                   // partial aggregates combined, with or without groups
 	SplitInsert                 // rows of one INSERT on several shards; counts added
 	Everywhere                  // the same write on every shard (reference tables, DDL); one answer
+	Gather                      // rows of several shards come together on one, whose bytes are the answer
+	AddCounts                   // an UPDATE or DELETE, each shard of its own rows; counts added
 )
 
 func (s Strategy) String() string {
-	return [...]string{"relay", "concatenate", "merge-sort", "aggregate", "split-insert", "everywhere"}[s]
+	return [...]string{"relay", "concatenate", "merge-sort", "aggregate", "split-insert", "everywhere", "gather", "add-counts"}[s]
 }
 
 // Target is the set of shards a plan can reach, before values are known.
@@ -69,14 +71,16 @@ type Plan struct {
 	slot     int    // of a key hint; -1 without one
 	charset  string // Input.Charset
 	keys     []keyUse
-	oneOnly  *Refusal // why several shards may not be reached; nil when they may
-	edits    []edit   // made on every leg
-	many     *many    // how the answers of several legs become one; nil for writes
+	oneOnly  *Refusal    // why several shards may not be reached; nil when they may
+	edits    []edit      // made on every leg
+	many     *many       // how the answers of several legs become one; nil for writes
+	gather   *gatherPlan // how one shard answers instead; nil when it cannot, or need not
 	insert   *insertPlan
 	setKeys  []setKey // UPDATE assigns the shard key: only the value that it has
 	drops    []string
 	usesText bool
 	resolver *merger // what Resolve finishes
+	system   *systemHome
 }
 
 // keyUse says which rows of the sharded tables matter: those whose key is one of values.
@@ -112,6 +116,8 @@ type Input struct {
 	Charset string
 	// NoAutoValueOnZero says that sql_mode makes 0 an id like any other.
 	NoAutoValueOnZero bool
+	// Apart asks for a gathering outside of the session's transaction (Gathering.Apart).
+	Apart bool
 }
 
 // UsesText tells whether the plan holds only for the very text that it was made from, not

@@ -1,6 +1,9 @@
 package router
 
 import (
+	"slices"
+	"strings"
+
 	"sluice/query"
 )
 
@@ -23,12 +26,8 @@ func (p reader) read() error {
 		return nil
 	case sharded == 0:
 		return p.readDefault()
-	case unsharded > 0:
-		u := p.first((*table).unsharded)
-		return notOverShards("a join of the unsharded table "+u.name()+" with the sharded "+p.plan.Table,
-			"make "+u.name()+" a reference table, or ask in two statements")
-	case system > 0:
-		return notOverShards("a join of information_schema with the sharded "+p.plan.Table, "ask in two statements")
+	case unsharded > 0 || system > 0:
+		return p.gatherUnsharded()
 	}
 	if err := p.noRoutines(); err != nil {
 		return err
@@ -36,7 +35,14 @@ func (p reader) read() error {
 	if err := p.load(); err != nil {
 		return err
 	}
-	return p.readSharded()
+	if err := p.readSharded(); err != nil || !p.in.Scan.UserVariable || p.plan.gather != nil || p.plan.Locking {
+		return err
+	}
+	err := p.gather(false, nil) // where another shard has the variables
+	if _, refused := err.(*Refusal); refused {
+		return nil
+	}
+	return err
 }
 
 // noRoutines refuses stored functions beside sharded and reference tables: they are on one
@@ -53,7 +59,7 @@ func (p *planner) noRoutines() error {
 func (p reader) readDefault() error {
 	home, err := p.oneHome()
 	if err != nil {
-		return err
+		return p.gatherUnsharded()
 	}
 	p.plan.home, p.plan.pinned = home, true
 	return nil
@@ -73,10 +79,7 @@ func (p reader) readSharded() error {
 	if r, ok := refusal.(*Refusal); ok {
 		p.plan.dropMany(r)
 		p.plan.usesText, p.err = usesText, nil
-		if p.plan.Target == ToAll && len(p.in.Map.Spec.Shards) > 1 {
-			return r
-		}
-		return nil
+		return p.gatherInstead()
 	}
 	if refusal != nil {
 		return refusal
@@ -89,6 +92,9 @@ func (p reader) readSharded() error {
 		p.plan.dropMany(unsupported("the value of the shard key of %s is not certain here (a key is a plain integer, or a string in the column's "+
 			"character set), and with ORDER BY, DISTINCT or aggregates it is not looked for on all shards; give the value in the column's type", uses[0].table))
 		p.plan.usesText = usesText
+		return p.gatherInstead()
+	case complete && (len(uses) > 1 || uses[0].nullable): // their values may turn out to be on different shards
+		return p.gatherInstead()
 	}
 	return nil
 }
@@ -143,10 +149,64 @@ func (p reader) notMergeable() *Refusal {
 		return notOverShards("SQL_CALC_FOUND_ROWS", "ask with SELECT COUNT(*) in a second statement, or "+oneKey)
 	case st.UserVarAssign:
 		return notOverShards("an assignment to a user variable", oneKey)
+	case p.tellsInsertID():
+		return notOverShards("LAST_INSERT_ID(expr) or @@last_insert_id", oneKey)
+	case p.ranksText():
+		return notOverShards("MATCH … AGAINST outside of WHERE (each shard ranks by its own rows)", oneKey)
 	case st.NamedLock:
 		return notOverShards("a named lock", "take the lock in a statement of its own")
 	case len(st.Blocks) == 0:
 		return notOverShards(st.Verb, oneKey)
 	}
 	return nil
+}
+
+// tellsInsertID tells whether a statement reads or sets the connection's own last insert id.
+func (p reader) tellsInsertID() bool {
+	for _, c := range p.stmt.Calls {
+		if c.Name == "last_insert_id" && c.Args {
+			return true
+		}
+	}
+	return slices.Contains(p.stmt.SysVars, "last_insert_id") || slices.Contains(p.stmt.SysVars, "identity")
+}
+
+// ranksText tells whether MATCH … AGAINST is anything but a condition of WHERE. Its value
+// depends on all rows of the table; whether it is true does not.
+func (p reader) ranksText() bool {
+	if !p.words.calls("match") {
+		return false
+	}
+	if p.words.has("expansion") { // which words it looks for depends on all rows, too
+		return true
+	}
+	for _, at := range wordsAt(p.in.SQL[:p.in.Scan.End], "match") {
+		if !slices.ContainsFunc(p.stmt.Blocks, func(b query.Block) bool { return at >= b.Where.Start && at < b.Where.End }) {
+			return true
+		}
+	}
+	return false
+}
+
+// wordsAt finds a word outside of quotes and comments.
+func wordsAt(sql []byte, word string) (at []int32) {
+	for i := 0; i < len(sql); {
+		if n := blanks(sql[i:]); n > 0 {
+			i += n
+			continue
+		}
+		if !isWordByte(sql[i]) {
+			i += quotedName(sql[i:])
+			continue
+		}
+		j := i
+		for j < len(sql) && isWordByte(sql[j]) {
+			j++
+		}
+		if strings.EqualFold(string(sql[i:j]), word) {
+			at = append(at, int32(i))
+		}
+		i = j
+	}
+	return at
 }

@@ -21,6 +21,8 @@ var unplanned = []string{
 	"%s has no column %s, which its rule names as the sequence",
 	"a part of the statement that must change",
 	"CREATE TABLE without a name",
+	"the statement could not be changed",
+	"%s has no column that a value can be given to",
 	"%s without a table",
 }
 

@@ -41,8 +41,8 @@ func (m *merger) resolveOrProbe() error {
 		return m.finish(visible, w, nil, cols)
 	}
 	text := ""
-	for _, k := range m.probed() {
-		text += ", " + k.expr
+	for i, k := range m.probed() {
+		text += ", " + k.expr + " AS `sluice_" + strconv.Itoa(i+1) + "`" // as hidden columns have
 		if m.hasParam(k.span) {
 			return paramInKey()
 		}
@@ -110,9 +110,9 @@ func (p *Plan) Resolve(cols []shard.Column) error {
 	switch r, refused := err.(*Refusal); {
 	case err == nil:
 		return nil
-	case refused && p.Target == ToKey:
+	case refused:
 		p.dropMany(r) // on one shard it is right all the same
-		return nil
+		return reader{m.planner}.gatherInstead()
 	}
 	return err
 }
@@ -166,6 +166,7 @@ type hiddenColumns struct {
 	visible int
 	widths  []int
 	exprs   []string
+	names   []string // of exprs
 	err     error
 }
 
@@ -185,15 +186,21 @@ func (h *hiddenColumns) add(expr string, span query.Span) int {
 			return h.visible + i
 		}
 	}
-	h.exprs = append(h.exprs, expr)
+	return h.append(expr, "sluice_"+strconv.Itoa(len(h.exprs)+1))
+}
+
+// append selects an expression under a name of its own: ORDER BY could not tell an unnamed
+// column from the client's of the same name.
+func (h *hiddenColumns) append(expr, name string) int {
+	h.exprs, h.names = append(h.exprs, expr), append(h.names, name)
 	return h.visible + len(h.exprs) - 1
 }
 
 // write puts the hidden columns behind the select items.
 func (h *hiddenColumns) write(edits *[]edit, at int) {
 	text := ""
-	for _, e := range h.exprs {
-		text += ", " + e
+	for i, e := range h.exprs {
+		text += ", " + e + " AS `" + h.names[i] + "`"
 	}
 	if text == "" {
 		*edits = append((*edits)[:at:at], (*edits)[at+1:]...)
@@ -229,6 +236,10 @@ func (h *hiddenColumns) sortKey(s *sortSpec, c *shard.Column) (k SortKey, used b
 	if refusal == nil && (h.m.groups || h.m.distinct) && wrap != "" && compare == ByBytes && characters(c) > maxGroupWeight {
 		refusal = tooLong(characters(c), s.expr)
 	}
+	if c.Type == typeBit && (h.m.groups || h.m.distinct) {
+		// MariaDB answers SELECT DISTINCT bit with bytes, but with digits once it sorts.
+		refusal = notOverShards("GROUP BY or DISTINCT of a BIT column", "use column+0, or "+oneKey)
+	}
 	switch {
 	case refusal != nil:
 		return k, false, refusal
@@ -241,8 +252,7 @@ func (h *hiddenColumns) sortKey(s *sortSpec, c *shard.Column) (k SortKey, used b
 		wrap = s.expr
 	}
 	if s.as != "" {
-		h.exprs = append(h.exprs, s.expr+" AS "+s.as)
-		k.Column = h.visible + len(h.exprs) - 1
+		k.Column = h.append(s.expr, s.as)
 		return k, true, nil
 	}
 	if k.Column < 0 {
@@ -271,7 +281,9 @@ func comparison(c *shard.Column, expr string) (wrap string, by Compare, refusal 
 		return "(" + expr + ")+0E0", ByFloat, nil
 	case typeTimestamp, typeDate, typeTime, typeDatetime, typeNewDate:
 		return "", ByTime, nil
-	case typeBit, typeNull:
+	case typeBit: // MariaDB gives it as a number out of a temporary table, else as bytes
+		return "(" + expr + ")+0", ByUnsigned, nil
+	case typeNull:
 		return "", ByBytes, nil
 	case typeVarchar, typeVarString, typeString, typeTinyBlob, typeTinyBlob + 1, typeTinyBlob + 2, typeBlob:
 		return stringComparison(c, expr)

@@ -200,17 +200,21 @@ func (p *planner) loadTable(t *table) error {
 type node struct{ table, column int }
 
 // resolve finds the column that a reference in a block names, in the block itself only or,
-// with outer, also in those around it. Names that could be two columns are none.
+// with outer, also in those around it. Names that could be two columns are none, nor is a
+// name without its table that could be of a derived table, whose columns are not known.
 func (p *planner) resolve(block int, c query.ColumnRef, outer bool) []node {
 	for b := block; b >= 0; b = p.stmt.Blocks[b].Parent {
 		var found []node
 		named := false
 		for i := range p.tables {
 			t := &p.tables[i]
-			if t.ref.Block != b || c.Table != "" && !t.isCalled(c) {
+			if t.ref.Block != b || c.Table != "" && !t.isNamed(c.Table) {
 				continue
 			}
 			named = named || c.Table != ""
+			if named && !t.isCalled(c) {
+				continue // some servers tell names apart by their case, others do not
+			}
 			if t.info == nil {
 				continue
 			}
@@ -221,8 +225,24 @@ func (p *planner) resolve(block int, c query.ColumnRef, outer bool) []node {
 		if len(found) > 0 || named || !outer {
 			return found
 		}
+		if c.Table == "" && mayHaveDerived(p.stmt, b) {
+			return nil
+		}
 	}
 	return nil
+}
+
+// mayHaveDerived tells whether a block's FROM may have tables that the statement makes itself.
+func mayHaveDerived(st *query.Statement, block int) bool {
+	return st.CTE || slices.ContainsFunc(st.Blocks, func(b query.Block) bool { return b.Parent == block })
+}
+
+// isNamed tells whether columns of the table are called by a name, in any case of letters.
+func (t *table) isNamed(name string) bool {
+	if t.ref.Alias != "" {
+		return strings.EqualFold(t.ref.Alias, name)
+	}
+	return strings.EqualFold(t.ref.Name, name)
 }
 
 // isCalled tells whether a qualified column means this table.

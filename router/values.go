@@ -30,6 +30,7 @@ const (
 type literal struct {
 	text     []byte // decimal text, or the bytes of a string
 	isString bool
+	param    bool // of a prepared execution: a number may have come as DOUBLE
 	null     bool
 	unknown  bool // of another type
 }
@@ -91,7 +92,7 @@ func (s *scratch) literal(a *Args, index int) literal {
 			return literal{null: true}
 		}
 		text, isString, ok := a.Params.Key(n)
-		return literal{text: text, isString: isString, unknown: !ok}
+		return literal{text: text, isString: isString, param: true, unknown: !ok}
 	}
 	return literal{unknown: true} // 0x05, 5e0, 5.0: what they are depends on what they meet
 }
@@ -217,7 +218,7 @@ func (s *scratch) stored(k *keyType, v literal, charset string) (key []byte, why
 		return s.key, ""
 	case !v.isString:
 		negative, magnitude, fits, ok := parseInt(v.text)
-		if !ok || !fits {
+		if !ok || !fits || v.param && magnitude >= doubleDigits {
 			return nil, "is not a plain integer or string"
 		}
 		s.key = appendInt(s.key[:0], negative, magnitude)
@@ -240,6 +241,9 @@ func (s *scratch) stored(k *keyType, v literal, charset string) (key []byte, why
 // exactDouble bounds the integers that a double holds exactly. In a list that mixes strings
 // and numbers MySQL compares the strings as doubles, so that beyond it one matches several.
 const exactDouble = 1 << 53
+
+// doubleDigits is the first number that servers write with an exponent when it is a DOUBLE.
+const doubleDigits = 1_000_000_000_000_000
 
 // reached says what the values of a key came to.
 type reached uint8

@@ -8,6 +8,17 @@ type words []string
 
 // wordsOf cuts a fingerprint. Quoted names keep their quotes, so that they are no keyword.
 func wordsOf(fingerprint []byte) words {
+	out := spelledWords(fingerprint)
+	for i, w := range out {
+		if isWordByte(w[0]) {
+			out[i] = strings.ToLower(w)
+		}
+	}
+	return out
+}
+
+// spelledWords is wordsOf with every word in its own case.
+func spelledWords(fingerprint []byte) words {
 	var out words
 	for i := 0; i < len(fingerprint); {
 		c := fingerprint[i]
@@ -26,11 +37,11 @@ func wordsOf(fingerprint []byte) words {
 			i += n
 			continue
 		}
-		word := strings.ToLower(string(fingerprint[i : i+n]))
+		word := string(fingerprint[i : i+n])
 		i += n
-		if len(out) < maxWords || isFileWord(word) {
+		if len(out) < maxWords || isFileWord(strings.ToLower(word)) {
 			out = append(out, word)
-		} else if word == "(" && isFileWord(out[len(out)-1]) {
+		} else if word == "(" && isFileWord(strings.ToLower(out[len(out)-1])) {
 			out = append(out, word)
 		}
 	}
@@ -102,7 +113,7 @@ func aggregates(text []byte) bool {
 func isAggregate(name string) bool {
 	switch name {
 	case "count", "sum", "avg", "min", "max", "group_concat", "bit_and", "bit_or", "bit_xor", "std", "stddev", "stddev_pop",
-		"stddev_samp", "var_pop", "var_samp", "variance", "json_arrayagg", "json_objectagg", "any_value", "grouping", "approx_count_distinct":
+		"stddev_samp", "var_pop", "var_samp", "variance", "json_arrayagg", "json_objectagg", "any_value", "grouping", "approx_count_distinct", "st_collect":
 		return true
 	}
 	return false

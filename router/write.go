@@ -94,20 +94,49 @@ func (p writer) writeSharded() error {
 	return p.writeByKey()
 }
 
-// writeByKey plans UPDATE and DELETE, which go to one shard.
+// writeByKey plans UPDATE and DELETE: on the shard of the key or, where that comes to the
+// same, on all that may have rows, each with the rows of its own.
 func (p writer) writeByKey() error {
-	uses, complete := newGraph(p.planner).locate()
+	g := newGraph(p.planner)
+	uses, complete := g.locate()
 	p.plan.Target = ToAll
 	if complete {
 		p.plan.Target, p.plan.keys = ToKey, uses
 	}
-	verb := strings.ToUpper(p.stmt.Verb)
-	p.plan.oneOnly = unsupported("%s of %s on several shards needs the atomic commit over shards, which is not available yet; %s",
-		verb, p.plan.Table, "give the shard key a value (WHERE key = …), one statement a shard")
-	if !complete && len(p.in.Map.Spec.Shards) > 1 {
-		return p.plan.oneOnly
+	if why := p.notByParts(g); why != nil {
+		if !complete && len(p.in.Map.Spec.Shards) > 1 {
+			return why
+		}
+		p.plan.oneOnly = why
+	} else if len(uses) <= 1 {
+		p.plan.Strategy = AddCounts
 	}
 	return p.assignsKey()
+}
+
+// notByParts says why an UPDATE or DELETE is not the same as its parts, one a shard.
+func (p writer) notByParts(g *graph) *Refusal {
+	what := strings.ToUpper(p.stmt.Verb) + " of " + p.plan.Table
+	for i := range p.stmt.Blocks {
+		switch b := &p.stmt.Blocks[i]; {
+		case i > 0:
+			return notOverShards(what+" with a subquery", oneKey)
+		case b.Limit.Has:
+			return notOverShards(what+" with LIMIT", "name the rows by their primary key, or "+oneKey)
+		case len(b.OrderBy) > 0:
+			return notOverShards(what+" with ORDER BY", "leave it out, or "+oneKey)
+		}
+	}
+	switch {
+	case p.stmt.Union || p.stmt.CTE:
+		return notOverShards(what+" with a common table expression", oneKey)
+	case p.stmt.UserVarAssign || p.in.Scan.UserVariable:
+		return notOverShards(what+" with user variables, which live on one shard,", "write the value as a literal, or "+oneKey)
+	case p.words.has("returning"):
+		return notOverShards(what+" with RETURNING", "SELECT the rows first, or "+oneKey)
+	}
+	_, why := g.local()
+	return why
 }
 
 // assignsKey finds assignments of a shard key in an UPDATE.
@@ -127,74 +156,6 @@ func (p writer) assignsKey() error {
 				return keyUpdate(name)
 			}
 			p.plan.setKeys = append(p.plan.setKeys, setKey{t.typ, s.Value, name})
-		}
-	}
-	return nil
-}
-
-// writeReference plans a write that every shard makes on its own copy.
-func (p writer) writeReference() error {
-	st := p.stmt
-	name := p.targetNames()
-	if t := p.first(func(t *table) bool { return !t.reference() }); t != nil {
-		return notOverShards("a write of the reference table "+name+" that reads "+t.name(), "read the rows first, then write them")
-	}
-	switch {
-	case st.Kind == query.LoadData:
-		return unsupported("LOAD DATA LOCAL into the reference table %s is not available yet; load the rows with multi-row INSERT statements", name)
-	case st.Nondeterministic:
-		return unsupported("this statement would store different values in the copies of the reference table %s on the shards "+
-			"(NOW(), RAND(), UUID() …); compute the value first and write it as a literal", name)
-	case st.UserVarAssign || p.in.Scan.UserVariable:
-		return unsupported("a write of the reference table %s may not use user variables, which live on one shard; write the value as a literal", name)
-	case st.Insert != nil && st.Insert.Returning || p.words.has("returning"):
-		return unsupported("RETURNING on the reference table %s is not available yet; SELECT the rows afterwards", name)
-	}
-	for i := range st.Blocks {
-		if st.Blocks[i].Limit.Has {
-			return unsupported("LIMIT in a write of the reference table %s could pick other rows on each shard; name the rows by their primary key", name)
-		}
-	}
-	if err := p.load(); err != nil {
-		return err
-	}
-	if err := p.storedByServer(name); err != nil {
-		return err
-	}
-	p.plan.Target, p.plan.Strategy = ToAll, Everywhere
-	if st.Insert == nil {
-		return nil
-	}
-	return inserter(p).insertReference()
-}
-
-// storedByServer refuses writes in which each server would store its own clock's time.
-func (p writer) storedByServer(name string) error {
-	named := map[string]bool{}
-	switch {
-	case p.stmt.Kind == query.Update:
-		for _, s := range p.stmt.Sets {
-			named[strings.ToLower(s.Col.Column)] = true
-			named[strings.ToLower(s.Name)] = true
-		}
-	case p.stmt.Insert != nil && p.stmt.Insert.Columns != nil:
-		for _, c := range p.stmt.Insert.Columns {
-			named[strings.ToLower(c)] = true
-		}
-	default:
-		return nil
-	}
-	for i := range p.tables {
-		t := &p.tables[i]
-		if !t.ref.Target || t.info == nil {
-			continue
-		}
-		for j := range t.info.Columns {
-			c := &t.info.Columns[j]
-			sets := c.Flags&flagOnUpdateNow != 0 || p.stmt.Insert != nil && c.Flags&flagTimestamp != 0
-			if sets && !named[strings.ToLower(c.Name)] {
-				return unsupported("each shard would store its own clock's time in %s.%s; name the column and give it a literal", name, c.Name)
-			}
 		}
 	}
 	return nil
@@ -225,13 +186,13 @@ func (p inserter) insertSelect() error {
 	uses, complete := g.locate()
 	if !complete {
 		if len(p.in.Map.Spec.Shards) > 1 {
-			return unsupported("INSERT … SELECT on several shards needs the atomic commit over shards, which is not available yet; %s", oneKey)
+			return notOverShards("INSERT … SELECT", oneKey)
 		}
 		p.plan.Target = ToAll
 		return nil
 	}
 	p.plan.Target, p.plan.keys = ToKey, uses
-	p.plan.oneOnly = unsupported("INSERT … SELECT on several shards needs the atomic commit over shards, which is not available yet; %s", oneKey)
+	p.plan.oneOnly = notOverShards("INSERT … SELECT", oneKey)
 	return nil
 }
 

@@ -33,6 +33,7 @@ func (s *Server) ChangeUser(c *Client, payload []byte) error {
 }
 
 func (s *Server) changeUser(c *Client, id *identity) error {
+	c.SetPatience(0) // the whole of it has a deadline
 	if err := c.SetDeadline(time.Now().Add(s.opts.HandshakeTimeout)); err != nil {
 		return err
 	}
@@ -57,5 +58,6 @@ func (s *Server) changeUser(c *Client, id *identity) error {
 	c.scramble = x.scramble
 	c.become(id)
 	c.SetMaxPacket(s.opts.MaxPacket)
+	c.SetPatience(s.opts.StallTimeout)
 	return c.SetDeadline(time.Time{})
 }

@@ -64,6 +64,7 @@ type SessionInfo struct {
 	Transaction string // "", "open", "read only"
 	Pinned      string // why connections are held: "user variables on s0", …; "" when not
 	PinnedSince time.Time
-	Shards      []string // connections held now
+	Shards      []string          // connections held now
+	Attributes  map[string]string // what the client said of itself at its login; never changed
 	Statements  int64
 }

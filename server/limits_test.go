@@ -141,9 +141,9 @@ func TestSilentCrowd(t *testing.T) {
 	})
 }
 
-// TestWriteTimeout: a client that asks for much and reads nothing is cut off.
-func TestWriteTimeout(t *testing.T) {
-	f := start(t, Options{WriteTimeout: 300 * time.Millisecond})
+// TestSlowReader: a client that asks for much and reads nothing is cut off.
+func TestSlowReader(t *testing.T) {
+	f := start(t, Options{StallTimeout: 300 * time.Millisecond})
 	p := f.greeted(t).login("app")
 	p.seq = 0
 	p.send([]byte("\x03BIG"))
@@ -161,7 +161,7 @@ func TestWriteTimeout(t *testing.T) {
 }
 
 func TestSocketOptions(t *testing.T) {
-	f := start(t, Options{WriteTimeout: 7 * time.Second})
+	f := start(t, Options{StallTimeout: 7 * time.Second})
 	p := f.greeted(t).login("app")
 	tcp := f.Find(p.id).tcp
 	for _, o := range []struct{ name, level, option, want int }{

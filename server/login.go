@@ -83,7 +83,7 @@ func (l *login) run() (c *Client, err error) {
 	if err := l.tcp.SetDeadline(time.Now().Add(s.opts.HandshakeTimeout)); err != nil {
 		return nil, err
 	}
-	if err := setWriteTimeout(l.tcp, s.opts.WriteTimeout); err != nil {
+	if err := setWriteTimeout(l.tcp, s.opts.StallTimeout); err != nil {
 		return nil, err
 	}
 	if err := l.readProxy(); err != nil {
@@ -204,6 +204,7 @@ func (l *login) accept() (*Client, error) {
 		c.Conn = wire.NewConn(l.tcp, l.s.opts.MaxPacket)
 	}
 	c.SetMaxPacket(l.s.opts.MaxPacket)
+	c.SetPatience(l.s.opts.StallTimeout)
 	if err := startCompression(c.Conn, id); err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ type Options struct {
 	MaxConnections   int            // default 10000; one more is answered 1040
 	MaxPerUser       int            // one more is answered 1203; 0: no limit
 	HandshakeTimeout time.Duration  // default 10 s
-	WriteTimeout     time.Duration  // a client that takes nothing for so long is cut off; default 60 s
+	StallTimeout     time.Duration  // a client that takes nothing for so long, or stops within a packet, is cut off; default 60 s
 	MaxPacket        int            // after login; default 64 MiB
 	MaxHandshake     int            // before login; default 64 KiB
 	Compression      bool           // offer zlib and zstd
@@ -91,8 +91,8 @@ func (o *Options) setDefaults() {
 	if o.HandshakeTimeout <= 0 {
 		o.HandshakeTimeout = 10 * time.Second
 	}
-	if o.WriteTimeout <= 0 {
-		o.WriteTimeout = 60 * time.Second
+	if o.StallTimeout <= 0 {
+		o.StallTimeout = 60 * time.Second
 	}
 	if o.Collation == 0 {
 		o.Collation = wire.CollationUTF8MB4

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"time"
@@ -58,6 +59,9 @@ func (s *Session) rareCommand(ctx context.Context, cmd byte, arg []byte, now tim
 	case wire.ComInitDB:
 		err = s.use(&st, string(arg))
 	case wire.ComFieldList:
+		if bytes.IndexByte(arg, 0) < 0 {
+			return s.unknownCommand() // the table's name has no end
+		}
 		err = s.fieldList(ctx, arg)
 	case wire.ComStatistics:
 		return s.c.WritePacket(s.statistics())

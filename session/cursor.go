@@ -23,6 +23,7 @@ type cursor struct {
 // rows are sent at once, which the protocol allows.
 func (s *Session) executeWithCursor(ctx context.Context, st *statement, p *prepared) error {
 	s.failed, s.diagnosed, s.rows, s.bound.Legs = false, false, 0, s.bound.Legs[:0]
+	s.bound.Gathering = nil
 	s.preset, s.localFile = false, false
 	e, err := s.plan(ctx, st)
 	if err != nil {
@@ -125,12 +126,11 @@ func (s *Session) sendCursor(c *backend.Conn, text []byte, st *statement, leg *r
 		if !run.Params[i].LongData {
 			continue
 		}
-		arg := binary.LittleEndian.AppendUint16(binary.LittleEndian.AppendUint32(nil, ok.ID), uint16(i))
-		if err := c.Command(wire.ComStmtSendLongData, append(arg, st.long[long(i)]...)); err != nil {
+		if err := c.WriteLongData(ok.ID, i, st.long[long(i)]); err != nil {
 			return 0, err
 		}
 	}
-	if err := c.Command(wire.ComStmtExecute, wire.AppendExecute(nil, &run)); err != nil {
+	if _, err := c.WriteExecute(&run, nil); err != nil {
 		return 0, err
 	}
 	return ok.ID, c.Flush()

@@ -21,6 +21,7 @@ import (
 	"sluice/query"
 	"sluice/server"
 	"sluice/shard"
+	"sluice/txn"
 	"sluice/wire"
 )
 
@@ -35,35 +36,37 @@ type Topology interface {
 
 // Options is what all sessions of a proxy share.
 type Options struct {
-	Topology Topology
-	Pools    *backend.Pools
-	Metrics  *metrics.Registry
-	Digests  *metrics.Digests
-	Log      *slog.Logger
+	Topology  Topology
+	Pools     *backend.Pools
+	Decisions *txn.Decisions // of transactions over several shards
+	Metrics   *metrics.Registry
+	Digests   *metrics.Digests
+	Log       *slog.Logger
 }
 
 // Handler serves the data port: one Session a client.
 type Handler struct {
-	topo     Topology
-	pools    *backend.Pools
-	metrics  *metrics.Registry
-	digests  *metrics.Digests
-	log      *slog.Logger
-	server   *server.Server // set by Bind before it serves
-	plans    *plans
-	catalog  *catalog
-	sets     *setCache
-	intern   *interner
-	vars     map[string]varClass
-	analyzer query.Analyzer
-	defaults defaults
-	started  time.Time
+	topo      Topology
+	pools     *backend.Pools
+	decisions *txn.Decisions
+	metrics   *metrics.Registry
+	digests   *metrics.Digests
+	log       *slog.Logger
+	server    *server.Server // set by Bind before it serves
+	plans     *plans
+	catalog   *catalog
+	sets      *setCache
+	intern    *interner
+	vars      map[string]varClass
+	analyzer  query.Analyzer
+	defaults  defaults
+	started   time.Time
 }
 
 // New makes the data port's handler.
 func New(opts Options) *Handler {
 	return &Handler{
-		topo: opts.Topology, pools: opts.Pools, metrics: opts.Metrics, digests: opts.Digests, log: opts.Log,
+		topo: opts.Topology, pools: opts.Pools, decisions: opts.Decisions, metrics: opts.Metrics, digests: opts.Digests, log: opts.Log,
 		plans: newPlans(), catalog: newCatalog(), sets: newSetCache(), intern: newInterner(),
 		vars: newVariables(), started: time.Now(),
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 	"sluice/server"
 	"sluice/session"
 	"sluice/shard"
+	"sluice/txn"
 	"sluice/wire"
 )
 
@@ -33,6 +35,8 @@ type memory struct {
 	m     *shard.Map
 	pools *backend.Pools
 	ids   map[string]uint64
+
+	cluster string
 }
 
 func (t *memory) Map() *shard.Map {
@@ -91,6 +95,14 @@ func (t *memory) DropIDs(_ context.Context, seq string) error {
 	return nil
 }
 
+func (t *memory) Process() string { return "0123456789ab" }
+
+func (t *memory) Processes(context.Context) ([]string, error) { return []string{t.Process()}, nil }
+
+func (t *memory) Cluster(context.Context) (string, error) { return t.cluster, nil }
+
+func (t *memory) Claim(context.Context, string) (bool, error) { return true, nil }
+
 // accounts are the map's users.
 type accounts struct{ topo *memory }
 
@@ -120,6 +132,8 @@ type front struct {
 	topo    *memory
 	pools   *backend.Pools
 	server  *server.Server
+
+	decisions *txn.Decisions
 }
 
 type frontOptions struct {
@@ -167,11 +181,12 @@ func newFront(t testing.TB, opts frontOptions) *front {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.topo = &memory{m: m, ids: map[string]uint64{}}
+	f.topo = &memory{m: m, ids: map[string]uint64{}, cluster: fmt.Sprintf("%08x", rand.Uint32())}
 	log := slog.New(slog.NewTextHandler(logWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	f.pools = backend.Open(backend.Options{Log: log, WaitTimeout: 3 * time.Second}, m)
 	f.topo.pools = f.pools
-	h := session.New(session.Options{Topology: f.topo, Pools: f.pools, Metrics: metrics.New(), Digests: metrics.NewDigests(1000), Log: log})
+	f.decisions = txn.NewDecisions(txn.Options{Topology: f.topo, Shards: f.pools, Log: log})
+	h := session.New(session.Options{Topology: f.topo, Pools: f.pools, Decisions: f.decisions, Metrics: metrics.New(), Digests: metrics.NewDigests(1000), Log: log})
 	version := f.servers[0].Value("SELECT VERSION()")
 	f.server = server.New(server.Options{Name: "data", ServerVersion: func() string { return version }, AuthPlugin: "mysql_native_password", LocalFiles: true, Log: log}, accounts{f.topo}, h)
 	h.Bind(f.server)

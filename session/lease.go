@@ -33,6 +33,7 @@ const (
 	fromPool leaseKind = iota
 	fromTx             // the transaction is open on it
 	fromPin
+	fromApart // outside of the transaction, for one statement
 )
 
 // Lease implements exec.Leases.
@@ -40,10 +41,11 @@ func (s *Session) Lease(ctx context.Context, shard int, write bool) (*backend.Co
 	if s.bound.Plan != nil && s.bound.Plan.Locking {
 		write = false // a lock is no change: it needs no atomic commit
 	}
+	write = write || s.mayWrite
 	name := s.args.Map.ShardName(shard)
-	if write && s.tx.Open() {
-		if err := s.tx.MayWrite(name); err != nil {
-			return nil, s.secondWriter(name)
+	if write {
+		if err := s.tx.MayWrite(ctx, name); err != nil {
+			return nil, refuse(1235, "42000", "%v", err)
 		}
 	}
 	return s.lease(ctx, name, write)
@@ -80,7 +82,7 @@ func (s *Session) connection(ctx context.Context, shard string) (lease, error) {
 		if err := s.sync(c, shard); err != nil {
 			return l, err
 		}
-		if err := s.enter(&l); err != nil {
+		if err := s.enter(ctx, &l); err != nil {
 			s.lose(&l)
 			s.gone = true
 			return l, err
@@ -94,7 +96,7 @@ func (s *Session) connection(ctx context.Context, shard string) (lease, error) {
 		return lease{}, err
 	}
 	l := lease{conn: c, shard: shard, kind: fromPool}
-	if err := s.enter(&l); err != nil {
+	if err := s.enter(ctx, &l); err != nil {
 		c.Close()
 		return lease{}, err
 	}
@@ -115,9 +117,9 @@ func (s *Session) sync(c *backend.Conn, shard string) error {
 
 // enter opens the transaction on a connection, or applies a SET TRANSACTION for one
 // statement.
-func (s *Session) enter(l *lease) error {
+func (s *Session) enter(ctx context.Context, l *lease) error {
 	if s.tx.Open() {
-		taken, err := s.tx.Join(l.conn, l.shard)
+		taken, err := s.tx.Join(ctx, l.conn, l.shard, s.severalShards(), s.vars.plain("innodb_lock_wait_timeout"))
 		if taken {
 			l.kind = fromTx
 		}
@@ -153,6 +155,8 @@ func (s *Session) releaseHeld() (lost error) {
 	for i := range s.held {
 		l := &s.held[i]
 		switch {
+		case l.kind == fromApart:
+			s.endApart(l, killed)
 		case !l.done || !l.ok:
 			if l.kind != fromPool {
 				lost = errTxLost
@@ -194,6 +198,8 @@ func (s *Session) settle(l *lease) {
 		}
 	case l.status&wire.StatusDBDropped != 0 && l.kind == fromPool:
 		l.conn.Close() // its schema is not the one that the pool believes it to have
+	case l.kind == fromTx && s.tx.Branch(l.shard):
+		// The server has rolled it back, but only XA ROLLBACK frees the connection: endRest says it.
 	case l.kind == fromTx:
 		s.tx.Drop(l.shard) // the server ended the transaction
 		s.giveBack(l.conn, true)
@@ -248,30 +254,34 @@ func (s *Session) txLost() {
 	s.gone = true
 }
 
-// commit ends an open transaction: said by the client, or implied by its statement.
+// commit ends an open transaction: said by the client, or implied by its statement. It
+// does not end when the client goes away.
 func (s *Session) commit() error {
 	if !s.tx.Open() {
 		return nil
 	}
-	ended, err := s.tx.Commit()
+	ended, err := s.tx.Commit(context.Background())
 	s.finishTx(ended)
+	return s.commitError(err)
+}
+
+// commitError says what became of a transaction whose COMMIT failed. 40000 and 08007 are
+// the SQL standard's words for "rolled back" and "outcome unknown".
+func (s *Session) commitError(err error) error {
 	var we *wire.Error
-	if err == nil || errors.As(err, &we) {
+	var back *txn.RolledBack
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &back):
+		return refuse(1180, "40000", "%v", err)
+	case errors.As(err, &we):
 		return err
 	}
 	s.gone = true
-	return refuse(2013, "HY000", "the connection to the shard was lost during COMMIT; whether the transaction was committed is unknown: %v", err)
-}
-
-// secondWriter refuses a transaction's write on a second shard.
-func (s *Session) secondWriter(shard string) error {
-	first := ""
-	for _, l := range s.tx.Legs() {
-		if l.Write {
-			first = l.Shard
-		}
+	var unknown *txn.Unknown
+	if errors.As(err, &unknown) {
+		return refuse(2013, "08007", "%v", err)
 	}
-	return notBuilt("this transaction has written on shard %s and a write on shard %s would need an atomic commit over shards, "+
-		"which is not available yet; COMMIT first, or keep the rows of one transaction under one key",
-		first, shard)
+	return refuse(2013, "08007", "the connection to the shard was lost during COMMIT; whether the transaction was committed is unknown: %v", err)
 }

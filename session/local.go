@@ -86,7 +86,7 @@ func (s *Session) local(ctx context.Context, st *statement, e *entry) error {
 	case query.PrepareText:
 		return s.prepareText(ctx, st, stmt)
 	case query.XA:
-		return notBuilt("XA statements of an application; BEGIN and COMMIT span the shards by themselves")
+		return s.applicationXA(ctx, st, stmt)
 	}
 	cols, rows, err := s.localRows(ctx, st, stmt)
 	if err != nil {
@@ -203,6 +203,7 @@ func (s *Session) explainLegs(inner *statement, e *entry) (rows [][][]byte, err 
 			s.args.Held = i
 		}
 	}
+	s.holdFor(inner)
 	s.args.FirstID = 1
 	var bound router.Bound
 	b, err := e.plan.Bind(&s.args, &bound)

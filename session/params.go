@@ -31,7 +31,8 @@ func (p *params) Null(i int) bool {
 }
 
 // Key implements router.Params. The key is valid until the next call. A float that is an
-// integer, exactly, is one: some drivers send every number as DOUBLE.
+// integer, exactly, is one: some drivers send every number as DOUBLE. From 1e15 on it is none:
+// there the servers write it into a string as 1e15, and further on a DOUBLE equals several BIGINTs.
 func (p *params) Key(i int) (key []byte, isString, ok bool) {
 	if i < 0 || i >= len(p.exec.Params) {
 		return nil, false, false
@@ -49,7 +50,7 @@ func (p *params) Key(i int) (key []byte, isString, ok bool) {
 	default:
 		return v.Key(p.buf[:0])
 	}
-	if f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+	if f != math.Trunc(f) || math.Abs(f) >= 1e15 {
 		return nil, false, false
 	}
 	return strconv.AppendInt(p.buf[:0], int64(f), 10), false, true

@@ -29,11 +29,12 @@ func (p *pin) why() string {
 	return p.reason
 }
 
-// Reasons for a pin. The first three make the connection the session's home.
+// Reasons for a pin. The first four make the connection the session's home.
 const (
 	pinUserVars    = "user variables"
 	pinSessionVars = "session variables"
 	pinProcedure   = "procedure state"
+	pinXA          = "an XA transaction"
 	pinTemporary   = "temporary tables"
 	pinNamedLock   = "named locks"
 	pinTableLock   = "table locks"
@@ -41,7 +42,7 @@ const (
 )
 
 func isHome(reason string) bool {
-	return reason == pinUserVars || reason == pinSessionVars || reason == pinProcedure
+	return reason == pinUserVars || reason == pinSessionVars || reason == pinProcedure || reason == pinXA
 }
 
 // pinned gives the pinned connection of a shard, or nil.
@@ -94,7 +95,7 @@ func (s *Session) defaultShard() string {
 // pinHeld keeps the connections of the running statement with the session.
 func (s *Session) pinHeld(reason string) {
 	for i := range s.held {
-		if l := &s.held[i]; l.done && l.ok {
+		if l := &s.held[i]; l.done && l.ok && s.keeps(l) {
 			s.pin(l.conn, l.shard, reason)
 		}
 	}

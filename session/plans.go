@@ -34,19 +34,24 @@ type entry struct {
 
 const (
 	planShards    = 64
-	plansPerShard = 512 // entries; some 32,768 fingerprints in all
+	plansPerShard = 512     // entries; some 32,768 fingerprints in all
+	plansSize     = 1 << 20 // bytes in a shard, as far as planSize knows
 )
 
+// planSize estimates what an entry takes: trees and plans grow with their text.
+func planSize(key string, e *entry) int { return 1<<10 + 4*len(key) + len(e.text) }
+
 // plans is the plan cache, shared by all sessions of a proxy: user, schema and mode, then
-// fingerprint → entry. It is bounded; a full shard drops an arbitrary entry.
+// fingerprint → entry. It is bounded; a full shard drops arbitrary entries.
 type plans struct {
 	seed   maphash.Seed
 	shards [planShards]planShard
 }
 
 type planShard struct {
-	mu sync.RWMutex
-	m  map[string]*entry
+	mu   sync.RWMutex
+	m    map[string]*entry
+	size int
 }
 
 func newPlans() *plans {
@@ -77,11 +82,22 @@ func (p *plans) put(key []byte, e *entry) {
 	s := p.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.m) >= plansPerShard {
-		for k := range s.m {
-			delete(s.m, k)
+	s.drop(string(key))
+	size := planSize(string(key), e)
+	for k := range s.m {
+		if len(s.m) < plansPerShard && s.size+size <= plansSize {
 			break
 		}
+		s.drop(k)
 	}
 	s.m[string(key)] = e
+	s.size += size
+}
+
+// drop takes an entry out, if it is there. The lock is held.
+func (s *planShard) drop(key string) {
+	if e := s.m[key]; e != nil {
+		s.size -= planSize(key, e)
+		delete(s.m, key)
+	}
 }

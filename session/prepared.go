@@ -29,13 +29,13 @@ type prepared struct {
 	cols   []wire.Column
 	tables bool // it names some
 
-	types   []byte // of the parameters, from the last execution that sent them
-	exec    wire.Execute
-	long    map[int][]byte
-	isLong  []bool
-	size    int // of long
-	longErr error
-	cursor  *cursor
+	types    []byte // of the parameters, from the last execution that sent them
+	exec     wire.Execute
+	gathered map[int]*wire.Gathered // by COM_STMT_SEND_LONG_DATA
+	long     map[int][]byte         // its bytes
+	isLong   []bool
+	longErr  error
+	cursor   *cursor
 }
 
 // maxPrepared is the servers' default of max_prepared_stmt_count, which holds for a whole
@@ -95,6 +95,9 @@ func (s *Session) describeStatement(ctx context.Context, p *prepared) ([]wire.Co
 		if e, err = s.plan(ctx, &inner); err != nil || e.action != route {
 			return nil, err
 		}
+	}
+	if cols, done, err := s.describeGathering(ctx, e, p); done {
+		return cols, err
 	}
 	first := s.shardToDescribe(e)
 	if s.mode.MariaDB && e.plan.Write && !e.plan.Locking && s.status()&wire.StatusInTransReadonly != 0 && s.own(first) == nil {
@@ -180,6 +183,9 @@ func (s *Session) stmtPrepare(ctx context.Context, sql []byte) error {
 		return s.fail(&wire.Error{Code: 1461, SQLState: "42000",
 			Message: fmt.Sprintf("Can't create more than max_prepared_stmt_count statements (current value: %d)", maxPrepared)})
 	}
+	if limit := s.c.MaxPacket(); s.stmtSize+len(sql) > limit {
+		return s.fail(refuse(1461, "42000", "the texts of the prepared statements of this connection are more than max_packet (%d) together; close some", limit))
+	}
 	p, err := s.newPrepared(ctx, sql)
 	if err != nil {
 		return s.fail(err)
@@ -191,6 +197,7 @@ func (s *Session) stmtPrepare(ctx context.Context, sql []byte) error {
 		s.stmts = map[uint32]*prepared{}
 	}
 	s.stmts[p.id] = p
+	s.stmtSize += len(p.sql)
 	params := make([]wire.Column, p.params)
 	for i := range params {
 		params[i] = wire.Column{Name: "?", Type: wire.TypeVarString, Collation: wire.CollationBinary, Flags: wire.FlagBinary}
@@ -216,7 +223,7 @@ func (s *Session) stmtExecute(ctx context.Context, arg []byte, started time.Time
 	if err != nil {
 		return s.fail(err)
 	}
-	defer p.dropLong()
+	defer s.dropLong(p)
 	s.note("Execute", p.sql, started)
 	s.closeCursor(p)
 	if p.longErr != nil {
@@ -287,41 +294,52 @@ func (s *Session) asPrepared(p *prepared) (back func()) {
 	}
 }
 
-// maxLongData bounds the long data that a statement collects: a packet's usual limit.
-const maxLongData = 64 << 20
-
 // stmtLongData carries out COM_STMT_SEND_LONG_DATA, which has no answer: an error waits for
-// the execution.
+// the execution. All that a session gathers is no more than a packet may have.
 func (s *Session) stmtLongData(arg []byte) {
 	p, err := s.stmtOf(arg, "mysqld_stmt_send_long_data")
 	if err != nil || p.longErr != nil {
 		return
 	}
-	if len(arg) < 6 {
+	if len(arg) < 6 || int(binary.LittleEndian.Uint16(arg[4:])) >= p.params {
 		p.longErr = &wire.Error{Code: 1210, SQLState: "HY000", Message: "Incorrect arguments to mysqld_stmt_send_long_data"}
 		return
 	}
-	i, data := int(binary.LittleEndian.Uint16(arg[4:])), arg[6:]
+	i, data, limit := int(binary.LittleEndian.Uint16(arg[4:])), arg[6:], s.c.MaxPacket()
+	if p.gathered == nil {
+		p.gathered, p.long, p.isLong = map[int]*wire.Gathered{}, map[int][]byte{}, make([]bool, p.params)
+	}
+	g := p.gathered[i]
+	if g == nil {
+		g = &wire.Gathered{}
+		p.gathered[i] = g
+	}
+	if s.longSize+len(data) > limit {
+		err = wire.ErrTooLarge
+	} else {
+		err = g.Append(data, limit)
+	}
 	switch {
-	case i >= p.params:
-		p.longErr = &wire.Error{Code: 1210, SQLState: "HY000", Message: "Incorrect arguments to mysqld_stmt_send_long_data"}
-	case p.size+len(data) > maxLongData:
+	case errors.Is(err, wire.ErrTooLarge):
+		s.dropLong(p)
 		p.longErr = &wire.Error{Code: 1301, SQLState: "HY000",
-			Message: fmt.Sprintf("Result of mysqld_stmt_send_long_data() was larger than max_allowed_packet (%d) - truncated", maxLongData)}
-		p.long = nil
+			Message: fmt.Sprintf("Result of mysqld_stmt_send_long_data() was larger than max_allowed_packet (%d) - truncated", limit)}
+	case err != nil:
+		s.dropLong(p)
+		p.longErr = refuse(1041, "HY000", "out of memory: %v", err)
 	default:
-		if p.long == nil {
-			p.long, p.isLong = map[int][]byte{}, make([]bool, p.params)
-		}
-		p.long[i], p.isLong[i] = append(p.long[i], data...), true
-		p.size += len(data)
+		s.longSize += len(data)
+		p.long[i], p.isLong[i] = g.Bytes(), true
 	}
 }
 
-func (p *prepared) dropLong() {
-	if p.long != nil || p.longErr != nil {
-		p.long, p.isLong, p.size, p.longErr = nil, nil, 0, nil
+// dropLong forgets a statement's long data.
+func (s *Session) dropLong(p *prepared) {
+	for _, g := range p.gathered {
+		s.longSize -= len(g.Bytes())
+		g.Drop()
 	}
+	p.gathered, p.long, p.isLong, p.longErr = nil, nil, nil, nil
 }
 
 // stmtReset carries out COM_STMT_RESET.
@@ -330,7 +348,7 @@ func (s *Session) stmtReset(arg []byte) error {
 	if err != nil {
 		return s.fail(err)
 	}
-	p.dropLong()
+	s.dropLong(p)
 	s.closeCursor(p)
 	return s.c.WriteOK(wire.OK{Status: s.status()})
 }
@@ -338,8 +356,10 @@ func (s *Session) stmtReset(arg []byte) error {
 // stmtClose carries out COM_STMT_CLOSE, which has no answer.
 func (s *Session) stmtClose(arg []byte) {
 	if p, err := s.stmtOf(arg, "mysqld_stmt_close"); err == nil {
+		s.dropLong(p)
 		s.closeCursor(p)
 		delete(s.stmts, p.id)
+		s.stmtSize -= len(p.sql)
 	}
 }
 

@@ -1,8 +1,10 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sluice/backend"
@@ -96,14 +98,41 @@ func (s *Session) executeText(ctx context.Context, p *prepared, using []string) 
 	if err != nil {
 		return nil, err
 	}
+	stmt := s.h.analyzer.Analyze(p.sql, &p.scan, s.mode)
 	var edits []query.Edit
 	for _, lit := range p.scan.Literals {
-		if lit.Kind == query.Param && len(edits) < len(values) {
-			edits = append(edits, query.Edit{Span: lit.Span, Text: values[len(edits)].literal})
+		if lit.Kind != query.Param || len(edits) == len(values) {
+			continue
 		}
+		text := values[len(edits)].literal
+		if !s.mode.MariaDB && isInteger(text) && orders(p.sql, stmt, lit.Span) {
+			text = "(" + text + "+0)"
+		}
+		edits = append(edits, query.Edit{Span: lit.Span, Text: text})
 	}
-	stmt := s.h.analyzer.Analyze(p.sql, &p.scan, s.mode)
 	return query.Apply(nil, p.sql, named(stmt, edits))
+}
+
+// orders tells whether a "?" is an element of ORDER BY or GROUP BY. MySQL takes its value for
+// a constant there, and the same integer in the text for the position of a select item. For
+// MariaDB both are the position.
+func orders(sql []byte, stmt *query.Statement, param query.Span) bool {
+	before := bytes.ToLower(bytes.TrimRight(sql[:param.Start], " \t\r\n("))
+	if bytes.HasSuffix(before, []byte("by")) { // within a function or OVER, too
+		return true
+	}
+	within := func(o query.OrderItem) bool {
+		return o.Literal != nil && o.Span.Start <= param.Start && param.End <= o.Span.End
+	}
+	return slices.ContainsFunc(stmt.Blocks, func(b query.Block) bool {
+		return slices.ContainsFunc(b.OrderBy, within) || slices.ContainsFunc(b.GroupBy, within)
+	})
+}
+
+// isInteger tells whether a literal, with its sign, is one of digits only.
+func isInteger(literal string) bool {
+	digits := strings.Trim(literal, "(-)")
+	return digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 // userValue is a user variable's value: as text (nil is NULL) and as a literal.

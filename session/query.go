@@ -69,6 +69,7 @@ func loads(fingerprint []byte) bool {
 // was answered an error sets failed.
 func (s *Session) query(ctx context.Context, st *statement) error {
 	s.failed, s.diagnosed, s.rows, s.bound.Legs = false, false, 0, s.bound.Legs[:0]
+	s.bound.Gathering = nil
 	s.preset, s.localFile = false, false
 	entry, err := s.plan(ctx, st) // fingerprint → plan cache, or parse and plan
 	if err != nil {
@@ -96,6 +97,11 @@ func (s *Session) query(ctx context.Context, st *statement) error {
 // which has changed since is made again, once: nothing has been answered then.
 func (s *Session) routed(ctx context.Context, st *statement, e *entry) error {
 	err := s.run(ctx, st, e)
+	if isApart(err) {
+		if e, err = s.planApart(ctx, st, e); err == nil {
+			err = s.run(ctx, st, e)
+		}
+	}
 	if err == nil || !isStale(err) {
 		return err
 	}
@@ -157,9 +163,9 @@ func (s *Session) plan(ctx context.Context, st *statement) (*entry, error) {
 	m := s.h.topo.Map()
 	cat := s.h.catalog.snapshot(m.Version, st.started)
 	s.args = router.Args{SQL: st.sql, Scan: st.scan, Mode: s.mode, Map: m, Held: -1, Params: s.paramsOf(st)}
-	s.key = append(append(s.key[:0], s.prefix...), st.scan.Fingerprint...)
-	hinted := !st.scan.Hint.Empty()
-	if !hinted {
+	keep := st.scan.Hint.Empty() && len(s.prefix)+len(st.scan.Fingerprint) <= maxKeptKey
+	if keep {
+		s.key = append(append(s.key[:0], s.prefix...), st.scan.Fingerprint...)
 		e := s.h.plans.get(s.key, m.Version, cat.Version)
 		if e != nil && (e.text == "" || e.text == string(st.sql)) {
 			s.h.metrics.PlanCacheHit()
@@ -167,7 +173,7 @@ func (s *Session) plan(ctx context.Context, st *statement) (*entry, error) {
 		}
 	}
 	s.h.metrics.PlanCacheMiss()
-	return s.makePlan(ctx, st, !hinted)
+	return s.makePlan(ctx, st, keep)
 }
 
 // makePlan parses and plans a statement, looking up the tables that the plan needs.
@@ -191,10 +197,12 @@ func (s *Session) makePlan(ctx context.Context, st *statement, keep bool) (*entr
 		e.catVersion = s.h.catalog.snapshot(e.mapVersion, st.started).Version
 	}
 	if e.action != route || stmt.TextBound || e.plan.UsesText() {
-		e.text = string(st.sql)
+		if keep = keep && len(st.sql) <= maxKeptText; keep {
+			e.text = string(st.sql)
+		}
 	}
 	e.digest = s.h.digests.Slot(s.schema, st.scan.Fingerprint)
-	if keep && len(e.text) <= maxKeptText && len(s.key) <= maxKeptKey {
+	if keep {
 		s.h.plans.put(s.key, e)
 	}
 	return e, nil
@@ -211,7 +219,7 @@ const (
 func (s *Session) resolve(ctx context.Context, st *statement, stmt *query.Statement, hints query.Hints) (*router.Plan, int64, error) {
 	in := &router.Input{
 		SQL: st.sql, Scan: st.scan, Mode: s.mode, Schema: s.schema, User: s.args.Map.User(s.c.User), Map: s.args.Map, Hints: hints,
-		Charset: s.literals, NoAutoValueOnZero: s.zeroIsValue,
+		Charset: s.literals, NoAutoValueOnZero: s.zeroIsValue, Apart: s.apart,
 	}
 	if in.User == nil {
 		return nil, 0, refuse(1045, "28000", "the user %s was removed", s.c.User)
@@ -246,6 +254,7 @@ func (s *Session) bind(ctx context.Context, st *statement, e *entry) error {
 			s.args.Held = i
 		}
 	}
+	s.holdFor(st)
 	seq := e.plan.Sequence()
 	if seq != "" {
 		if n := e.plan.IDs(&s.args); n > 0 {
@@ -275,7 +284,7 @@ func (s *Session) bind(ctx context.Context, st *statement, e *entry) error {
 func (s *Session) request(st *statement, e *entry) *exec.Request {
 	s.req = exec.Request{
 		Bound: &s.bound, SQL: st.sql, Execute: st.exec, Long: st.long, More: st.more, LocalFile: s.localFile,
-		Charset: s.vars.plain("character_set_client"), Status: s.status(),
+		Charset: s.vars.plain("character_set_client"), Status: s.status(), HoldError: s.tx.Open(),
 	}
 	return &s.req
 }

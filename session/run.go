@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"strings"
 
 	"sluice/backend"
 	"sluice/exec"
@@ -30,6 +29,7 @@ func (s *Session) beforeRun(ctx context.Context, st *statement, e *entry) error 
 	}
 	s.preset = e.ids == idsAsked || readsInsertID(st.scan, e.stmt)
 	s.localFile = e.stmt.LocalFile
+	s.mayWrite = mayWrite(e.stmt)
 	if s.localFile && s.c.Capabilities&wire.ClientLocalFiles == 0 {
 		return &wire.Error{Code: 3948, SQLState: "42000", Message: "Loading local data is disabled; this must be enabled on both the client and server sides"}
 	}
@@ -44,14 +44,20 @@ func (s *Session) beforeRun(ctx context.Context, st *statement, e *entry) error 
 			return err
 		}
 		return s.declare(ctx, p)
-	case p.Write && !p.Locking && len(s.bound.Legs) > 1:
-		if s.tx.Open() || !s.autocommit() {
-			return notBuilt("a write on several shards inside a transaction needs the atomic commit over shards, which is not "+
-				"available yet; run the statement outside the transaction, or one statement a shard key (%s)", p.Table)
-		}
+	case s.tx.Open() || !s.severalShards() || p.DDL:
+	case !s.autocommit() && (p.Write || e.stmt.Kind == query.Select):
+		// The servers would open a transaction each, none of which can be a branch of one.
+		s.given, s.next = s.next, nextTx{}
+		s.tx.BeginImplicit(false, s.given.text())
+	case p.Write && !p.Locking:
 		s.tx.BeginStatement()
 	}
-	return nil
+	return s.guard(p)
+}
+
+// mayWrite tells whether a statement may change data although its plan is that of a read.
+func mayWrite(stmt *query.Statement) bool {
+	return stmt.Opaque || len(stmt.Routines) > 0 || stmt.Kind == query.Call
 }
 
 // refuseSpread refuses what only the one server that ran the whole statement could answer.
@@ -91,20 +97,37 @@ func (s *Session) afterRun(ctx context.Context, st *statement, e *entry, out *ex
 		s.applied, s.next = s.next, nextTx{} // it was for this statement, or its transaction
 	}
 	s.remember(st, e, out, runErr)
+	s.cleanUp(out)
 	if s.tx.Statement() {
 		runErr = s.endStatementTx(e, out, runErr)
 	}
 	ended := s.txEnded()
+	if s.tx.Several() && txn.LockFailed(outcomeError(out, runErr)) {
+		// A deadlock over two servers shows as a timeout: here, too, all is rolled back.
+		ended = true
+		if !out.Answered {
+			runErr = txn.Deadlock()
+		}
+	}
 	if lost := s.releaseHeld(); lost != nil {
 		s.txLost()
 	}
 	if ended {
 		s.endRest(out, runErr)
+	} else if err := s.endGuard(runErr != nil || out.Response.Err != nil); err != nil && runErr == nil {
+		runErr = err
 	}
 	if e.plan.DDL {
 		s.afterDDL(ctx, e)
 	}
 	return s.reply(st, out, runErr)
+}
+
+func outcomeError(out *exec.Outcome, runErr error) error {
+	if runErr == nil && out.Response.Err != nil {
+		return out.Response.Err
+	}
+	return runErr
 }
 
 // reply answers a statement that the executor has not answered.
@@ -158,18 +181,9 @@ func (s *Session) endStatementTx(e *entry, out *exec.Outcome, runErr error) erro
 		s.finishTx(s.tx.Rollback())
 		return runErr
 	}
-	ended, err := s.tx.Commit()
+	ended, err := s.tx.Commit(context.Background())
 	s.finishTx(ended)
-	var partial *txn.PartialError
-	if errors.As(err, &partial) {
-		if len(partial.Committed) == 0 {
-			return refuse(1180, "HY000", "the COMMIT on shard %s failed and its outcome there is unknown, nothing was committed elsewhere: %v",
-				partial.Failed, partial.Err)
-		}
-		return refuse(1180, "HY000", "the statement took effect on shards %s, but its COMMIT on shard %s failed and the outcome there is unknown: %v",
-			strings.Join(partial.Committed, ", "), partial.Failed, partial.Err)
-	}
-	return err
+	return s.commitError(err)
 }
 
 // txEnded tells whether the transaction ended with this statement although no COMMIT was
@@ -210,12 +224,12 @@ func (s *Session) remember(st *statement, e *entry, out *exec.Outcome, runErr er
 	if runErr != nil || r.Err != nil {
 		return
 	}
-	ok := r.OK
+	ok, before := r.OK, s.answers.insertID
 	switch {
 	case r.Columns > 0:
 		found := r.Rows
 		if e.stmt.CalcFoundRows {
-			found = s.askNumber("SELECT FOUND_ROWS()", r.Rows)
+			found = s.askNumber(out, "SELECT FOUND_ROWS()", r.Rows)
 		}
 		s.answers.selected(found)
 	case s.bound.InsertID != 0:
@@ -228,19 +242,23 @@ func (s *Session) remember(st *statement, e *entry, out *exec.Outcome, runErr er
 		s.answers.done(ok)
 	}
 	if s.preset {
-		s.answers.insertID = s.askNumber("SELECT LAST_INSERT_ID()", s.answers.insertID)
+		asked := s.askNumber(out, "SELECT LAST_INSERT_ID()", s.answers.insertID)
+		if s.bound.InsertID == 0 || asked != before { // else the server did not see that an id was generated
+			s.answers.insertID = asked
+		}
 	}
 	s.keepState(st, e)
 }
 
 // askNumber asks the connection that ran the statement about it, before it is given back.
-func (s *Session) askNumber(sql string, otherwise uint64) uint64 {
-	if len(s.held) != 1 || !s.held[0].done || !s.held[0].ok {
+func (s *Session) askNumber(out *exec.Outcome, sql string, otherwise uint64) uint64 {
+	l := s.atHome(out)
+	if l == nil || !l.done || !l.ok {
 		return otherwise
 	}
-	_, rows, err := s.held[0].conn.Query(sql)
+	_, rows, err := l.conn.Query(sql)
 	if err != nil || len(rows) != 1 || len(rows[0]) != 1 {
-		s.held[0].ok = false
+		l.ok = false
 		return otherwise
 	}
 	return parseUint(rows[0][0])
@@ -254,7 +272,8 @@ func (s *Session) fetchWarnings(out *exec.Outcome, runErr error) {
 	var kept bool
 	for i := range s.held {
 		l := &s.held[i]
-		if !l.done || !l.ok || !failed && !warned && l.status != 0 {
+		asked := failed || warned && (out.Home == nil || out.Home == l.conn)
+		if !l.done || !l.ok || !asked && l.status != 0 {
 			continue
 		}
 		rows, status, err := conditions(l.conn)
@@ -265,7 +284,7 @@ func (s *Session) fetchWarnings(out *exec.Outcome, runErr error) {
 		if l.status == 0 {
 			l.status = status
 		}
-		if (failed || warned) && len(rows) > 0 {
+		if asked && len(rows) > 0 {
 			if !kept {
 				s.answers.clear()
 				s.diagnosed = failed
@@ -275,6 +294,9 @@ func (s *Session) fetchWarnings(out *exec.Outcome, runErr error) {
 			}
 			kept = true
 		}
+	}
+	if warned && kept { // the servers keep the first of them only
+		s.answers.count = max(s.answers.count, int(out.Response.OK.Warnings))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -37,15 +38,20 @@ type Session struct {
 	pins    []pin
 	held    []lease // leased for the running statement
 
-	answers answers              // what LAST_INSERT_ID(), ROW_COUNT(), SHOW WARNINGS … say
-	stmts   map[uint32]*prepared // COM_STMT_PREPARE
-	lastID  uint32               // of stmts
-	named   map[string]*prepared // PREPARE name FROM …
+	answers  answers              // what LAST_INSERT_ID(), ROW_COUNT(), SHOW WARNINGS … say
+	stmts    map[uint32]*prepared // COM_STMT_PREPARE
+	lastID   uint32               // of stmts
+	stmtSize int                  // of stmts' texts
+	longSize int                  // of stmts' long data
+	named    map[string]*prepared // PREPARE name FROM …
 
 	ready bool // defaults are loaded and applied
 	gone  bool // the connection must end after this answer
 
 	// of the running statement:
+	guarded   bool   // a savepoint of the session's own stands before it
+	mayWrite  bool   // it may change data although its plan is a read's
+	apart     bool   // the statement is planned to be gathered outside of the transaction
 	preset    bool   // leased connections are told the session's LAST_INSERT_ID() first
 	localFile bool   // leased connections may ask for a file
 	failed    bool   // the client was answered an error
@@ -64,6 +70,7 @@ type Session struct {
 
 func newSession(h *Handler, c *server.Client) *Session {
 	s := &Session{h: h, c: c, vars: noSettings, schema: c.Schema}
+	s.tx.Decisions = h.decisions
 	s.class = backend.Class{FoundRows: c.Capabilities&wire.ClientFoundRows != 0}
 	s.shared.info = server.SessionInfo{
 		ID: c.ID, User: c.User, Remote: c.Remote.String(), Schema: c.Schema, Command: "Sleep", Since: time.Now(),
@@ -94,12 +101,24 @@ func (s *Session) serve(ctx context.Context) {
 	}
 }
 
+// What is taken of a packet that is too large, before it is answered.
+const (
+	skipMost = 1 << 30
+	skipTime = 30 * time.Second
+)
+
 // readFailed tells the client about a packet that could not be read.
 func (s *Session) readFailed(err error) {
 	var answer *wire.Error
 	switch {
 	case errors.Is(err, wire.ErrTooLarge):
+		// Clients look for an answer only after they have sent all.
+		if s.c.SetDeadline(time.Now().Add(skipTime)) != nil || s.c.SkipPacket(skipMost) != nil {
+			return
+		}
 		answer = &wire.Error{Code: 1153, SQLState: "08S01", Message: "Got a packet bigger than 'max_allowed_packet' bytes"}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		answer = &wire.Error{Code: 1159, SQLState: "08S01", Message: "Got timeout reading communication packets"}
 	case errors.Is(err, wire.ErrSequence):
 		answer = &wire.Error{Code: 1156, SQLState: "08S01", Message: "Got packets out of order"}
 	default:
@@ -112,6 +131,9 @@ func (s *Session) readFailed(err error) {
 
 // close gives up everything that the session holds.
 func (s *Session) close() {
+	for _, p := range s.stmts {
+		s.dropLong(p)
+	}
 	for i := range s.held {
 		s.lose(&s.held[i])
 	}
@@ -124,7 +146,10 @@ func (s *Session) close() {
 func (s *Session) reset() {
 	s.rollbackAll()
 	s.dropPins()
-	s.stmts, s.named = nil, nil
+	for _, p := range s.stmts {
+		s.dropLong(p)
+	}
+	s.stmts, s.named, s.stmtSize = nil, nil, 0
 	s.answers = answers{}
 	s.next, s.applied = nextTx{}, nextTx{}
 	s.ready = false
@@ -183,6 +208,13 @@ func (s *Session) rekey() {
 	b = append(b, s.vars.values["character_set_client"]...)
 	b = append(b, 0)
 	b = append(b, s.vars.values["collation_connection"]...)
+	// What a shard says of a result's columns, their types and lengths, follows from these.
+	for _, name := range [...]string{"sql_mode", "group_concat_max_len", "lc_time_names", "div_precision_increment"} {
+		b = append(b, 0)
+		if v := s.vars.values[name]; name != "sql_mode" || v != "'"+s.h.defaults.sqlMode+"'" {
+			b = append(b, v...)
+		}
+	}
 	s.prefix = append(b, 0, bits)
 }
 

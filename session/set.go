@@ -13,16 +13,38 @@ import (
 // values the session reads back and carries from then on, and a part that is the session's
 // own affair.
 type setPlan struct {
-	elements []string // SQL of the server's part
-	whole    bool     // the server's part is all of the statement
-	reads    []string // variables that it sets
-	pin      string   // reason to keep the connection: user variables, unknown session variables
-	plain    bool     // all values are literals: the result depends on nothing else
-	ran      bool     // the server has carried its part out
+	elements []setElement // the server's part
+	whole    bool         // it is all of the statement
+	reads    []string     // variables that it sets
+	pin      string       // reason to keep the connection: user variables, unknown session variables
+	plain    bool         // all values are literals: the result depends on nothing else
+	ran      bool         // the server has carried its part out
 
 	autocommit string // "0" or "1"; "" when not set
 	insertID   *uint64
 	next       nextTx
+}
+
+// setElement is one assignment, as SQL. A user variable's value stays in the statement's text:
+// it may be large.
+type setElement struct {
+	sql   string
+	value query.Span
+}
+
+// text is the server's part as one statement.
+func (p *setPlan) text(sql []byte) []byte {
+	if p.whole {
+		return sql
+	}
+	b := []byte("SET ")
+	for i, e := range p.elements {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = append(append(b, e.sql...), e.value.Of(sql)...)
+	}
+	return b
 }
 
 // set carries out SET of variables and SET NAMES.
@@ -64,7 +86,7 @@ func (s *Session) planSet(st *statement, stmt *query.Statement) (*setPlan, error
 			err = denied("SUPER")
 		case "user":
 			p.pin = pinUserVars
-			p.elements = append(p.elements, "@"+string(query.QuoteName(nil, strings.TrimPrefix(a.Name, "@")))+"="+string(a.Text.Of(st.sql)))
+			p.elements = append(p.elements, setElement{"@" + string(query.QuoteName(nil, strings.TrimPrefix(a.Name, "@"))) + "=", a.Text})
 		default:
 			err = s.planVariable(p, st, stmt, i)
 		}
@@ -122,7 +144,7 @@ func (s *Session) planVariable(p *setPlan, st *statement, stmt *query.Statement,
 			p.pin = pinSessionVars
 		}
 	}
-	p.elements = append(p.elements, "SESSION "+string(query.QuoteName(nil, a.Name))+"="+text)
+	p.elements = append(p.elements, setElement{sql: "SESSION " + string(query.QuoteName(nil, a.Name)) + "=" + text})
 	p.reads = append(p.reads, s.readBack(a.Name)...)
 	return nil
 }
@@ -149,7 +171,7 @@ func (s *Session) planCharset(p *setPlan, st *statement, stmt *query.Statement, 
 	} else if i+1 < len(stmt.Sets) && stmt.Sets[i+1].Name == "collate" {
 		element += " COLLATE " + string(stmt.Sets[i+1].Text.Of(st.sql))
 	}
-	p.elements = append(p.elements, element)
+	p.elements = append(p.elements, setElement{sql: element})
 	p.reads = append(p.reads, "character_set_client", "character_set_results", "collation_connection")
 	return nil
 }

@@ -12,10 +12,7 @@ import (
 
 // setOnServer has a server check and carry out its part, and takes the values over.
 func (s *Session) setOnServer(ctx context.Context, st *statement, p *setPlan) (warnings [][][]byte, err error) {
-	text := "SET " + strings.Join(p.elements, ", ")
-	if p.whole {
-		text = string(st.sql)
-	}
+	text := p.text(st.sql)
 	if p.pin != "" {
 		err = s.onHome(ctx, p.pin, func(c *backend.Conn) error {
 			warnings, err = s.setOn(c, text, p)
@@ -23,8 +20,11 @@ func (s *Session) setOnServer(ctx context.Context, st *statement, p *setPlan) (w
 		})
 		return warnings, err
 	}
-	key := s.vars.backend.Key + "\x00" + text
-	if v := s.h.sets.get(key); v != nil && p.plain {
+	key := ""
+	if p.plain && len(text) <= maxSetText {
+		key = s.vars.backend.Key + "\x00" + string(text)
+	}
+	if v := s.h.sets.get(key); v != nil {
 		if v.plain(s.h.defaults.isolationVar()) != s.vars.plain(s.h.defaults.isolationVar()) ||
 			v.plain(s.h.defaults.readOnlyVar()) != s.vars.plain(s.h.defaults.readOnlyVar()) {
 			s.freezeTx()
@@ -44,7 +44,7 @@ func (s *Session) setOnServer(ctx context.Context, st *statement, p *setPlan) (w
 	} else {
 		warnings, err = s.setOnPool(ctx, text, p)
 	}
-	if err == nil && len(warnings) == 0 && p.plain {
+	if err == nil && len(warnings) == 0 && key != "" {
 		s.h.sets.put(key, s.vars)
 	}
 	return warnings, err
@@ -61,7 +61,7 @@ func (s *Session) anyOwn() (*backend.Conn, string) {
 	return nil, ""
 }
 
-func (s *Session) setOnPool(ctx context.Context, text string, p *setPlan) (warnings [][][]byte, err error) {
+func (s *Session) setOnPool(ctx context.Context, text []byte, p *setPlan) (warnings [][][]byte, err error) {
 	c, err := s.h.pools.Get(ctx, s.defaultShard(), s.class, s.schema, s.vars.backend)
 	if err != nil {
 		return nil, err
@@ -79,9 +79,14 @@ func (s *Session) setOnPool(ctx context.Context, text string, p *setPlan) (warni
 
 // setOn runs the server's part on a connection that is in the session's state, and takes
 // the values that the variables have then into the session's settings.
-func (s *Session) setOn(c *backend.Conn, text string, p *setPlan) (warnings [][][]byte, err error) {
-	ok, err := c.Exec(text)
+func (s *Session) setOn(c *backend.Conn, text []byte, p *setPlan) (warnings [][][]byte, err error) {
+	ok, err := c.ExecBytes(text)
 	if err != nil {
+		if inOrder(err) { // a part of it may have been done
+			if _, back := c.Exec(s.vars.text()); back != nil {
+				return nil, back
+			}
+		}
 		return nil, err
 	}
 	p.ran = true
@@ -103,8 +108,21 @@ func (s *Session) setOn(c *backend.Conn, text string, p *setPlan) (warnings [][]
 		}
 		return nil, err
 	}
+	before := s.vars
 	s.carry(changes)
-	return warnings, nil
+	return warnings, s.adopt(c, before)
+}
+
+// adopt makes a connection on which the client's SET ran one that has the session's new
+// settings like any other, so that the pool knows what is on it.
+func (s *Session) adopt(c *backend.Conn, before *settings) error {
+	if s.vars != before {
+		return c.Sync("", s.vars.backend)
+	}
+	// The same values can still be another state: after SET NAMES … COLLATE Oracle MySQL
+	// describes results by another collation than after SET character_set_results.
+	_, err := c.Exec(s.vars.text())
+	return err
 }
 
 // carry takes values into the session's settings.
@@ -116,8 +134,12 @@ func (s *Session) carry(changes map[string]string) {
 	s.setVars(s.vars.with(changes, s.h.intern))
 }
 
-// checkSettings refuses values under which the scanner could not read the client's text.
+// checkSettings refuses values under which the scanner could not read the client's text, or
+// Sluice the servers' answers.
 func (s *Session) checkSettings(changes map[string]string) error {
+	if set := strings.ToLower(strings.Trim(changes["character_set_results"], "'")); isWide(set) {
+		return notBuilt("the character set %s for results; use utf8mb4", set)
+	}
 	if set, ok := changes["character_set_client"]; ok {
 		name := strings.ToLower(strings.Trim(set, "'"))
 		if _, usable := query.CharsetOf(name); !usable {
@@ -128,6 +150,15 @@ func (s *Session) checkSettings(changes map[string]string) error {
 		return foreignModeError(word)
 	}
 	return nil
+}
+
+// isWide names the character sets in which not even a digit is one byte.
+func isWide(charset string) bool {
+	switch charset {
+	case "ucs2", "utf16", "utf16le", "utf32":
+		return true
+	}
+	return false
 }
 
 // foreignMode finds a word of sql_mode that makes the servers read another dialect.
@@ -150,6 +181,9 @@ func readVariables(c *backend.Conn, names []string) (map[string]string, error) {
 	list := make([]string, len(names))
 	for i, name := range names {
 		list[i] = "@@SESSION." + string(query.QuoteName(nil, name))
+		if name == "character_set_results" {
+			list[i] = "CAST(" + list[i] + " AS BINARY)" // readable whatever it is
+		}
 	}
 	cols, rows, err := c.Query("SELECT " + strings.Join(list, ", "))
 	if err != nil {

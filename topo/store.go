@@ -7,6 +7,8 @@
 //
 //	map                              the Spec as JSON; its mod revision is the map's version
 //	proxies/NODE                     a living proxy, under its lease
+//	cluster                          the cluster's id, drawn once
+//	claims/WORK                      the proxy that does a work of the cluster, under its lease
 //	ids/SEQUENCE/next                the counter of a sequence
 //	ids/SEQUENCE/blocks/INSTANCE     the ids that a proxy took and has not handed out
 //	ids/SEQUENCE/give/OWNER/ASKER    a request to a proxy to give ids up
@@ -26,6 +28,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -42,6 +45,8 @@ type Store struct {
 	stored *stored
 	member *member
 	ids    *ids
+
+	cluster atomic.Pointer[string] // its id, once known
 
 	stop   context.CancelFunc
 	tasks  sync.WaitGroup

@@ -15,6 +15,14 @@ func (p savepoints) find(name string) int {
 	return slices.IndexFunc(p, func(have string) bool { return strings.EqualFold(have, name) })
 }
 
+// statements makes them again on a leg that joins.
+func (p savepoints) statements() (list []string) {
+	for _, name := range p {
+		list = append(list, "SAVEPOINT "+quote(name))
+	}
+	return list
+}
+
 // Savepoint, RollbackTo and Release carry out the savepoint statements on every leg; a
 // leg that joins later gets the savepoints that exist then. An older savepoint of the same
 // name is gone, as on the servers.
@@ -46,13 +54,21 @@ func (t *Tx) Release(name string) error {
 	return everywhere(t.legs, "RELEASE SAVEPOINT "+quote(name))
 }
 
-func everywhere(legs []Leg, sql string) error {
+// everywhere runs a statement on all legs at once.
+func everywhere(legs []Leg, sql string) (first error) {
 	for i := range legs {
-		if _, err := legs[i].Conn.Exec(sql); err != nil {
-			return err
+		legs[i].err = sendAll(legs[i].Conn, sql)
+	}
+	for i := range legs {
+		l := &legs[i]
+		if l.err == nil {
+			l.err = receiveAll(l.Conn, 1)
+		}
+		if l.err != nil && (first == nil || inOrder(first)) { // a lost connection counts more
+			first = l.err
 		}
 	}
-	return nil
+	return first
 }
 
 func noSavepoint(name string) error {

@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -54,12 +55,12 @@ func TestChain(t *testing.T) {
 // TestEnds: no transaction is open after it has ended, however it did.
 func TestEnds(t *testing.T) {
 	for name, end := range map[string]func(*Tx){
-		"commit":   func(tx *Tx) { _, _ = tx.Commit() },
+		"commit":   func(tx *Tx) { _, _ = tx.Commit(context.Background()) },
 		"rollback": func(tx *Tx) { tx.Rollback() },
 	} {
 		var tx Tx
 		tx.BeginStatement()
-		if !tx.Open() || !tx.Statement() || tx.MayWrite("any") != nil {
+		if !tx.Open() || !tx.Statement() || tx.MayWrite(context.Background(), "any") != nil {
 			t.Errorf("%s: not open", name)
 		}
 		end(&tx)

@@ -57,5 +57,40 @@ func (a *assembly) drop() {
 	}
 }
 
+// Gathered collects bytes that come piece by piece, up to a limit. They are held once,
+// whatever they grow to, and above mediumSize in memory that goes back to the OS. The zero
+// value is empty.
+type Gathered struct {
+	b   []byte
+	mem assembly
+}
+
+// Append adds bytes; limit is the most that all calls together may add. It fails when the
+// limit is passed or there is no memory.
+func (g *Gathered) Append(p []byte, limit int) error {
+	n := len(g.b) + len(p)
+	if n > limit {
+		return ErrTooLarge
+	}
+	if g.mem.mapping == nil && n > mediumSize {
+		mem, err := g.mem.take(limit) // reserved, not used: how much follows is not known
+		if err != nil {
+			return err
+		}
+		g.b = mem[:copy(mem, g.b)]
+	}
+	g.b = append(g.b, p...)
+	return nil
+}
+
+// Bytes gives what was collected, valid until Drop.
+func (g *Gathered) Bytes() []byte { return g.b }
+
+// Drop gives the memory back.
+func (g *Gathered) Drop() {
+	g.b = nil
+	g.mem.drop()
+}
+
 // unmap cannot fail for memory that Mmap gave.
 func unmap(mem []byte) { _ = syscall.Munmap(mem) }

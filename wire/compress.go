@@ -66,6 +66,7 @@ func (c *Conn) StartCompression(algo Compression, level int) error {
 	}
 	comp.in.in, comp.in.seq, comp.out.seq = c.in, &comp.seq, &comp.seq
 	c.comp, c.in, c.out.comp = comp, newReader(&comp.in), &comp.out
+	c.in.patience = comp.in.in.patience
 	return nil
 }
 
@@ -157,7 +158,7 @@ func (f *inflater) next() error {
 	if packed == 0 {
 		return fmt.Errorf("%w: empty frame", ErrMalformed)
 	}
-	f.packed = packed
+	f.packed, f.in.inside = packed, true
 	if plain == 0 {
 		f.plain = packed
 		return nil
@@ -219,6 +220,7 @@ func (d frameData) Read(p []byte) (int, error) {
 	n := copy(p, b[:min(len(b), d.f.packed)])
 	d.f.in.skip(n)
 	d.f.packed -= n
+	d.f.in.inside = d.f.packed > 0
 	return n, nil
 }
 

@@ -22,17 +22,19 @@ import (
 // calls. Buffers are taken from a pool when bytes arrive and given back by Release, by
 // Flush, and while a read waits with nothing buffered: an idle Conn holds none.
 type Conn struct {
-	base   net.Conn // below TLS
-	tls    atomic.Pointer[tls.Conn]
-	closed atomic.Bool
-	in     reader
-	out    writer
-	comp   *compression // nil without
-	seq    uint8        // of the next packet, read or written
-	max    int
-	big    assembly // of the packet read last, when it is large
-	end    OK       // of the result read last, for ReadRow
-	peek   *peeker  // nil until CheckIdle is asked
+	base    net.Conn // below TLS
+	tls     atomic.Pointer[tls.Conn]
+	closed  atomic.Bool
+	in      reader
+	out     writer
+	comp    *compression // nil without
+	seq     uint8        // of the next packet, read or written
+	max     int
+	big     assembly // of the packet read last, when it is large
+	unread  int      // bytes of the current piece of a packet that is too large
+	unended bool     // which is followed by another piece
+	end     OK       // of the result read last, for ReadRow
+	peek    *peeker  // nil until CheckIdle is asked
 }
 
 // NewConn wraps nc. maxPacket bounds one logical packet that ReadPacket assembles, in
@@ -51,6 +53,23 @@ func (c *Conn) NetConn() net.Conn {
 
 // SetMaxPacket changes the limit (small before authentication, large after).
 func (c *Conn) SetMaxPacket(n int) { c.max = n }
+
+// SetPatience has reads fail with os.ErrDeadlineExceeded when the peer pauses for longer than
+// d within a packet, or between the packets of a file that it sends. 0 ends that. It takes the
+// place of a deadline that SetDeadline has set for reads.
+func (c *Conn) SetPatience(d time.Duration) {
+	var p *patience
+	if d > 0 {
+		p = &patience{nc: c.base, limit: d}
+	}
+	c.in.patience = p
+	if c.comp != nil {
+		c.comp.in.in.patience = p
+	}
+}
+
+// MaxPacket is the limit.
+func (c *Conn) MaxPacket() int { return c.max }
 
 // Flush writes what is buffered, in one write.
 func (c *Conn) Flush() error { return c.out.flush() }
@@ -115,7 +134,9 @@ func (c *Conn) StartTLS(cfg *tls.Config, isServer bool) error {
 	}
 	c.tls.Store(t)
 	c.in.release()
+	patience := c.in.patience
 	c.in = newReader(stream{t})
+	c.in.patience = patience
 	c.out.nc = t
 	return nil
 }

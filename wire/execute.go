@@ -122,6 +122,15 @@ func dateLength(s shape, n int) bool {
 
 // AppendExecute builds COM_STMT_EXECUTE's payload (after the command byte) with all types.
 func AppendExecute(dst []byte, e *Execute) []byte {
+	dst = appendExecuteHead(dst, e)
+	for i := range e.Params {
+		dst = append(appendParamHead(dst, &e.Params[i]), e.Params[i].sent()...)
+	}
+	return dst
+}
+
+// appendExecuteHead appends what stands before the values.
+func appendExecuteHead(dst []byte, e *Execute) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, e.ID)
 	dst = append(dst, e.Flags, 1, 0, 0, 0)
 	n := len(e.Params)
@@ -140,22 +149,93 @@ func AppendExecute(dst []byte, e *Execute) []byte {
 			flag = ParamUnsigned
 		}
 		dst = append(dst, p.Type, flag)
-	}
-	for i := range e.Params {
-		p := &e.Params[i]
-		switch s, _ := shapeOf(p.Type); {
-		case p.LongData:
-		case p.Value == nil:
+		if p.Value == nil && !p.LongData {
 			dst[nulls+i/8] |= 1 << (i % 8)
-		case s == shapeBytes:
-			dst = appendLenencBytes(dst, p.Value)
-		case s == shapeDate || s == shapeTime:
-			dst = append(append(dst, byte(len(p.Value))), p.Value...)
-		default:
-			dst = append(dst, p.Value...)
 		}
 	}
 	return dst
+}
+
+// appendParamHead appends the length that stands before some values.
+func appendParamHead(dst []byte, p *Param) []byte {
+	if p.Value == nil || p.LongData {
+		return dst
+	}
+	switch s, _ := shapeOf(p.Type); s {
+	case shapeBytes:
+		return AppendLenencInt(dst, uint64(len(p.Value)))
+	case shapeDate, shapeTime:
+		return append(dst, byte(len(p.Value)))
+	}
+	return dst
+}
+
+// sent is the value as far as it is in the packet.
+func (p *Param) sent() []byte {
+	if p.LongData {
+		return nil
+	}
+	return p.Value
+}
+
+// WriteExecute writes COM_STMT_EXECUTE with all types and does not flush. Large values go out
+// from where they are: only the rest is put together in scratch, which is given back grown.
+func (c *Conn) WriteExecute(e *Execute, scratch []byte) ([]byte, error) {
+	b := appendExecuteHead(append(scratch[:0], ComStmtExecute), e)
+	size, large := len(b), false
+	for i := range e.Params {
+		p := &e.Params[i]
+		n := len(b)
+		b = appendParamHead(b, p)
+		size += len(b) - n + len(p.sent())
+		b = b[:n]
+		large = large || len(p.sent()) >= directSize
+	}
+	c.ResetSequence()
+	if !large {
+		for i := range e.Params {
+			b = append(appendParamHead(b, &e.Params[i]), e.Params[i].sent()...)
+		}
+		return b, c.WritePacket(b)
+	}
+	w := pieceWriter{c: c, left: size}
+	for i := range e.Params {
+		p := &e.Params[i]
+		b = appendParamHead(b, p)
+		if value := p.sent(); len(value) < directSize {
+			b = append(b, value...)
+			continue
+		}
+		if err := w.write(b); err != nil {
+			return b, err
+		}
+		if err := w.write(p.sent()); err != nil {
+			return b, err
+		}
+		b = b[:0]
+	}
+	if err := w.write(b); err != nil {
+		return b, err
+	}
+	return b, w.end()
+}
+
+// longPiece is how much of a parameter goes into one COM_STMT_SEND_LONG_DATA.
+const longPiece = 32 << 10
+
+// WriteLongData writes a parameter's value as COM_STMT_SEND_LONG_DATA, in as many as it takes,
+// and does not flush. An empty value needs a packet, too.
+func (c *Conn) WriteLongData(id uint32, param int, value []byte) error {
+	head := [...]byte{ComStmtSendLongData, byte(id), byte(id >> 8), byte(id >> 16), byte(id >> 24), byte(param), byte(param >> 8)}
+	for first := true; first || len(value) > 0; first = false {
+		piece := value[:min(len(value), longPiece)]
+		value = value[len(piece):]
+		c.ResetSequence()
+		if err := writePieces(c, head[:], piece); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Key gives a parameter in the form that Sluice routes by: the decimal text of an

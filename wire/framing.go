@@ -32,15 +32,18 @@ func (c *Conn) ReadPacket() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n <= bufSize {
+	if n > bufSize {
+		return readLarge(c, n)
+	}
+	if c.in.buffered() < n {
+		c.in.inside = true
 		if err := c.in.need(n); err != nil {
 			return nil, inside(err)
 		}
-		payload := c.in.bytes()[:n:n]
-		c.in.skip(n)
-		return payload, nil
 	}
-	return readLarge(c, n)
+	payload := c.in.bytes()[:n:n]
+	c.in.skip(n)
+	return payload, c.in.done()
 }
 
 // readHeader reads a packet's header. before are the bytes that earlier pieces of the
@@ -58,9 +61,44 @@ func readHeader(c *Conn, before int) (int, error) {
 	}
 	c.seq = seq + 1
 	if n > c.max-before {
+		c.unread, c.unended = n, n == maxPiece
 		return 0, ErrTooLarge
 	}
 	return n, nil
+}
+
+// SkipPacket reads and drops what is left of the packet for which ReadPacket has given
+// ErrTooLarge, so that the peer, which may still be sending, can be answered, and with the
+// number that it expects. It fails when more than most bytes are left.
+func (c *Conn) SkipPacket(most int64) error {
+	c.big.drop()
+	c.in.inside = true
+	for {
+		if most -= int64(c.unread); most < 0 {
+			return ErrTooLarge
+		}
+		for c.unread > 0 {
+			if err := c.in.need(1); err != nil {
+				return inside(err)
+			}
+			n := min(c.unread, c.in.buffered())
+			c.in.skip(n)
+			c.unread -= n
+		}
+		if !c.unended {
+			return c.in.done()
+		}
+		if err := c.in.need(headerSize); err != nil {
+			return inside(err)
+		}
+		h := c.in.bytes()
+		if h[3] != c.seq && c.comp == nil {
+			return ErrSequence
+		}
+		c.unread, c.seq = pieceLength(h), h[3]+1
+		c.unended = c.unread == maxPiece
+		c.in.skip(headerSize)
+	}
 }
 
 // readLarge assembles a packet whose first piece has n bytes, more than a buffer takes.
@@ -69,6 +107,7 @@ func readLarge(c *Conn, n int) ([]byte, error) {
 	if n == maxPiece {
 		size = c.max // reserved, not used: how many pieces follow is not known
 	}
+	c.in.inside = true
 	if size <= mediumSize {
 		// Memory follows what has really come: a header alone gets no large buffer.
 		if err := c.in.need(bufSize); err != nil {
@@ -86,7 +125,7 @@ func readLarge(c *Conn, n int) ([]byte, error) {
 		}
 		total += n
 		if n < maxPiece {
-			return mem[:total:total], nil
+			return mem[:total:total], c.in.done()
 		}
 		if n, err = readHeader(c, total); err != nil {
 			return nil, inside(err)
@@ -135,4 +174,51 @@ func writePieces(c *Conn, head, body []byte) error {
 		}
 		head, body = nil, body[part:]
 	}
+}
+
+// pieceWriter writes one logical packet whose bytes come in parts; their sum is known.
+type pieceWriter struct {
+	c     *Conn
+	left  int  // bytes of the packet that have not come
+	piece int  // bytes of the current piece that have not come
+	begun bool // a header was written
+	full  bool // the current piece has maxPiece bytes: another follows
+}
+
+func (w *pieceWriter) header() error {
+	n := min(w.left, maxPiece)
+	buf, err := w.c.out.reserve(headerSize)
+	if err != nil {
+		return err
+	}
+	w.c.out.buf = append(buf, byte(n), byte(n>>8), byte(n>>16), w.c.seq)
+	w.c.seq++
+	w.begun, w.piece, w.full = true, n, n == maxPiece
+	return nil
+}
+
+func (w *pieceWriter) write(b []byte) error {
+	for len(b) > 0 {
+		if w.piece == 0 {
+			if err := w.header(); err != nil {
+				return err
+			}
+		}
+		n := min(len(b), w.piece)
+		if err := w.c.out.append(b[:n]); err != nil {
+			return err
+		}
+		b = b[n:]
+		w.piece -= n
+		w.left -= n
+	}
+	return nil
+}
+
+// end writes the empty piece that ends a packet of whole ones.
+func (w *pieceWriter) end() error {
+	if !w.begun || w.full {
+		return w.header()
+	}
+	return nil
 }

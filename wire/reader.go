@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // bufSize is the size of a pooled buffer: what MariaDB and MySQL write at once
@@ -41,6 +42,44 @@ type reader struct {
 	buf  []byte  // nil, or a whole pooled buffer
 	r, w int     // unread bytes are buf[r:w]
 	tiny [16]byte
+
+	inside   bool      // the peer owes what it has begun
+	patience *patience // nil: no bound
+}
+
+// patience bounds how long a peer may pause within what it has begun to send; between
+// packets it may be silent for as long as it likes. The clock is set anew while bytes come,
+// so that nobody is cut off for being slow.
+type patience struct {
+	nc    net.Conn
+	limit time.Duration
+	set   time.Time // when the running clock was set; zero: none runs
+}
+
+func (p *patience) start() error {
+	now := time.Now()
+	if !p.set.IsZero() && now.Sub(p.set) < p.limit/8 {
+		return nil
+	}
+	p.set = now
+	return p.nc.SetReadDeadline(now.Add(p.limit))
+}
+
+func (p *patience) stop() error {
+	if p.set.IsZero() {
+		return nil
+	}
+	p.set = time.Time{}
+	return p.nc.SetReadDeadline(time.Time{})
+}
+
+// done says that the peer has sent all that it had begun.
+func (r *reader) done() error {
+	r.inside = false
+	if r.patience == nil {
+		return nil
+	}
+	return r.patience.stop()
 }
 
 func newReader(src source) reader {
@@ -84,6 +123,11 @@ func (r *reader) need(n int) error {
 
 // fill reads once, what is there. The caller has left room in a buffer that is not empty.
 func (r *reader) fill() error {
+	if r.patience != nil && (r.inside || r.r != r.w) {
+		if err := r.patience.start(); err != nil {
+			return err
+		}
+	}
 	if r.r != r.w {
 		n, err := r.src.Read(r.buf[r.w:])
 		r.w += n
@@ -115,6 +159,11 @@ func (r *reader) readFull(p []byte) error {
 	n := copy(p, r.bytes())
 	r.skip(n)
 	for n < len(p) {
+		if r.patience != nil {
+			if err := r.patience.start(); err != nil {
+				return err
+			}
+		}
 		k, err := r.src.Read(p[n:])
 		n += k
 		if n < len(p) && err != nil {

@@ -320,6 +320,7 @@ func (m *relay) localFile() error {
 		return &RelayError{Client: true, Err: err}
 	}
 	var failed error // of the backend
+	m.dst.in.inside = true
 	for full := false; ; {
 		size, err := m.filePiece(&failed)
 		if err != nil {
@@ -329,6 +330,9 @@ func (m *relay) localFile() error {
 			break
 		}
 		full = size == maxPiece
+	}
+	if err := m.dst.in.done(); err != nil {
+		return &RelayError{Client: true, Err: err}
 	}
 	m.dst.in.release()
 	m.seq = m.dst.seq

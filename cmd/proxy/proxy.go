@@ -16,24 +16,27 @@ import (
 	"sluice/admin"
 	"sluice/backend"
 	"sluice/config"
+	"sluice/internal/fault"
 	"sluice/metrics"
 	"sluice/server"
 	"sluice/session"
 	"sluice/shard"
 	"sluice/topo"
+	"sluice/txn"
 )
 
 // proxy is one running node. It is the wiring of all packages and nothing else.
 type proxy struct {
-	cfg     *config.Config
-	log     *slog.Logger
-	store   *topo.Store
-	pools   *backend.Pools
-	data    *server.Server
-	admin   *server.Server
-	http    *http.Server
-	httpLis net.Listener
-	certs   *certificates
+	cfg       *config.Config
+	log       *slog.Logger
+	store     *topo.Store
+	pools     *backend.Pools
+	decisions *txn.Decisions
+	data      *server.Server
+	admin     *server.Server
+	http      *http.Server
+	httpLis   net.Listener
+	certs     *certificates
 
 	reload   func() error
 	draining atomic.Bool
@@ -58,6 +61,10 @@ func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *pr
 	if p.certs, err = loadCertificates(cfg); err != nil {
 		return p, err
 	}
+	shardTLS, err := backendTLS(cfg)
+	if err != nil {
+		return p, err
+	}
 	if err := p.listenHTTP(); err != nil { // a port in use is found before etcd is started
 		return p, err
 	}
@@ -75,16 +82,22 @@ func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *pr
 		return p, fmt.Errorf("the cluster's map: %w", err)
 	}
 	registry, digests := metrics.New(), metrics.NewDigests(maxDigests)
-	p.pools = backend.Open(backend.Options{Log: log, Metrics: registry}, p.store.Map())
+	p.pools = backend.Open(backend.Options{Log: log, Metrics: registry, TLS: shardTLS, MaxPacket: cfg.Limits.MaxPacket}, p.store.Map())
 	p.store.OnChange(func(m *shard.Map) { p.pools.SetMap(m) })
 	registry.Collect("sluice_map_version", "Version of the map that this proxy serves.", nil, func() []metrics.Sample {
 		return []metrics.Sample{{Value: float64(p.store.Map().Version)}}
 	})
-	handler := session.New(session.Options{Topology: p.store, Pools: p.pools, Metrics: registry, Digests: digests, Log: log})
+	faults, err := fault.FromEnvironment()
+	if err != nil {
+		return p, err
+	}
+	p.decisions = txn.NewDecisions(txn.Options{Topology: p.store, Shards: p.pools, Log: log, Faults: faults})
+	countTransactions(registry, p.decisions)
+	handler := session.New(session.Options{Topology: p.store, Pools: p.pools, Decisions: p.decisions, Metrics: registry, Digests: digests, Log: log})
 	p.data = server.New(p.dataOptions(registry), accounts{p.store}, handler)
 	handler.Bind(p.data)
 	console := admin.New(admin.Options{
-		Node: cfg.Node, Version: version, Topology: p.store, Pools: p.pools, Data: p.data, Digests: digests, Metrics: registry, Log: log,
+		Node: cfg.Node, Version: version, Topology: p.store, Pools: p.pools, Decisions: p.decisions, Data: p.data, Digests: digests, Metrics: registry, Log: log,
 		Reload: func(context.Context) error { return p.reload() }, Drain: p.askDrain, Draining: p.draining.Load,
 	})
 	p.admin = server.New(p.adminOptions(registry), admins{p.store}, console)
@@ -114,7 +127,7 @@ func (p *proxy) dataOptions(registry *metrics.Registry) server.Options {
 	return server.Options{
 		Name: "data", ServerVersion: p.serverVersion, AuthPlugin: "mysql_native_password", TLS: p.certs.config(), RequireTLS: p.cfg.TLS.Require,
 		ProxyNetworks: p.cfg.ProxyProtocolNetworks, MaxConnections: p.cfg.Limits.MaxConnections, HandshakeTimeout: p.cfg.Limits.HandshakeTimeout,
-		MaxPacket: p.cfg.Limits.MaxPacket, Compression: p.cfg.Compression, LocalFiles: p.cfg.LocalInfile, Log: p.log, Metrics: registry,
+		StallTimeout: p.cfg.Limits.StallTimeout, MaxPacket: p.cfg.Limits.MaxPacket, Compression: p.cfg.Compression, LocalFiles: p.cfg.LocalInfile, Log: p.log, Metrics: registry,
 	}
 }
 
@@ -122,7 +135,7 @@ func (p *proxy) adminOptions(registry *metrics.Registry) server.Options {
 	return server.Options{
 		Name: "admin", ServerVersion: func() string { return "8.0.0-sluice-" + version }, AuthPlugin: "mysql_native_password",
 		TLS: p.certs.config(), RequireTLS: p.cfg.TLS.Require, MaxConnections: 100, HandshakeTimeout: p.cfg.Limits.HandshakeTimeout,
-		MaxPacket: 1 << 20, Log: p.log, Metrics: registry,
+		StallTimeout: p.cfg.Limits.StallTimeout, MaxPacket: 1 << 20, Log: p.log, Metrics: registry,
 	}
 }
 
@@ -147,6 +160,7 @@ func (p *proxy) run(ctx context.Context, hangup <-chan os.Signal) error {
 	defer stop()
 	failed := make(chan error, 3)
 	var wg sync.WaitGroup
+	wg.Go(func() { p.decisions.Run(serving) })
 	wg.Go(func() { failed <- p.data.Serve(serving) })
 	wg.Go(func() { failed <- p.admin.Serve(serving) })
 	if p.httpLis != nil {

@@ -59,13 +59,8 @@ func loadCertificates(cfg *config.Config) (*certificates, error) {
 	}
 	t := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
 	if cfg.TLS.ClientCA != "" {
-		pem, err := os.ReadFile(cfg.TLS.ClientCA)
-		if err != nil {
+		if t.ClientCAs, err = authority(cfg.TLS.ClientCA); err != nil {
 			return c, fmt.Errorf("tls: client_ca: %w", err)
-		}
-		t.ClientCAs = x509.NewCertPool()
-		if !t.ClientCAs.AppendCertsFromPEM(pem) {
-			return c, fmt.Errorf("tls: client_ca: %s holds no certificate", cfg.TLS.ClientCA)
 		}
 		t.ClientAuth = tls.VerifyClientCertIfGiven
 		if cfg.TLS.Require {
@@ -74,4 +69,29 @@ func loadCertificates(cfg *config.Config) (*certificates, error) {
 	}
 	c.current.Store(t)
 	return c, nil
+}
+
+// backendTLS is how the shards' certificates are judged; nil: by the machine's authorities.
+func backendTLS(cfg *config.Config) (*tls.Config, error) {
+	if cfg.TLS.BackendCA == "" {
+		return nil, nil
+	}
+	pool, err := authority(cfg.TLS.BackendCA)
+	if err != nil {
+		return nil, fmt.Errorf("tls: backend_ca: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}, nil
+}
+
+// authority reads the file of a certificate authority.
+func authority(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", file)
+	}
+	return pool, nil
 }

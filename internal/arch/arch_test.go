@@ -30,7 +30,8 @@ var may = map[string]string{
 	"backend":          "wire shard metrics",
 	"topo":             "shard",
 	"server":           "wire metrics",
-	"txn":              "backend shard metrics wire",
+	"txn":              "backend shard metrics wire internal/fault",
+	"internal/fault":   "",
 	"exec":             "router backend wire shard metrics query",
 	"session":          "query router exec txn backend server topo shard wire metrics",
 	"admin":            "server config topo backend txn metrics shard wire query",
@@ -130,6 +131,8 @@ var large = map[string]bool{
 	"wire.Conn":       true, // every kind of packet that is read or written is a method of its own
 	"backend.Conn":    true, // what a leased connection can do, one short method each
 	"backend.pool":    true, // one lock, one state: its steps are small methods
+	"exec.gathering":  true, // the steps of one gather, over one state
+	"query.analysis":  true, // a method for each clause
 	"query.lexer":     true, // a method for each kind of token
 	"query.scanner":   true, // and for each kind of list
 	"session.Session": true, // the life of a client: its files are its parts

@@ -62,26 +62,48 @@ func mysqlRoot() string {
 	return "/var/cache/sluice/mysql9"
 }
 
-// findMySQL runs the server by the loader and libraries of its own root, without chroot: so
-// its data lie anywhere and no privilege is needed.
-func findMySQL() (*program, error) {
+// inMySQLRoot runs a program of Oracle's by the loader and libraries of its own root, without
+// chroot: so its data lie anywhere and no privilege is needed.
+func inMySQLRoot(program string) (argv []string, err error) {
 	root := mysqlRoot()
 	loaders, _ := filepath.Glob(filepath.Join(root, "usr/lib64/ld-linux-*.so.*"))
 	if len(loaders) == 0 {
 		loaders, _ = filepath.Glob(filepath.Join(root, "usr/lib/ld-linux-*.so.*"))
 	}
 	if len(loaders) == 0 {
-		return nil, fmt.Errorf("no MySQL server in %s: unpack Debian sid's mysql-server-core there (make test does) or set SLUICE_MYSQL", root)
+		return nil, fmt.Errorf("no MySQL in %s: unpack Debian sid's mysql-server-core there (make test does) or set SLUICE_MYSQL", root)
 	}
 	libs, _ := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu"))
 	libs = append(libs, filepath.Join(root, "usr/lib/mysql/private"), filepath.Join(root, "usr/lib/mysql"))
-	argv := []string{loaders[0], "--library-path", strings.Join(libs, ":"),
-		filepath.Join(root, "usr/sbin/mysqld"), "--no-defaults",
-		"--basedir=" + filepath.Join(root, "usr"),
-		"--lc-messages-dir=" + filepath.Join(root, "usr/share/mysql"),
-		"--plugin-dir=" + filepath.Join(root, "usr/lib/mysql/plugin")}
-	// The machine's own OpenSSL configuration is for another version of the library.
-	return newProgram(MySQLFlavor, argv, []string{"OPENSSL_CONF=/dev/null"}, "SLUICE_MYSQL, a root with Debian sid's mysql-server-core")
+	return []string{loaders[0], "--library-path", strings.Join(libs, ":"), filepath.Join(root, program), "--no-defaults"}, nil
+}
+
+// noOpenSSLConf: the machine's own OpenSSL configuration is for another version of the library.
+const noOpenSSLConf = "OPENSSL_CONF=/dev/null"
+
+// MySQLTool gives a client program of Oracle MySQL, such as mysql or mysqladmin, to be run
+// with more arguments.
+func MySQLTool(t TB, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	argv, err := inMySQLRoot("usr/bin/" + name)
+	if err != nil {
+		t.Fatalf("testkit: %v", err)
+	}
+	cmd := exec.Command(argv[0], append(argv[1:], args...)...)
+	cmd.Env = append(os.Environ(), noOpenSSLConf)
+	return cmd
+}
+
+func findMySQL() (*program, error) {
+	argv, err := inMySQLRoot("usr/sbin/mysqld")
+	if err != nil {
+		return nil, err
+	}
+	root := mysqlRoot()
+	argv = append(argv, "--basedir="+filepath.Join(root, "usr"),
+		"--lc-messages-dir="+filepath.Join(root, "usr/share/mysql"),
+		"--plugin-dir="+filepath.Join(root, "usr/lib/mysql/plugin"))
+	return newProgram(MySQLFlavor, argv, []string{noOpenSSLConf}, "SLUICE_MYSQL, a root with Debian sid's mysql-server-core")
 }
 
 func newProgram(flavor Flavor, argv, env []string, source string) (*program, error) {

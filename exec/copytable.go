@@ -1,0 +1,222 @@
+package exec
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sluice/backend"
+	"sluice/router"
+	"sluice/wire"
+)
+
+// create makes the temporary table of a copy. LIKE gives it the original's columns, keys
+// and defaults. Where the server cannot make that one temporary (it is partitioned,
+// compressed, or has a FULLTEXT key) its definition is used without what stands in the way.
+func (g *gathering) create(t *router.GatherTable) error {
+	c := g.home.conn
+	name := tableName(t.Schema, t.Name)
+	if !t.Foreign || t.CopyOf != "" {
+		original := tableName(t.Schema, t.Table)
+		if t.CopyOf != "" {
+			original = tableName(t.Schema, t.CopyOf)
+		}
+		_, err := c.Exec("CREATE TEMPORARY TABLE " + name + " LIKE " + original)
+		var we *wire.Error
+		switch {
+		case err == nil:
+			g.made = append(g.made, name)
+			return nil
+		case !errors.As(err, &we):
+			return g.home.failed(err)
+		case (we.Code == 1792 || we.Code == 4091) && !g.plan.Apart:
+			return ErrApart
+		case we.Code == 1044 || we.Code == 1142:
+			return refuse(1105, "HY000", "the account of the proxies needs the privilege CREATE TEMPORARY TABLES on %s to answer a SELECT over several shards", t.Schema)
+		case we.Code == 1146 || we.Code == 1317 || we.Code == 1050 || t.CopyOf != "":
+			return we
+		}
+	}
+	text, err := g.definition(t)
+	if err != nil {
+		return err
+	}
+	if _, err := c.Exec(text); err != nil {
+		return g.home.failed(err)
+	}
+	g.made = append(g.made, name)
+	return nil
+}
+
+// definition gives the statement that creates a copy where LIKE does not work.
+func (g *gathering) definition(t *router.GatherTable) (string, error) {
+	l := g.home
+	if t.Foreign && len(t.Legs) > 0 {
+		l = g.source(t.Legs[0].Shard)
+	}
+	name := tableName(t.Schema, t.Name)
+	text, isView, err := g.shown(l, t)
+	if err != nil {
+		return "", err
+	}
+	ok := isView
+	if isView {
+		text = "CREATE TEMPORARY TABLE " + name + " (" + text + ")"
+	} else {
+		text, ok = temporaryDefinition(text, name)
+	}
+	if !ok {
+		return "", refuse(1105, "HY000", "the definition of %s.%s is not understood", t.Schema, t.Table)
+	}
+	return text, nil
+}
+
+// shown asks a connection for a table's definition; of a view, for those of its columns.
+func (g *gathering) shown(l *leg, t *router.GatherTable) (text string, isView bool, err error) {
+	if l.conn != g.home.conn { // home is in the state that definitions are to be shown in
+		state, err := enterLoad(l.conn, false)
+		if err == nil {
+			err = state.unconverted()
+		}
+		if err == nil {
+			text, isView, err = showCreate(l.conn, t)
+			if back := state.leave(); back != nil && err == nil {
+				err = back
+			}
+		}
+		if err != nil {
+			return "", false, l.failed(err)
+		}
+		return text, isView, nil
+	}
+	if err = g.state.unconverted(); err == nil {
+		text, isView, err = showCreate(l.conn, t)
+	}
+	if err != nil {
+		return "", false, l.failed(err)
+	}
+	return text, isView, nil
+}
+
+func showCreate(c *backend.Conn, t *router.GatherTable) (text string, isView bool, err error) {
+	cols, rows, err := c.Query("SHOW CREATE TABLE " + tableName(t.Schema, t.Table))
+	if err != nil {
+		return "", false, err
+	}
+	if len(rows) != 1 || len(cols) < 2 {
+		return "", false, fmt.Errorf("%w: SHOW CREATE TABLE gives %d rows of %d columns", wire.ErrMalformed, len(rows), len(cols))
+	}
+	if cols[1].Name == "Create View" {
+		text, err = viewColumns(c, t)
+		return text, true, err
+	}
+	return string(rows[0][1]), false, nil
+}
+
+// viewColumns defines columns as those of a view.
+func viewColumns(c *backend.Conn, t *router.GatherTable) (string, error) {
+	_, rows, err := c.Query("SHOW FULL COLUMNS FROM " + tableName(t.Schema, t.Table))
+	if err != nil {
+		return "", err
+	}
+	var list []string
+	for _, r := range rows { // Field, Type, Collation, Null …
+		if len(r) < 4 {
+			return "", fmt.Errorf("%w: SHOW FULL COLUMNS gives %d columns", wire.ErrMalformed, len(r))
+		}
+		text := quoteName(string(r[0])) + " " + string(r[1])
+		if r[2] != nil {
+			text += " COLLATE " + string(r[2])
+		}
+		if string(r[3]) == "NO" {
+			text += " NOT NULL"
+		} else {
+			text += " NULL"
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, ", "), nil
+}
+
+var tableCharset = regexp.MustCompile(`DEFAULT CHARSET=\w+( COLLATE=\w+)?`)
+
+// temporaryDefinition turns the text of SHOW CREATE TABLE into that of a temporary table:
+// without foreign keys, FULLTEXT keys, partitions, and options other than the character
+// set. Each column and key has a line of its own, with line breaks in texts escaped.
+func temporaryDefinition(text, name string) (string, bool) {
+	lines := strings.Split(text, "\n")
+	end := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, ")") })
+	if end < 2 || !strings.HasPrefix(lines[0], "CREATE ") || !strings.HasSuffix(lines[0], "(") {
+		return "", false
+	}
+	var kept []string
+	for _, line := range lines[1:end] {
+		word := strings.TrimLeft(line, " ")
+		if strings.HasPrefix(word, "FULLTEXT ") || strings.HasPrefix(word, "PERIOD ") ||
+			strings.HasPrefix(word, "CONSTRAINT ") && foreignKey.MatchString(word) {
+			continue
+		}
+		kept = append(kept, strings.TrimSuffix(line, ","))
+	}
+	return "CREATE TEMPORARY TABLE " + name + " (\n" + strings.Join(kept, ",\n") + "\n) " + tableCharset.FindString(lines[end]), true
+}
+
+var foreignKey = regexp.MustCompile("^CONSTRAINT `(?:[^`]|``)*` FOREIGN KEY ")
+
+// makePlain makes plain keys of a copy's unique ones. The table is as it was before the
+// INSERT that found duplicates, if its engine can take that back.
+func (g *gathering) makePlain(t *router.GatherTable) error {
+	l := g.home
+	name := tableName(t.Schema, t.Name)
+	text, _, err := showCreate(l.conn, &router.GatherTable{Schema: t.Schema, Table: t.Name})
+	if err != nil {
+		return l.failed(err)
+	}
+	if !strings.Contains(text, "ENGINE=InnoDB") {
+		return refuse(1105, "HY000", "rows of two shards have the same value of a unique key of %s.%s", t.Schema, t.Table)
+	}
+	changes := plainKeys(text)
+	if len(changes) == 0 {
+		return refuse(1105, "HY000", "rows of %s.%s are there twice", t.Schema, t.Table)
+	}
+	if _, err := l.conn.Exec("ALTER TABLE " + name + " " + strings.Join(changes, ", ")); err != nil {
+		return l.failed(err)
+	}
+	return nil
+}
+
+var uniqueKey = regexp.MustCompile("^  (?:PRIMARY KEY|UNIQUE KEY (`(?:[^`]|``)*`)) (\\(.*\\))")
+
+// plainKeys gives the changes that replace unique keys of a definition by plain ones.
+func plainKeys(text string) (changes []string) {
+	for _, line := range strings.Split(text, "\n") {
+		m := uniqueKey.FindStringSubmatch(line)
+		switch {
+		case m == nil:
+		case m[1] == "":
+			changes = append(changes, "DROP PRIMARY KEY, ADD KEY `sluice_primary` "+m[2])
+		default:
+			changes = append(changes, "DROP KEY "+m[1]+", ADD KEY "+m[1]+" "+m[2])
+		}
+	}
+	return changes
+}
+
+// copyAgain fills a copy with the rows of another one.
+func (g *gathering) copyAgain(t *router.GatherTable) error {
+	var list []string
+	for _, c := range t.Columns {
+		list = append(list, quoteName(c.Name))
+	}
+	columns := strings.Join(list, ", ")
+	ok, err := g.home.conn.Exec("INSERT INTO " + tableName(t.Schema, t.Name) + " (" + columns + ") SELECT " + columns + " FROM " + tableName(t.Schema, t.CopyOf))
+	if err != nil {
+		return g.home.failed(err)
+	}
+	if g.amount.rows += int(ok.AffectedRows); g.amount.rows > g.plan.Limits.Rows() {
+		return tooLarge{}
+	}
+	return nil
+}

@@ -1,0 +1,227 @@
+package query
+
+// mentions finds the tables of a SELECT that the parser does not know, by its tokens alone:
+// the names that stand where only a table can. It gives up where anything is in doubt.
+//
+// A level is what stands between parentheses:
+//
+//	query level   SELECT … FROM t, u AS x JOIN ( join level ) ON f( other level ) WHERE …
+type mentions struct {
+	*text
+	st     *Statement
+	levels []level
+	ctes   map[string]bool
+	alias  map[int]bool // tokens that are aliases or tables, not mentions of a name elsewhere
+	listed bool         // the outermost select list has been seen
+}
+
+// level is one pair of parentheses, or the statement itself.
+type level struct {
+	query  bool // it has a SELECT of its own
+	from   bool // within FROM
+	expect bool // a table must come next
+	item   int  // first token of the select item under way, of the outermost query; -1 elsewhere
+}
+
+// findMentions fills Mentions and MentionItems of an opaque SELECT, or leaves them empty.
+func findMentions(t *text, lo int, st *Statement) {
+	m := &mentions{text: t, st: st, levels: []level{{item: -1}}, ctes: map[string]bool{}, alias: map[int]bool{}}
+	m.findCTEs(lo)
+	i, ok := lo, true
+	for i < len(t.toks) && ok {
+		i, ok = m.step(i)
+	}
+	if ok && len(m.levels) == 1 {
+		m.endItem(i)
+		ok = m.noOthers(lo)
+	}
+	if !ok || len(m.levels) != 1 {
+		st.Mentions, st.MentionItems = nil, nil
+	}
+}
+
+// findCTEs notes what WITH defines: name [(…)] AS ( query ).
+func (m *mentions) findCTEs(lo int) {
+	for i := lo + 1; i < len(m.toks); i++ {
+		if !m.isName(i) || !m.isAny(i-1, "WITH", "RECURSIVE") && m.kind(i-1) != tokComma {
+			continue
+		}
+		j := i + 1
+		if m.kind(j) == tokOpen {
+			j = m.next(j)
+		}
+		if m.is(j, "AS") && m.kind(j+1) == tokOpen {
+			m.ctes[lower([]byte(m.name(i)))] = true
+			m.alias[i] = true
+		}
+	}
+}
+
+// step takes the token at i and gives the next one.
+func (m *mentions) step(i int) (next int, ok bool) {
+	top := &m.levels[len(m.levels)-1]
+	switch {
+	case m.kind(i) == tokOpen:
+		inner := level{item: -1}
+		first := i + 1
+		for m.kind(first) == tokOpen {
+			first++
+		}
+		if top.expect && !m.isAny(first, "SELECT", "WITH", "VALUES", "TABLE") {
+			inner.from, inner.expect = true, true
+		}
+		top.expect = false
+		m.levels = append(m.levels, inner)
+		return i + 1, len(m.levels) < maxDepth
+	case m.kind(i) == tokClose:
+		if len(m.levels) == 1 || top.expect {
+			return i, false
+		}
+		m.levels = m.levels[:len(m.levels)-1]
+		return i + 1, true
+	case m.kind(i) == tokComma:
+		if top.expect {
+			return i, false
+		}
+		top.expect = top.from && !isIndexHint(m.tokens, i)
+		if top.item >= 0 {
+			m.endItem(i)
+			top.item = i + 1
+		}
+		return i + 1, true
+	case top.expect && m.is(i, "LATERAL"):
+		return i + 1, true
+	case top.expect && m.isName(i) && !m.isAny(i, "SELECT", "FROM", "JOIN", "WHERE", "TABLE", "VALUES"):
+		top.expect = false
+		return m.table(i)
+	case top.expect:
+		return i, false
+	}
+	return i + 1, m.word(i, top)
+}
+
+// word looks at a keyword outside of a table's place.
+func (m *mentions) word(i int, top *level) bool {
+	switch {
+	case m.is(i, "SELECT"):
+		if top.item >= 0 {
+			m.endItem(i)
+		}
+		*top = level{query: true, item: -1}
+		if len(m.levels) == 1 && !m.listed {
+			top.item, m.listed = skipOptions(m.tokens, i+1), true
+		}
+	case m.is(i, "FROM") && top.query:
+		m.endItem(i)
+		top.item = -1
+		top.from, top.expect = true, true
+	case top.from && m.isAny(i, "JOIN", "STRAIGHT_JOIN") && !m.is(i-1, "FOR"):
+		top.expect = true
+	case m.isAny(i, "TABLE", "VALUES", "HANDLER", "PREPARE", "IMMEDIATE") && m.kind(i-1) != tokDot:
+		return false // TABLE t: not looked for
+	case m.is(i, "FOR") && !m.isAny(i-1, "INDEX", "KEY"), m.is(i, "LOCK") && m.is(i+1, "IN"):
+		return false // FOR UPDATE, FOR SYSTEM_TIME
+	case top.from && m.isAny(i, "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "MINUS", "WINDOW",
+		"PROCEDURE", "INTO", "FETCH", "OFFSET") && !isIndexHint(m.tokens, i):
+		top.from = false
+	case m.kind(i+1) == tokOpen && m.isName(i) && !m.mayStandBefore(i):
+		return false
+	}
+	return true
+}
+
+// mayStandBefore tells whether a name before "(" is a built-in function, or a word that can
+// stand there; any other may be a stored function, which reads tables by itself.
+func (m *mentions) mayStandBefore(i int) bool {
+	if m.alias[i] || m.kind(i-1) == tokDot && m.kind(i) != tokQuoted {
+		return m.alias[i]
+	}
+	name := lower([]byte(m.name(i)))
+	if m.kind(i) == tokQuoted {
+		return false
+	}
+	return isBuiltin(name) || m.isAny(i, "IN", "AND", "OR", "XOR", "NOT", "ON", "USING", "AS", "ANY", "ALL", "SOME", "OVER", "BY", "WITHIN", "FROM", "JOIN",
+		"SELECT", "WHERE", "HAVING", "WHEN", "THEN", "ELSE", "CASE", "BETWEEN", "LIKE", "RLIKE", "REGEXP", "UNION", "EXCEPT", "INTERSECT", "INDEX", "KEY",
+		"DISTINCT", "GROUP", "COLUMNS", "PATH", "DIV", "MOD", "IS", "OF", "AGAINST", "LIMIT", "SEPARATOR", "BINARY", "CHAR", "VARCHAR", "DECIMAL",
+		"NUMERIC", "INT", "BIGINT", "FLOAT", "DOUBLE", "DATETIME", "TIME", "TIMESTAMP", "VARBINARY", "BIT", "ORDER", "MINUS", "INTERVAL", "LATERAL")
+}
+
+// table takes [schema.]table at i, with its alias.
+func (m *mentions) table(i int) (next int, ok bool) {
+	ref := TableRef{Name: m.name(i)}
+	from := i
+	if i++; m.kind(i) == tokDot {
+		if !m.isName(i + 1) {
+			return i, false
+		}
+		ref.Schema, ref.Name = ref.Name, m.name(i+1)
+		i += 2
+	}
+	if m.kind(i) == tokOpen { // JSON_TABLE( … )
+		return from + 1, m.is(from, "JSON_TABLE")
+	}
+	ref.Span = m.span(from, i)
+	m.alias[i-1] = true
+	if m.is(i, "PARTITION") || m.is(i, "FOR") || ref.Name == "" {
+		return i, false
+	}
+	switch {
+	case m.is(i, "AS") && m.isName(i+1):
+		ref.Alias = m.name(i + 1)
+		m.alias[i+1] = true
+		i += 2
+	case m.isName(i) && !m.isAny(i, "ON", "USING", "JOIN", "INNER", "LEFT", "RIGHT", "CROSS", "NATURAL", "STRAIGHT_JOIN", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT",
+		"UNION", "EXCEPT", "INTERSECT", "MINUS", "WINDOW", "USE", "IGNORE", "FORCE", "PROCEDURE", "INTO", "LOCK", "FETCH", "OFFSET", "FULL", "OUTER", "END"):
+		ref.Alias = m.name(i)
+		m.alias[i] = true
+		i++
+	}
+	if ref.Schema == "" && m.ctes[lower([]byte(ref.Name))] {
+		return i, true
+	}
+	m.st.Mentions = append(m.st.Mentions, ref)
+	return i, true
+}
+
+// endItem notes a select item of the outermost query that ends before token i, unless it
+// has an alias, or may have.
+func (m *mentions) endItem(i int) {
+	from := m.levels[0].item
+	if len(m.levels) != 1 || from < 0 || from >= i {
+		return
+	}
+	if m.is(i-2, "AS") || m.isName(i-1) && (m.kind(i-2) == tokClose || i-2 >= from && m.isName(i-2)) {
+		return
+	}
+	m.st.MentionItems = append(m.st.MentionItems, m.span(from, i))
+}
+
+// noOthers sees that the names of the tables stand nowhere else but before and behind dots:
+// a mention that was overlooked would be read on one shard only.
+func (m *mentions) noOthers(lo int) bool {
+	names := map[string]bool{}
+	for _, r := range m.st.Mentions {
+		names[lower([]byte(r.Name))] = true
+		if m.ctes[lower([]byte(r.Name))] {
+			return false
+		}
+	}
+	qualifiers := map[string]bool{}
+	for _, r := range m.st.Mentions {
+		q := r.Alias
+		if q == "" {
+			q = r.Name
+		}
+		qualifiers[lower([]byte(q))] = true
+	}
+	for i := lo; i < len(m.toks); i++ {
+		if !m.isName(i) || m.alias[i] || !names[lower([]byte(m.name(i)))] || m.kind(i+1) == tokDot {
+			continue
+		}
+		if m.kind(i-1) == tokDot && m.isName(i-2) && qualifiers[lower([]byte(m.name(i-2)))] {
+			continue // a column of that name
+		}
+		return false
+	}
+	return true
+}

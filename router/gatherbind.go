@@ -1,0 +1,234 @@
+package router
+
+import (
+	"errors"
+	"hash/crc32"
+	"strconv"
+
+	"sluice/query"
+)
+
+// bind computes the legs that rows come from and the one that answers, which is the only
+// one of Bound.Legs.
+func (g *gatherPlan) bind(p *Plan, a *Args, b *Bound) error {
+	if g.denied != nil {
+		return g.denied
+	}
+	s := &b.scratch
+	home := g.shard(a)
+	out := &Gathering{Apart: g.apart, Limits: a.Map.Spec.Gather, Tables: make([]GatherTable, len(g.tables))}
+	together := !g.apart // all rows are on the home shard
+	for i := range g.tables {
+		c := &g.tables[i]
+		if out.Tables[i] = c.to; c.to.CopyOf != "" {
+			continue
+		}
+		c.places(p, a, b, home)
+		for _, l := range b.Legs {
+			together = together && l.Shard == home
+		}
+		together = together && !c.to.Foreign
+		if len(b.Legs) == 0 {
+			continue
+		}
+		sql, params := c.source(s, a)
+		legs := make([]Leg, len(b.Legs))
+		for j := range legs {
+			legs[j] = Leg{Shard: b.Legs[j].Shard, SQL: sql, Params: params}
+		}
+		out.Tables[i].Legs = legs
+	}
+	b.Legs = append(b.Legs[:0], Leg{Shard: home})
+	if together {
+		if g.base == 0 {
+			return nil
+		}
+		sql, refusal := s.apply(g.edits[:g.base], a, "")
+		if refusal != nil {
+			return refusal
+		}
+		b.Legs[0].SQL = sql
+		return nil
+	}
+	sql, refusal := g.text(s, a)
+	if refusal != nil {
+		return refusal
+	}
+	b.Legs[0].SQL, b.Legs[0].Params = sql, g.params
+	b.Strategy, b.Gathering = Gather, out
+	return nil
+}
+
+// text is the client's statement over the copies.
+func (g *gatherPlan) text(s *scratch, a *Args) ([]byte, *Refusal) {
+	if _, refusal := s.apply(g.edits, a, ""); refusal != nil { // it notes where they are
+		return nil, refusal
+	}
+	for i := range g.names {
+		from, ok1 := g.names[i].from.find(a.SQL, a.Scan)
+		to, ok2 := g.names[i].to.find(a.SQL, a.Scan)
+		if !ok1 || !ok2 || from > to {
+			return nil, notFound()
+		}
+		if a.Mode.Charset != query.Plain && !isASCII(a.SQL[from:to]) {
+			return nil, notOverShards("a select item with letters beyond ASCII and a subquery, in this connection's character set,",
+				"give it an alias, or SET NAMES utf8mb4")
+		}
+		name := query.QuoteName([]byte(" AS "), string(a.SQL[from:to]))
+		s.edits = append(s.edits, query.Edit{Span: query.Span{Start: to, End: to}, Text: string(name)})
+	}
+	out, err := query.Apply(nil, a.SQL, s.edits)
+	if err != nil {
+		return nil, refuse(1105, "HY000", "the statement could not be changed: %v", err)
+	}
+	return out, nil
+}
+
+// shard is the one that answers. Where all shards are alike, one that the session holds a
+// connection of spares another; else the statement's text decides, so that not all come
+// to one shard.
+func (g *gatherPlan) shard(a *Args) int {
+	shards := len(a.Map.Spec.Shards)
+	if g.fixed {
+		at, _ := a.Map.ShardIndex(g.home) // the first one when it was removed
+		return at
+	}
+	if a.Held >= 0 && a.Held < shards {
+		return a.Held
+	}
+	first := int(crc32.ChecksumIEEE(a.Scan.Fingerprint) % uint32(shards))
+	for i := range shards {
+		if at := (first + i) % shards; a.Map.SlotCount(at) > 0 {
+			return at
+		}
+	}
+	return first
+}
+
+// places puts the shards that a copy's rows come from into b.Legs.
+func (c *copied) places(p *Plan, a *Args, b *Bound, home int) {
+	b.Legs = b.Legs[:0]
+	switch {
+	case c.on != "":
+		at, _ := a.Map.ShardIndex(c.on)
+		b.leg(at)
+	case c.anyOne:
+		b.leg(home)
+	case c.key == nil:
+		b.owners(a.Map, false)
+	default:
+		s := &b.scratch
+		s.clearSeen(len(a.Map.Spec.Shards))
+		if r, absent := s.mark(c.key, a, p.charset); absent || r == reachedAll {
+			b.owners(a.Map, false)
+			return
+		}
+		for i, on := range s.seen {
+			if on {
+				b.leg(i)
+			}
+		}
+	}
+}
+
+// source is the SELECT of a copy's rows: at most one more than a statement may gather.
+// params are those of the client's that its placeholders stand for.
+func (c *copied) source(s *scratch, a *Args) (sql []byte, params []int) {
+	params = []int{}
+	sql = append(append(append(sql, "SELECT "...), c.columns...), " FROM "...)
+	sql = query.QuoteName(append(query.QuoteName(sql, c.to.Schema), '.'), c.to.Table)
+	if len(c.where) > 0 && c.alias != "" {
+		sql = query.QuoteName(append(sql, " AS "...), c.alias)
+	}
+	word := " WHERE "
+	for i := range c.filters {
+		text, used, ok := c.filters[i].text(s, a)
+		if !ok {
+			continue
+		}
+		sql = append(append(sql, word...), text...)
+		params = append(params, used...)
+		word = " AND "
+	}
+	for i := range c.where {
+		from, ok1 := c.where[i].from.find(a.SQL, a.Scan)
+		to, ok2 := c.where[i].to.find(a.SQL, a.Scan)
+		if !ok1 || !ok2 || from > to {
+			continue
+		}
+		sql = append(append(append(append(sql, word...), '('), a.SQL[from:to]...), ')')
+		word = " AND "
+		for j, lit := range a.Scan.Literals {
+			if lit.Kind == query.Param && lit.Start >= from && lit.End <= to {
+				params = append(params, s.paramOf(a.Scan, j))
+			}
+		}
+	}
+	sql = append(sql, " LIMIT "...)
+	return strconv.AppendInt(sql, int64(a.Map.Spec.Gather.Rows())+1, 10), params
+}
+
+// text writes a predicate with the statement's values. A parameter may be NULL, which <=>
+// finds as well. ok is false when the predicate says nothing of single rows.
+func (f *filter) text(s *scratch, a *Args) (text []byte, params []int, ok bool) {
+	var list []byte
+	n := len(f.values)
+	if f.all {
+		n = int(a.Scan.Holes[f.values[0].Hole].Count)
+	}
+	for i := range n {
+		v := f.values[0]
+		if f.all {
+			v.Pos = i
+		} else {
+			v = f.values[i]
+		}
+		if v.Kind == query.ValNull {
+			list = append(list, ", NULL"...)
+			continue
+		}
+		at := literalIndex(a.Scan, v.Hole, v.Pos)
+		if at < 0 {
+			return nil, nil, false
+		}
+		lit := a.Scan.Literals[at]
+		if lit.Kind != query.Param {
+			list = append(append(list, ", "...), lit.Of(a.SQL)...)
+			continue
+		}
+		param := s.paramOf(a.Scan, at)
+		if a.Params == nil || f.nullable && a.Params.Null(param) {
+			return nil, nil, false
+		}
+		text = append(append(append(text, " OR "...), f.column...), " <=> ?"...)
+		params = append(params, param)
+	}
+	if len(list) > 0 {
+		text = append(append(append(append(text, " OR "...), f.column...), " IN ("...), list[len(", "):]...)
+		text = append(text, ')')
+	}
+	if len(text) == 0 {
+		return nil, nil, false
+	}
+	return append(append([]byte{'('}, text[len(" OR "):]...), ')'), params, true
+}
+
+// gathers tells whether a statement that cannot go where its keys are can be gathered.
+func (p *Plan) gathers(why error) bool {
+	var refusal *Refusal
+	return p.gather != nil && errors.As(why, &refusal)
+}
+
+// explain renders where the copies come from.
+func (g *Gathering) explain(rows []ExplainRow, a *Args, home int) []ExplainRow {
+	for i := range g.Tables {
+		t := &g.Tables[i]
+		if t.CopyOf != "" {
+			rows = append(rows, ExplainRow{a.Map.ShardName(home), "SELECT * FROM " + string(query.QuoteName(nil, t.CopyOf)), "gather " + t.Name})
+		}
+		for j := range t.Legs {
+			rows = append(rows, ExplainRow{a.Map.ShardName(t.Legs[j].Shard), string(t.Legs[j].SQL), "gather " + t.Name})
+		}
+	}
+	return rows
+}

@@ -1,0 +1,59 @@
+package router
+
+import (
+	"errors"
+	"slices"
+
+	"sluice/query"
+)
+
+// gather plans a SELECT that the parser does not know, such as one with JSON_TABLE or
+// an aggregate's own ORDER BY: the tables that its tokens name in FROM are copied whole. It
+// gives done = false, and the reason stands, where another name could be a table, too.
+func (p opaque) gather() (done bool, err error) {
+	st := p.stmt
+	if len(st.Mentions) == 0 || st.Into || p.words.has("update") || p.in.Hints.Shard != "" {
+		return false, nil
+	}
+	known := *st
+	known.Tables = st.Mentions
+	known.Blocks = nil
+	for _, r := range st.Tables {
+		if p.isSharded(&r) && !slices.ContainsFunc(st.Mentions, func(m query.TableRef) bool {
+			return m.Name == r.Name && (r.Schema == "" || r.Schema == m.Schema || m.Schema == "")
+		}) {
+			return false, nil
+		}
+	}
+	inner := &planner{in: p.in, stmt: &known, plan: p.plan, words: p.words}
+	if err := inner.classify(); err != nil {
+		return false, nil
+	}
+	sharded, _, unsharded, system := inner.count()
+	if system > 0 || sharded == 0 && unsharded == 0 {
+		return false, nil
+	}
+	inner.plan.Table = inner.decider()
+	inner.plan.usesText = true
+	inner.plan.Target = ToAll
+	err = reader{inner}.gather(true, nil)
+	var why *Refusal
+	if errors.As(err, &why) {
+		return false, nil
+	}
+	return true, err
+}
+
+// isSharded tells whether a name that could be a table is that of a sharded one.
+func (p opaque) isSharded(r *query.TableRef) bool {
+	name := r.Schema
+	if name == "" {
+		name = p.in.Schema
+	}
+	s := p.in.Map.Schema(name)
+	if s == nil || isSystemSchema(name) {
+		return false
+	}
+	rule := s.Rule(r.Name)
+	return (&table{rule: rule}).sharded()
+}

@@ -1,0 +1,130 @@
+package txn
+
+import (
+	"sluice/backend"
+)
+
+// Leg is one shard's part of a transaction.
+type Leg struct {
+	Conn   *backend.Conn
+	Shard  string
+	Write  bool
+	Branch string // of an XA transaction, as it stands behind the verb; "": a transaction of the server's own
+	err    error
+}
+
+// parts are the legs of a transaction.
+type parts struct {
+	legs    []Leg
+	restore string // takes back what the legs of a transaction over several shards are told; "": nothing
+}
+
+// Legs lists the shards that take part. The slice is the Tx's own.
+func (t *parts) Legs() []Leg { return t.legs }
+
+// Leg gives the connection of a shard, or nil when it has not joined.
+func (t *parts) Leg(shard string) *backend.Conn {
+	for i := range t.legs {
+		if t.legs[i].Shard == shard {
+			return t.legs[i].Conn
+		}
+	}
+	return nil
+}
+
+// Branch tells whether a shard takes part by a branch of an XA transaction.
+func (t *parts) Branch(shard string) bool {
+	for i := range t.legs {
+		if t.legs[i].Shard == shard {
+			return t.legs[i].Branch != ""
+		}
+	}
+	return false
+}
+
+// NoteWrite marks a leg as one that wrote.
+func (t *parts) NoteWrite(shard string) {
+	for i := range t.legs {
+		if t.legs[i].Shard == shard {
+			t.legs[i].Write = true
+		}
+	}
+}
+
+// Drop takes a leg out: its connection was lost or its server ended the transaction. The
+// connection stays the caller's.
+func (t *parts) Drop(shard string) {
+	for i := range t.legs {
+		if t.legs[i].Shard == shard {
+			t.legs = append(t.legs[:i], t.legs[i+1:]...)
+			return
+		}
+	}
+}
+
+// Ended is a connection that a transaction gives back.
+type Ended struct {
+	Conn  *backend.Conn
+	Shard string
+	Clean bool // it may go back to its pool; otherwise it has to be closed
+}
+
+// each ends all legs at once. The error is that of the leg that wrote: there is no more
+// than one when each leg is simply told to commit.
+func (t *parts) each(end func(*Leg) []string) (ended []Ended, err error) {
+	if len(t.legs) == 1 && t.restore == "" && t.legs[0].Branch == "" { // nearly all transactions
+		l := &t.legs[0]
+		if _, l.err = l.Conn.Exec(end(l)[0]); l.Write {
+			err = l.err
+		}
+		return []Ended{{l.Conn, l.Shard, l.err == nil}}, err
+	}
+	for i := range t.legs {
+		l := &t.legs[i]
+		l.err = sendAll(l.Conn, t.last(end(l))...)
+	}
+	for i := range t.legs {
+		l := &t.legs[i]
+		for n := range end(l) {
+			if l.err == nil || inOrder(l.err) && n > 0 { // XA END fails where the server has rolled back; then the next counts
+				l.err = receiveAll(l.Conn, 1)
+			}
+		}
+		clean := l.err == nil
+		if clean && t.restore != "" {
+			clean = receiveAll(l.Conn, 1) == nil
+		}
+		if l.err != nil && l.Write && err == nil {
+			err = l.err
+		}
+		ended = append(ended, Ended{l.Conn, l.Shard, clean})
+	}
+	return ended, err
+}
+
+// last adds to the last statements for a leg what takes back that the transaction was one
+// over several shards.
+func (t *parts) last(statements []string) []string {
+	if t.restore != "" {
+		return append(statements, t.restore)
+	}
+	return statements
+}
+
+// leave gives the statements that commit a leg which needs nobody else.
+func (l *Leg) leave() []string {
+	if l.Branch == "" {
+		return []string{"COMMIT"}
+	}
+	// ONE PHASE, because it has written nothing: on MariaDB a crash in the midst of it could
+	// leave the binary log without the rows (MDEV-31921).
+	return []string{"XA END " + l.Branch, "XA COMMIT " + l.Branch + " ONE PHASE"}
+}
+
+// undo gives the statements that roll a leg back.
+func (l *Leg) undo() []string {
+	if l.Branch == "" {
+		return []string{"ROLLBACK"}
+	}
+	return []string{"XA END " + l.Branch, "XA ROLLBACK " + l.Branch}
+}
