@@ -1,0 +1,264 @@
+package integration
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sluice/wire"
+)
+
+// order says how much of the order of a result's rows is certain.
+type order int
+
+const (
+	anyOrder order = iota // compared as multisets
+	ordered               // ORDER BY makes the order total
+	onlySize              // LIMIT without a total order: any rows, as many of them
+)
+
+// comparison is how the answers to a statement are compared.
+type comparison struct {
+	order      order
+	fold       bool   // strings of groups: any of those that the collation takes for equal may stand for them
+	names      bool   // of columns only names and types: what the servers' own SHOW says of the rest depends on how it is made
+	reads      bool   // a SELECT: its warnings come once for each row that was looked at, or each shard that folded a constant
+	deprecated bool   // Oracle MySQL warns of the statement's syntax, or does not, as it is parsed once or for each part
+	insert     bool   // an INSERT or REPLACE of several rows
+	upsert     bool   // INSERT … ON DUPLICATE KEY UPDATE
+	outer      bool   // an outer join: whether its columns can be NULL depends on what the optimizer has found out
+	uncertain  uint16 // status flags that are not compared
+	quiet      bool   // the warnings of a SELECT are not compared at all: which rows are looked at is the optimizer's choice
+}
+
+// comparisonOf gives what the kind of a statement says.
+func comparisonOf(sql string, how comparison) comparison {
+	word, _, _ := strings.Cut(strings.ToLower(strings.TrimLeft(sql, "( ")), " ")
+	how.names = how.names || word == "show" || word == "desc" || word == "describe" || word == "explain" || strings.Contains(strings.ToLower(sql), "information_schema")
+	how.outer = how.quiet && strings.Contains(strings.ToLower(sql), " left join ")
+	how.reads = word == "select" || word == "with" || word == "table"
+	if how.quiet && (word == "update" || word == "delete") {
+		how.reads, how.upsert = true, true
+	}
+	if _, update, ok := strings.Cut(strings.ToLower(sql), "on duplicate key update"); ok {
+		// With CLIENT_FOUND_ROWS the part of one row does not tell that it was there before; and
+		// Oracle MySQL warns of VALUES().
+		how.upsert = true
+		how.deprecated = how.deprecated || strings.Contains(update, "values(")
+	}
+	if word == "savepoint" { // without autocommit it opens a transaction whose flag a server only shows later
+		how.uncertain = wire.StatusInTrans
+	}
+	how.insert = (word == "insert" || word == "replace") && strings.Contains(sql, "), (")
+	return how
+}
+
+// statusMask are the status flags that one server and Sluice must agree on.
+const statusMask = wire.StatusInTrans | wire.StatusAutocommit | wire.StatusMoreResults | wire.StatusNoBackslashEscapes |
+	wire.StatusInTransReadonly | wire.StatusCursorExists | wire.StatusLastRowSent
+
+// differ says what is different between the answers of one server and of Sluice; "" is nothing.
+func (how comparison) differ(want, got []result) string {
+	for i := range min(len(want), len(got)) {
+		if d := how.differOne(&want[i], &got[i]); d != "" {
+			return fmt.Sprintf("result %d: %s", i+1, d)
+		}
+	}
+	if len(want) != len(got) {
+		return fmt.Sprintf("%d results, want %d", len(got), len(want))
+	}
+	return ""
+}
+
+// noAccess are the errors of naming what is not there or not for this user: which of them it
+// is depends on the kind of server, and on what it looks at first.
+func noAccess(code uint16) bool { return code == 1044 || code == 1049 || code == 1142 }
+
+// readOnlyFirst tells whether a server found the transaction read only (1792) before it
+// looked for the table (1146).
+func readOnlyFirst(want, got uint16) bool { return want == 1792 && got == 1146 }
+
+func (how comparison) differOne(want, got *result) string {
+	switch {
+	case want.err != nil && got.err != nil:
+		if how.insert { // of several rows at fault, on several shards, any may be the first
+			return ""
+		}
+		if want.err.Code != got.err.Code || want.err.SQLState != got.err.SQLState {
+			if noAccess(want.err.Code) && noAccess(got.err.Code) || readOnlyFirst(want.err.Code, got.err.Code) {
+				return ""
+			}
+			return "another error"
+		}
+		return ""
+	case want.err != nil:
+		return "no error"
+	case got.err != nil:
+		return "an error"
+	}
+	if d := how.differColumns(want.cols, got.cols); d != "" {
+		return d
+	}
+	w, g := &want.ok, &got.ok
+	switch {
+	case len(want.rows) != len(got.rows):
+		return fmt.Sprintf("%d rows, want %d", len(got.rows), len(want.rows))
+	case w.AffectedRows != g.AffectedRows:
+		return fmt.Sprintf("%d rows affected, want %d", g.AffectedRows, w.AffectedRows)
+	case (w.LastInsertID != 0) != (g.LastInsertID != 0):
+		return fmt.Sprintf("insert id %d, want %d", g.LastInsertID, w.LastInsertID)
+	case w.Warnings != g.Warnings && !how.deprecated && !(how.reads && (how.quiet || w.Warnings > 0 && g.Warnings > 0)):
+		return fmt.Sprintf("%d warnings, want %d", g.Warnings, w.Warnings)
+	case (w.Status^g.Status)&statusMask&^how.uncertain != 0:
+		return fmt.Sprintf("status %#x, want %#x", g.Status&statusMask, w.Status&statusMask)
+	case w.Info != g.Info && !(how.upsert && numbers.ReplaceAllString(w.Info, "") == numbers.ReplaceAllString(g.Info, "")):
+		return fmt.Sprintf("info %q, want %q", g.Info, w.Info)
+	}
+	return how.differRows(want, got)
+}
+
+// flagMask are the flags that are of the values; the others tell of indexes, and differ with
+// the way in which a server found the rows.
+const flagMask = wire.FlagNotNull | wire.FlagUnsigned | wire.FlagZerofill | wire.FlagBlob | wire.FlagEnum | wire.FlagSet
+
+func (how comparison) differColumns(want, got []wire.Column) string {
+	if len(want) != len(got) {
+		return fmt.Sprintf("%d columns, want %d", len(got), len(want))
+	}
+	for i := range want {
+		w, g := want[i], got[i]
+		w.Flags &= flagMask
+		g.Flags &= flagMask
+		if how.outer {
+			w.Flags &^= wire.FlagNotNull
+			g.Flags &^= wire.FlagNotNull
+		}
+		if w.Table == "" && g.Table == "" { // Oracle MySQL names what it has sorted
+			w.OrgName, g.OrgName = "", ""
+			if how.quiet { // whether an expression can be NULL depends on what the optimizer has seen before
+				w.Flags &^= wire.FlagNotNull
+				g.Flags &^= wire.FlagNotNull
+				if w.Type == wire.TypeDouble { // nor is it certain how MariaDB prints the length of one
+					w.Length, g.Length = 0, 0
+				}
+			}
+		}
+		if w.Type == wire.TypeString || w.Type == wire.TypeVarString { // MariaDB says 0, 31 or 39 as it likes
+			w.Decimals, g.Decimals = 0, 0
+		}
+		if how.names {
+			w, g = wire.Column{Name: w.Name, Type: w.Type}, wire.Column{Name: g.Name, Type: g.Type}
+		}
+		if w != g {
+			return fmt.Sprintf("column %d is %+v,\nwant %+v", i+1, g, w)
+		}
+	}
+	return ""
+}
+
+func (how comparison) differRows(want, got *result) string {
+	if how.order == onlySize {
+		return ""
+	}
+	w, g := how.lines(want), how.lines(got)
+	if how.order == anyOrder {
+		slices.Sort(w)
+		slices.Sort(g)
+	}
+	for i := range w {
+		if w[i] != g[i] {
+			return fmt.Sprintf("row %d is %q, want %q", i+1, g[i], w[i])
+		}
+	}
+	return ""
+}
+
+// lines gives the rows as texts to compare: those of the binary protocol as they came.
+func (how comparison) lines(r *result) []string {
+	if len(r.raw) > 0 && !how.fold {
+		return slices.Clone(r.raw)
+	}
+	lines := make([]string, len(r.rows))
+	for i, row := range r.rows {
+		lines[i] = strings.Join(row, "\t")
+		if how.fold {
+			for j := range row {
+				row[j] = folded(row[j])
+			}
+			lines[i] = strings.Join(row, "\t")
+		}
+	}
+	return lines
+}
+
+// folded makes strings alike that the test's collations take for equal.
+func folded(s string) string {
+	s = strings.TrimRight(strings.ToLower(s), " ")
+	return strings.NewReplacer("é", "e", "è", "e", "ä", "a", "ö", "o", "ü", "u").Replace(s)
+}
+
+var numbers = regexp.MustCompile(`\d+`)
+
+var atRow = regexp.MustCompile(`(at|for) row \d+`)
+
+// differWarnings compares the answers to SHOW WARNINGS. The order is that of the shards,
+// and a row's number that of its part of the statement.
+func (how comparison) differWarnings(want, got []result) string {
+	if len(want) != 1 || len(got) != 1 || want[0].err != nil || got[0].err != nil {
+		return comparison{}.differ(want, got)
+	}
+	const kept = 64 // of MariaDB's default max_error_count
+	if len(want[0].rows) >= kept && len(got[0].rows) >= kept {
+		return ""
+	}
+	lines := func(r *result) []string {
+		all := comparison{}.lines(&result{rows: r.rows})
+		for i := range all {
+			all[i] = atRow.ReplaceAllString(all[i], "$1 row …")
+		}
+		slices.Sort(all)
+		if how.reads {
+			all = slices.Compact(all)
+		}
+		return all
+	}
+	if w, g := lines(&want[0]), lines(&got[0]); !slices.Equal(w, g) {
+		return fmt.Sprintf("warnings %q, want %q", g, w)
+	}
+	return ""
+}
+
+// show renders an answer for a report.
+func show(results []result) string {
+	var b strings.Builder
+	for _, r := range results {
+		switch {
+		case r.err != nil:
+			fmt.Fprintf(&b, "    error %d (%s): %s\n", r.err.Code, r.err.SQLState, r.err.Message)
+			continue
+		case r.cols == nil:
+			fmt.Fprintf(&b, "    ok: affected %d, insert id %d, warnings %d, status %#x, info %q\n",
+				r.ok.AffectedRows, r.ok.LastInsertID, r.ok.Warnings, r.ok.Status, r.ok.Info)
+			continue
+		}
+		for i, c := range r.cols {
+			if i > 0 {
+				b.WriteString(" | ")
+			} else {
+				b.WriteString("    ")
+			}
+			fmt.Fprintf(&b, "%s (%#x)", c.Name, c.Type)
+		}
+		b.WriteByte('\n')
+		for i, row := range r.rows {
+			if i == 6 {
+				fmt.Fprintf(&b, "    … %d rows\n", len(r.rows))
+				break
+			}
+			fmt.Fprintf(&b, "    %.300q\n", row)
+		}
+		fmt.Fprintf(&b, "    end: warnings %d, status %#x\n", r.ok.Warnings, r.ok.Status)
+	}
+	return b.String()
+}

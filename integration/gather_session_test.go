@@ -1,0 +1,347 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"sluice/internal/testkit"
+	"sluice/wire"
+)
+
+// gatherSchemas has a table of each kind, and small bounds.
+const gatherSchemas = `
+  gather: {max_rows: 3000, max_bytes: 1M}
+  schemas:
+    - name: shop
+      default_shard: s1
+      tables:
+        u: {shard_key: id}
+        v: {shard_key: id}
+        big: {shard_key: id}
+        part: {shard_key: id}
+        ft: {shard_key: id}
+        twice: {shard_key: id}
+        "größen": {shard_key: id}
+        r: {kind: reference}
+    - name: plain
+      default_shard: s2
+`
+
+// gatherWorld is a cluster with 40 rows in u and v, 3 in the others.
+func gatherWorld(t *testing.T, flavor testkit.Flavor, more ...func(*setup)) *cluster {
+	t.Helper()
+	s := setup{flavor: flavor, schemas: gatherSchemas}
+	for _, f := range more {
+		f(&s)
+	}
+	c := start(t, s)
+	db := c.open("shop", interpolated)
+	must(t, db,
+		"CREATE TABLE u (id BIGINT NOT NULL PRIMARY KEY, k INT, name VARCHAR(50), KEY (k))",
+		"CREATE TABLE v (id BIGINT NOT NULL PRIMARY KEY, k INT, amount DECIMAL(10,2))",
+		"CREATE TABLE r (k INT NOT NULL PRIMARY KEY, title VARCHAR(20))",
+		"CREATE TABLE p (k INT NOT NULL PRIMARY KEY, title VARCHAR(20))",
+		"CREATE VIEW pv AS SELECT k, CONCAT('view of ', title) AS title FROM p",
+		"CREATE TABLE plain.q (k INT NOT NULL PRIMARY KEY, title VARCHAR(20), n INT NOT NULL AUTO_INCREMENT, g INT AS (k + 1) STORED, KEY (n))",
+		"INSERT INTO r VALUES (1,'one'),(2,'two'),(3,'three')",
+		"INSERT INTO p VALUES (1,'eins'),(2,'zwei'),(3,'drei')",
+		"INSERT INTO plain.q (k, title) VALUES (1,'un'),(2,'deux'),(3,'trois')")
+	var us, vs []string
+	for i := range 40 {
+		us = append(us, fmt.Sprintf("(%d,%d,'user %d')", i, i%10, i))
+		vs = append(vs, fmt.Sprintf("(%d,%d,%d.25)", 100+i, i%10, i))
+	}
+	must(t, db, "INSERT INTO u VALUES "+strings.Join(us, ","), "INSERT INTO v VALUES "+strings.Join(vs, ","))
+	return c
+}
+
+const joined = "SELECT COUNT(*) FROM u JOIN v ON v.k = u.k"
+
+// noCopies sees that no connection of the pools has a copy left: one that had would not
+// create it again.
+func (c *cluster) noCopies() {
+	c.t.Helper()
+	var conns []*sql.Conn
+	db := c.open("shop", interpolated)
+	for range 8 { // at once, so that other connections than the last are taken, too
+		conn, err := db.Conn(context.Background())
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	errs := make(chan error)
+	for i, conn := range conns {
+		go func() {
+			_, err := tryRows(conn, fmt.Sprintf("SELECT %d, COUNT(*) FROM u JOIN v ON v.k = u.k", i))
+			conn.Close()
+			errs <- err
+		}()
+	}
+	for range conns {
+		if err := <-errs; err != nil {
+			c.t.Error("a connection of the pool is not as it was:", err)
+		}
+	}
+}
+
+func oneConn(t *testing.T, db *sql.DB) *sql.Conn {
+	t.Helper()
+	conn, err := db.Conn(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func run(t *testing.T, conn *sql.Conn, statements ...string) {
+	t.Helper()
+	for _, s := range statements {
+		if _, err := conn.ExecContext(context.Background(), s); err != nil {
+			t.Fatalf("%.200s: %v", s, err)
+		}
+	}
+}
+
+// TestGatherInTransactions: a transaction's own writes are in what is gathered, and the
+// transaction goes on as if it had only read.
+func TestGatherInTransactions(t *testing.T) {
+	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
+		c := gatherWorld(t, flavor)
+		for name, driver := range map[string]func(*mysql.Config){"text": interpolated, "prepared": func(*mysql.Config) {}} {
+			t.Run(name, func(t *testing.T) {
+				db := c.open("shop", driver)
+				conn := oneConn(t, db)
+				run(t, conn, "BEGIN", "INSERT INTO u VALUES (1000, 1, 'mine')")
+				expect(t, conn, joined, "164")
+				run(t, conn, "UPDATE u SET k = 2 WHERE id = 1000", "SAVEPOINT a", "DELETE FROM u WHERE id = 1000")
+				expect(t, conn, joined, "160")
+				run(t, conn, "ROLLBACK TO a")
+				expect(t, conn, "SELECT u.name, p.title, r.title FROM u JOIN p ON p.k = u.k JOIN r ON r.k = u.k WHERE u.id = 1000", "mine\tzwei\ttwo")
+				expect(t, oneConn(t, db), joined, "160")
+				run(t, conn, "ROLLBACK")
+				expect(t, conn, joined, "160")
+
+				run(t, conn, "SET autocommit=0")
+				expect(t, conn, joined, "160")
+				run(t, conn, "INSERT INTO u VALUES (1001, 1, 'mine'), (1002, 1, 'mine'), (1003, 1, 'mine'), (1004, 1, 'mine'), (1005, 1, 'mine')")
+				expect(t, conn, joined, "180")
+				expect(t, conn, "SELECT COUNT(*) FROM u JOIN p ON p.k = u.k", "17")
+				run(t, conn, "ROLLBACK")
+				expect(t, conn, joined, "160")
+				run(t, conn, "COMMIT", "SET autocommit=1")
+
+				run(t, conn, "BEGIN", "INSERT INTO u VALUES (1001, 1, 'mine'), (1002, 1, 'mine'), (1003, 1, 'mine'), (1004, 1, 'mine'), (1005, 1, 'mine')")
+				expect(t, conn, joined, "180")
+				run(t, conn, "INSERT INTO p VALUES (4, 'vier')")
+				expect(t, conn, "SELECT COUNT(*) FROM u JOIN p ON p.k = u.k", "21")
+				run(t, conn, "COMMIT")
+				expect(t, conn, joined, "180")
+				run(t, conn, "DELETE FROM u WHERE id > 1000", "DELETE FROM p WHERE k = 4")
+
+				run(t, conn, "START TRANSACTION READ ONLY")
+				expect(t, conn, joined, "160")
+				expect(t, conn, "SELECT pv.title, COUNT(*) FROM u JOIN pv ON pv.k = u.k JOIN r ON r.k = u.k WHERE r.title = 'two' GROUP BY pv.title", "view of zwei\t4")
+				run(t, conn, "COMMIT", "SET SESSION TRANSACTION READ ONLY")
+				expect(t, conn, joined, "160")
+				checkError(t, "a write", execOn(conn, "DELETE FROM u WHERE id = 1"), 1792)
+				run(t, conn, "SET SESSION TRANSACTION READ WRITE", "START TRANSACTION WITH CONSISTENT SNAPSHOT")
+				expect(t, conn, joined, "160")
+				run(t, conn, "COMMIT")
+				expectError(t, conn, "SELECT u.id FROM u JOIN v ON v.k = u.k FOR UPDATE", 1235)
+				run(t, conn, "BEGIN", "INSERT INTO u VALUES (1000, 1, 'mine')")
+				expectError(t, conn, "SELECT u.nothing FROM u JOIN v ON v.k = u.k", 1054)
+				expectError(t, conn, "SELECT SUM(id), (SELECT k FROM v) FROM u", 1242)
+				expect(t, conn, joined, "164")
+				run(t, conn, "ROLLBACK")
+			})
+		}
+		c.noCopies()
+	})
+}
+
+func execOn(conn *sql.Conn, sql string) error {
+	_, err := conn.ExecContext(context.Background(), sql)
+	return err
+}
+
+// TestGatherWithState: what a session carries (variables, temporary tables, its schema) is
+// where the statement runs.
+func TestGatherWithState(t *testing.T) {
+	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
+		c := gatherWorld(t, flavor)
+		db := c.open("shop", interpolated)
+		conn := oneConn(t, db)
+		run(t, conn, "SET @k = 3")
+		expect(t, conn, "SELECT COUNT(*) FROM u JOIN v ON v.k = u.k WHERE u.k = @k", "16")
+		run(t, conn, "SELECT COUNT(DISTINCT k), MAX(id) - MIN(id) INTO @a, @b FROM u", "SET @c = (SELECT COUNT(DISTINCT k) FROM v)", "DO (SELECT COUNT(DISTINCT k) FROM v)")
+		expect(t, conn, "SELECT @a, @b, @c, @k", "10\t39\t10\t3")
+		run(t, conn, "SET @n = 0")
+		if n := len(rows(t, conn, "SELECT @n := @n + 1 FROM u JOIN v ON v.k = u.k")); n != 160 {
+			t.Errorf("%d rows", n)
+		}
+		expect(t, conn, "SELECT @n", "160")
+		run(t, conn, "BEGIN", "INSERT INTO u VALUES (1000, 3, 'mine')")
+		if withVariable := "SELECT COUNT(*) FROM u JOIN v ON v.k = u.k WHERE u.k = @k"; flavor == testkit.MariaDBFlavor {
+			expect(t, conn, withVariable, "20")
+		} else { // its branches of a transaction allow no temporary tables
+			expectError(t, conn, withVariable, 1235, "user variables")
+		}
+		run(t, conn, "ROLLBACK")
+
+		other := oneConn(t, db)
+		run(t, other, "CREATE TEMPORARY TABLE mine (k INT, txt VARCHAR(10))", "INSERT INTO mine VALUES (1,'a'),(2,'b')")
+		expect(t, other, "SELECT txt, COUNT(*) FROM mine JOIN u ON u.k = mine.k GROUP BY txt ORDER BY txt", "a\t4", "b\t4")
+		expect(t, other, "SELECT COUNT(*) FROM mine JOIN u ON u.k = mine.k JOIN v ON v.k = u.k", "32")
+		run(t, other, "DROP TEMPORARY TABLE mine")
+		expect(t, other, joined, "160")
+
+		none := oneConn(t, c.open("", interpolated))
+		expect(t, none, "SELECT COUNT(*), shop.u.k FROM shop.u JOIN shop.v ON shop.v.k = shop.u.k WHERE shop.u.k = 1", "16\t1")
+		expect(t, none, "SELECT u.name, q.title, q.g FROM shop.u JOIN plain.q ON q.k = u.k WHERE u.id = 12", "user 12\tdeux\t3")
+
+		// tables of two default shards, and of none
+		expect(t, db, "SELECT p.title, q.title, q.g FROM p JOIN plain.q ON q.k = p.k ORDER BY p.k", "eins\tun\t2", "zwei\tdeux\t3", "drei\ttrois\t4")
+		expect(t, db, "SELECT q.title, pv.title, COUNT(*) FROM plain.q AS q JOIN u ON u.k = q.k JOIN r ON r.k = u.k JOIN p ON p.k = u.k JOIN pv ON pv.k = p.k WHERE q.k = 1 GROUP BY 1, 2",
+			"un\tview of eins\t4")
+		expect(t, db, "SELECT q.title, COUNT(*) FROM plain.q AS q JOIN pv ON q.k = pv.k JOIN u ON u.k = q.k WHERE pv.title LIKE '%drei' GROUP BY q.title", "trois\t4")
+		prepared := c.open("shop")
+		expect(t, prepared, "SELECT p.title, q.title FROM p JOIN plain.q ON q.k = p.k WHERE p.k = 2", "zwei\tdeux")
+		expectArgs(t, prepared, "SELECT p.title, q.title FROM p JOIN plain.q ON q.k = p.k WHERE p.k = ?", []any{3}, "drei\ttrois")
+		expectArgs(t, prepared, "SELECT COUNT(*) FROM u JOIN v ON v.k = u.k WHERE u.id = ? AND u.name = ?", []any{3, "user 3"}, "4")
+		expectArgs(t, prepared, "SELECT COUNT(DISTINCT k) FROM u WHERE id IN (?, ?, ?)", []any{3, 13, 4}, "2")
+		c.noCopies()
+	})
+}
+
+func expectArgs(t *testing.T, db querier, query string, args []any, want ...string) {
+	t.Helper()
+	if got := rows(t, db, query, args...); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%s %v:\n got %q\nwant %q", query, args, got, want)
+	}
+}
+
+// TestGatherDefinitions: originals of which no temporary table can be LIKE.
+func TestGatherDefinitions(t *testing.T) {
+	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
+		c := gatherWorld(t, flavor)
+		db := c.open("shop", interpolated)
+		must(t, db,
+			"CREATE TABLE part (id INT NOT NULL, k INT COMMENT 'a, b\n) c', e ENUM('x\ny', 'it''s)'), g INT AS (k + 1) VIRTUAL, txt VARCHAR(20) CHARACTER SET latin1 DEFAULT 'CHECK', PRIMARY KEY (id), KEY `k` (k, txt(3))) "+
+				"COMMENT='FULLTEXT KEY' DEFAULT CHARSET=utf8mb4 PARTITION BY HASH(id) PARTITIONS 3",
+			"CREATE TABLE ft (id INT NOT NULL PRIMARY KEY, k INT, txt TEXT, FULLTEXT KEY txt (txt), CONSTRAINT c1 CHECK (k >= 0))",
+			"CREATE TABLE `größen` (id INT NOT NULL PRIMARY KEY, `größe` INT, `a``b` INT)",
+			"INSERT INTO part (id, k, e, txt) VALUES (1,1,'x\ny','é'),(2,2,'it''s)','b'),(3,3,NULL,NULL)",
+			"INSERT INTO ft VALUES (1,1,'apple pie'),(2,2,'banana'),(3,3,'apple')",
+			"INSERT INTO `größen` VALUES (1,1,10),(2,2,20),(3,3,30)")
+		expect(t, db, "SELECT part.id, part.e, part.g, part.txt, COUNT(*) FROM part USE INDEX (k) JOIN u ON u.k = part.k GROUP BY part.id ORDER BY part.id",
+			"1\tx\ny\t2\té\t4", "2\tit's)\t3\tb\t4", "3\tNULL\t4\tNULL\t4")
+		expect(t, db, "SELECT ft.txt, COUNT(*) FROM ft JOIN u ON u.k = ft.k GROUP BY ft.id ORDER BY ft.id", "apple pie\t4", "banana\t4", "apple\t4")
+		expect(t, db, "SELECT SUM(`größe`), SUM(g.`a``b`) FROM `größen` g JOIN u ON u.k = g.`größe`", "24\t240")
+
+		// a unique key without the shard key, whose values are there twice
+		must(t, db, "CREATE TABLE twice (id INT NOT NULL, n INT NOT NULL, email VARCHAR(20), PRIMARY KEY (n), UNIQUE KEY email (email), KEY (id))")
+		for i, server := range c.servers {
+			server.Exec(fmt.Sprintf("INSERT INTO shop.twice VALUES (%d, 1, 'same@example.com'), (%d, %d, 'other%d')", i, i, i+2, i))
+		}
+		expect(t, db, "SELECT COUNT(*), COUNT(DISTINCT n), COUNT(DISTINCT email) FROM twice", "8\t5\t5")
+		expect(t, db, "SELECT a.email, COUNT(*) FROM twice a JOIN twice b ON a.n = b.n GROUP BY a.email HAVING COUNT(*) > 1", "same@example.com\t16")
+		c.noCopies()
+	})
+}
+
+// TestGatherBounds: past the bound the SELECT is refused by number, with what it would
+// take, and the session goes on.
+func TestGatherBounds(t *testing.T) {
+	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
+		c := gatherWorld(t, flavor)
+		db := c.open("shop", interpolated)
+		must(t, db, "CREATE TABLE big (id INT NOT NULL PRIMARY KEY, k INT, txt LONGTEXT, KEY (k))")
+		for first := 0; first < 4000; first += 1000 {
+			var b strings.Builder
+			for i := range 1000 {
+				fmt.Fprintf(&b, ",(%d,%d,NULL)", first+i, i%10)
+			}
+			must(t, db, "INSERT INTO big VALUES "+b.String()[1:])
+		}
+		for _, conn := range []querier{db, c.open("shop"), oneConn(t, db)} {
+			_, err := tryRows(conn, "SELECT COUNT(DISTINCT k) FROM big")
+			checkError(t, "rows", err, 1104, "sluice:", "of shop.big", "at most 3000 rows", "WHERE")
+			expect(t, conn, "SELECT COUNT(DISTINCT k) FROM big WHERE k IN (1, 2, 3)", "3")
+			expect(t, conn, joined, "160")
+		}
+		tx := oneConn(t, db)
+		run(t, tx, "BEGIN", "INSERT INTO u VALUES (1000, 1, 'mine')")
+		expectError(t, tx, "SELECT COUNT(DISTINCT k) FROM big", 1104)
+		expect(t, tx, joined, "164")
+		run(t, tx, "ROLLBACK")
+
+		must(t, db, "UPDATE big SET txt = REPEAT('x', 400000) WHERE id < 5")
+		expectError(t, db, "SELECT COUNT(DISTINCT txt) FROM big WHERE k < 1000 AND id IN (0,1,2,3,4)", 1104, "1 MiB")
+		expect(t, db, "SELECT COUNT(DISTINCT txt), COUNT(DISTINCT k) FROM big WHERE id IN (3,4,5,6)", "1\t4")
+		c.noCopies()
+	})
+}
+
+// TestGatherStopped: KILL QUERY, a client that goes away and a shard that dies leave no copy
+// behind, and the session where it can go on.
+func TestGatherStopped(t *testing.T) {
+	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
+		c := gatherWorld(t, flavor)
+		db := c.open("shop", interpolated)
+		for _, begin := range []string{"DO 1", "BEGIN"} {
+			for _, slow := range []string{
+				"SELECT COUNT(DISTINCT u.k), SLEEP(20) FROM u",
+				"SELECT SUM(SLEEP(1)) FROM u JOIN v ON v.k = u.k",
+			} {
+				conn := oneConn(t, db)
+				run(t, conn, begin)
+				id := rows(t, conn, "SELECT CONNECTION_ID()")[0]
+				done := make(chan error)
+				go func() {
+					_, err := tryRows(conn, slow)
+					done <- err
+				}()
+				time.Sleep(300 * time.Millisecond)
+				must(t, db, "KILL QUERY "+id)
+				if err := <-done; err != nil { // SLEEP that is stopped may also give 1
+					checkError(t, slow, err, 1317)
+				}
+				expect(t, conn, joined, "160")
+				run(t, conn, "COMMIT")
+			}
+		}
+		for range 3 {
+			p, err := dialPeer(c.px[0].data, "app", "app", "shop", 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.command(wire.ComQuery, []byte("SELECT a.name, b.name, c.name, REPEAT('x', 1000) FROM u a JOIN u b JOIN u c JOIN v ON v.k >= 0")); err != nil {
+				t.Fatal(err)
+			}
+			if b, err := p.conn.ReadPacket(); err != nil || bytes.HasPrefix(b, []byte{0xff}) {
+				t.Fatal(err, b)
+			}
+			p.conn.Close()
+		}
+		deadline := time.Now().Add(20 * time.Second)
+		for _, server := range c.servers {
+			for len(server.Query("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE '%sluice_g%' AND ID <> CONNECTION_ID()")) > 0 {
+				if time.Now().After(deadline) {
+					t.Fatal("a statement of a client that is gone still runs")
+				}
+				time.Sleep(50 * time.Millisecond)
+			}
+		}
+		expect(t, db, joined, "160")
+		c.noCopies()
+	})
+}

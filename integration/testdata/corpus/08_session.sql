@@ -1,0 +1,192 @@
+# User variables, LAST_INSERT_ID, FOUND_ROWS, ROW_COUNT, SET, transactions, savepoints.
+SET @a = 5
+SELECT @a, @A, @nothing
+SELECT id FROM t WHERE id = @a
+SET @a = @a + 1, @b = 'x'
+SELECT @a, @b
+SELECT @a := 7
+SELECT @a
+SET @a := 8
+SELECT @`a`, @'a'
+SET @s = 'é', @d = 1.50, @f = 1e3, @n = NULL
+SELECT @s, @d, @f, @n, CHARSET(@s)
+SET @m = (SELECT MAX(n) FROM r)
+SELECT @m
+SET @m = (SELECT COUNT(*) FROM x WHERE id = 3)
+SELECT @m
+SELECT MAX(n) INTO @mx FROM r
+SELECT @mx
+SELECT id, v FROM x WHERE id = 3 INTO @p, @q
+SELECT @p, @q
+SELECT COUNT(*) FROM x WHERE v = @q
+#! session
+SELECT @a
+#! deprecated
+SELECT LAST_INSERT_ID(), ROW_COUNT(), FOUND_ROWS()
+SELECT LAST_INSERT_ID(42)
+SELECT LAST_INSERT_ID()
+INSERT INTO a (uid, name) VALUES (7, 'generated')
+SELECT LAST_INSERT_ID() > 0, ROW_COUNT()
+SELECT name FROM a WHERE id = LAST_INSERT_ID()
+SELECT name FROM a WHERE id = LAST_INSERT_ID() AND uid = 7
+SELECT name FROM a WHERE id = @@last_insert_id
+SELECT name FROM a WHERE id = @@identity
+SELECT name FROM a WHERE id IS NULL
+UPDATE a SET name = 'by id' WHERE uid = 7 AND id = LAST_INSERT_ID()
+SELECT name FROM a WHERE uid = 7
+INSERT INTO a (uid, name) VALUES (11, 'x'), (12, 'y'), (13, 'z')
+SELECT name FROM a WHERE id >= LAST_INSERT_ID() ORDER BY id
+SELECT COUNT(*) FROM a WHERE id BETWEEN LAST_INSERT_ID() AND LAST_INSERT_ID() + 2
+INSERT INTO a (id, uid, name) VALUES (100000, 14, 'explicit')
+SELECT LAST_INSERT_ID() < 100000
+INSERT INTO a (id, uid, name) VALUES (NULL, 15, 'null'), (0, 16, 'zero'), (DEFAULT, 17, 'default')
+SELECT name FROM a WHERE id >= LAST_INSERT_ID() ORDER BY id
+UPDATE x SET v = LAST_INSERT_ID(77) WHERE id = 3
+SELECT LAST_INSERT_ID()
+INSERT INTO x VALUES (700, 1, 'none')
+SELECT LAST_INSERT_ID()
+INSERT INTO p (i, name) VALUES (9, 'unsharded')
+SELECT name FROM p WHERE id = LAST_INSERT_ID()
+SELECT id FROM x WHERE id < 5 ORDER BY id
+#! deprecated
+SELECT FOUND_ROWS()
+SELECT id FROM x ORDER BY id LIMIT 3
+#! deprecated
+SELECT FOUND_ROWS()
+SELECT SQL_CALC_FOUND_ROWS id FROM x WHERE id = 4 LIMIT 1
+#! deprecated
+SELECT FOUND_ROWS()
+UPDATE x SET v = 99 WHERE id = 4
+SELECT ROW_COUNT()
+UPDATE x SET v = 99 WHERE id = 4
+SELECT ROW_COUNT()
+DELETE FROM x WHERE id = 4
+SELECT ROW_COUNT()
+SELECT 1
+SELECT ROW_COUNT()
+SELECT nothing
+SELECT ROW_COUNT()
+#! session found-rows
+UPDATE x SET v = 98 WHERE id = 5
+UPDATE x SET v = 98 WHERE id = 5
+SELECT ROW_COUNT()
+UPDATE r SET n = n WHERE code = 'de'
+INSERT INTO x VALUES (5, 98, 'two') ON DUPLICATE KEY UPDATE v = 98
+#! session
+SELECT @@autocommit
+BEGIN
+INSERT INTO x VALUES (801, 1, 'tx')
+SELECT * FROM x WHERE id = 801
+ROLLBACK
+SELECT * FROM x WHERE id = 801
+START TRANSACTION
+UPDATE x SET v = 55 WHERE id = 6
+SAVEPOINT one
+UPDATE x SET v = 56 WHERE id = 6
+ROLLBACK TO SAVEPOINT one
+SELECT v FROM x WHERE id = 6
+RELEASE SAVEPOINT one
+ROLLBACK TO one
+COMMIT
+SELECT v FROM x WHERE id = 6
+ROLLBACK TO SAVEPOINT nothing
+RELEASE SAVEPOINT nothing
+BEGIN
+SAVEPOINT a
+SAVEPOINT b
+ROLLBACK TO a
+ROLLBACK TO b
+COMMIT
+START TRANSACTION READ ONLY
+SELECT COUNT(*) FROM x WHERE id = 6
+UPDATE x SET v = 1 WHERE id = 6
+COMMIT
+START TRANSACTION WITH CONSISTENT SNAPSHOT
+COMMIT
+BEGIN
+BEGIN
+COMMIT AND CHAIN
+ROLLBACK
+SET autocommit = 0
+SELECT @@autocommit
+UPDATE x SET v = 57 WHERE id = 6
+ROLLBACK
+SELECT v FROM x WHERE id = 6
+SET autocommit = 1
+SELECT @@autocommit
+BEGIN
+INSERT INTO x VALUES (6, 1, 'dup')
+SELECT v FROM x WHERE id = 6
+COMMIT
+BEGIN
+SELECT id FROM t WHERE id = 5 FOR UPDATE
+SELECT COUNT(*) FROM t
+COMMIT
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED
+BEGIN
+SELECT v FROM x WHERE id = 6
+COMMIT
+SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ
+SET SESSION TRANSACTION READ ONLY
+UPDATE x SET v = 1 WHERE id = 6
+SET SESSION TRANSACTION READ WRITE
+BEGIN
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED
+ROLLBACK
+SET time_zone = '+05:00'
+SELECT @@time_zone, FROM_UNIXTIME(0)
+SELECT uid, n, at FROM o ORDER BY uid, n
+INSERT INTO o VALUES (900, 1, 1, 'tz', '2020-01-01 05:00:00')
+SET time_zone = '+00:00'
+SELECT at FROM o WHERE uid = 900
+SET time_zone = 'nonsense'
+SET time_zone = DEFAULT
+SET SESSION group_concat_max_len = 5
+SELECT uid, GROUP_CONCAT(code ORDER BY n) FROM o WHERE uid = 3 GROUP BY uid
+SET group_concat_max_len = DEFAULT
+SET nothing = 1
+SET SESSION autocommit = 'x'
+SET @@session.sql_select_limit = 2
+SELECT id FROM x ORDER BY id
+SELECT id FROM x WHERE id IN (3) ORDER BY id
+SET sql_select_limit = DEFAULT
+SELECT COUNT(*) FROM x
+SET sql_safe_updates = 1
+UPDATE x SET v = 1 WHERE v = 2
+UPDATE p SET i = 1
+SET sql_safe_updates = 0
+SET foreign_key_checks = 0, unique_checks = 0
+SELECT @@foreign_key_checks, @@unique_checks
+SET foreign_key_checks = 1
+SET timestamp = 1000000000
+SELECT NOW(), UNIX_TIMESTAMP(), CURRENT_DATE
+SET timestamp = DEFAULT
+SET div_precision_increment = 8
+SELECT 1/3, AVG(i) FROM t WHERE id > 0
+SELECT AVG(i), AVG(d), SUM(d) FROM t
+SELECT ti, AVG(i) FROM t GROUP BY ti ORDER BY ti
+SET div_precision_increment = DEFAULT
+#! text
+SELECT GET_LOCK('diff', 1)
+#! text
+SELECT RELEASE_LOCK('diff')
+DO 1
+DO SLEEP(0)
+#! text
+PREPARE st FROM 'SELECT id FROM x WHERE id = ?'
+SET @k = 5
+#! text
+EXECUTE st USING @k
+#! text
+EXECUTE st
+#! text
+DEALLOCATE PREPARE st
+#! text
+EXECUTE st USING @k
+USE plain
+SELECT DATABASE()
+SELECT id FROM shop.x WHERE id = 5
+SELECT id FROM x WHERE id = 5
+USE shop
+USE nothing
+SELECT DATABASE()
