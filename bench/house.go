@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sluice/internal/testkit"
+)
+
+// failure is what a server of the kit panics with when it cannot start.
+type failure struct{ text string }
+
+func (f failure) Error() string { return f.text }
+
+// house is the servers of one run. It is the kit's idea of a test.
+type house struct{ cleanups []func() }
+
+func (h *house) Helper()                           {}
+func (h *house) Name() string                      { return "bench" }
+func (h *house) Failed() bool                      { return false }
+func (h *house) Cleanup(f func())                  { h.cleanups = append(h.cleanups, f) }
+func (h *house) Logf(format string, args ...any)   { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+func (h *house) Fatalf(format string, args ...any) { panic(failure{fmt.Sprintf(format, args...)}) }
+
+func (h *house) close() {
+	for i := len(h.cleanups) - 1; i >= 0; i-- {
+		h.cleanups[i]()
+	}
+}
+
+const shards = 4
+
+// open starts a MariaDB for the direct connections, HAProxy before it, four MariaDB
+// shards and Sluice before those.
+func (h *house) open(sluice string) []*target {
+	fmt.Println("== starting the servers")
+	direct := h.server()
+	direct.Exec("CREATE DATABASE bench", "CREATE USER app IDENTIFIED BY 'app'", "GRANT ALL ON bench.* TO app")
+	haproxyPort := testkit.Port(h)
+	haproxy := testkit.Start(h, testkit.Spec{Name: "haproxy", Argv: []string{"haproxy", "-db", "-f", h.file("haproxy.cfg", fmt.Sprintf(
+		"global\n  nbthread 2\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n"+
+			"listen bench\n  bind 127.0.0.1:%d\n  server db %s\n", haproxyPort, direct.Addr))}, Ready: listens(haproxyPort)})
+	var list strings.Builder
+	for i := range shards {
+		s := h.server()
+		s.Exec("CREATE DATABASE bench")
+		fmt.Fprintf(&list, "    - {name: s%d, primary: %s}\n", i, s.Addr)
+	}
+	port := testkit.Port(h)
+	dir := testkit.Dir(h, "sluice")
+	program, err := filepath.Abs(sluice)
+	if err != nil {
+		h.Fatalf("%v", err)
+	}
+	proxy := testkit.Start(h, testkit.Spec{Name: "sluice", Dir: dir, Argv: []string{program, "serve", "-config",
+		h.file("sluice.yaml", fmt.Sprintf(`node: bench
+listen: 127.0.0.1:%d
+admin: 127.0.0.1:%d
+http: 127.0.0.1:%d
+data_dir: %s
+cluster:
+  admins: [{name: root, password: root}]
+  users: [{name: app, password: app, schemas: [bench]}]
+  backend: {user: sluice, password: sluice, max_connections: 128}
+  shards:
+%s  schemas:
+    - name: bench
+      default_shard: s0
+      tables: {"sbtest*": {shard_key: id}}
+`, port, testkit.Port(h), testkit.Port(h), dir, list.String()))}, Ready: listens(port)})
+	return []*target{
+		{name: "direct", port: portOf(direct.Addr)},
+		{name: "haproxy", port: haproxyPort, pid: haproxy.PID()},
+		{name: "sluice", port: port, pid: proxy.PID()},
+	}
+}
+
+// server starts a MariaDB whose tables fit its memory: the cost of the way is what counts.
+func (h *house) server() *testkit.Server {
+	return testkit.MariaDB(h, testkit.Args("--innodb-buffer-pool-size=256M", "--max-connections=400", "--innodb-flush-log-at-trx-commit=0"))
+}
+
+func (h *house) file(name, text string) string {
+	path := filepath.Join(testkit.Dir(h, "bench"), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		h.Fatalf("%v", err)
+	}
+	return path
+}
+
+func portOf(addr string) (port int) {
+	fmt.Sscanf(addr[strings.LastIndexByte(addr, ':')+1:], "%d", &port)
+	return port
+}
+
+// listens is ready when the port accepts connections.
+func listens(port int) func(context.Context) error {
+	return func(ctx context.Context) error {
+		d := net.Dialer{Timeout: time.Second}
+		c, err := d.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			c.Close()
+		}
+		return err
+	}
+}

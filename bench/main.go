@@ -1,0 +1,105 @@
+// Command bench measures Sluice beside direct connections and HAProxy (TCP mode) in one run,
+// with real sysbench against real MariaDB servers.
+//
+// Every round runs all targets one after the other, so that what else the machine does
+// meets all of them; ratios are taken within a round, and the table shows medians. The
+// steadiest figure is the CPU time that the proxy's process used for a statement, from
+// /proc/PID/stat.
+//
+//	go run ./bench [-rounds 3] [-time 5s] [-threads 1,8,64] [-work point_select,…]
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options is what one run measures.
+type options struct {
+	rounds  int
+	time    time.Duration
+	threads []int
+	work    []string
+	tables  int
+	rows    int
+	sluice  string
+}
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run() (err error) {
+	o := options{tables: 4, rows: 10000}
+	var threads, work string
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds; medians are taken over them")
+	flag.DurationVar(&o.time, "time", 5*time.Second, "length of one measurement")
+	flag.StringVar(&threads, "threads", "1,8,64", "client threads")
+	flag.StringVar(&work, "work", "point_select,read_only,read_write", "sysbench oltp_… programs")
+	flag.StringVar(&o.sluice, "sluice", "bin/sluice", "the proxy's `program`")
+	flag.Parse()
+	o.work = strings.Split(work, ",")
+	for _, n := range strings.Split(threads, ",") {
+		v, err := strconv.Atoi(n)
+		if err != nil || v < 1 || v > 1000 {
+			return fmt.Errorf("-threads: %q is no number from 1 to 1000", n)
+		}
+		o.threads = append(o.threads, v)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	house := &house{}
+	defer house.close()
+	defer func() { // the kit's servers fail by panicking with a failure
+		if f, ok := recover().(failure); ok {
+			err = f
+		}
+	}()
+	targets := house.open(o.sluice)
+	for _, t := range targets {
+		if t.name == "haproxy" {
+			continue // it stands before the same server as direct
+		}
+		fmt.Printf("== filling %d tables of %d rows, %s\n", o.tables, o.rows, t.name)
+		if err := t.prepare(ctx, &o); err != nil {
+			return err
+		}
+	}
+	for _, w := range o.work {
+		for _, n := range o.threads {
+			rounds, err := measureAll(ctx, targets, &o, w, n)
+			if err != nil {
+				return err
+			}
+			printTable(os.Stdout, w, n, targets, rounds)
+		}
+	}
+	return nil
+}
+
+// measureAll gives the rounds of one work: results in the order of the targets.
+func measureAll(ctx context.Context, targets []*target, o *options, work string, threads int) ([][]result, error) {
+	var rounds [][]result
+	for range o.rounds {
+		round := make([]result, len(targets))
+		for i, t := range targets {
+			r, err := t.measure(ctx, o, work, threads)
+			if err != nil {
+				return nil, fmt.Errorf("%s, %s, %d threads: %w", t.name, work, threads, err)
+			}
+			round[i] = r
+		}
+		rounds = append(rounds, round)
+	}
+	return rounds, nil
+}
