@@ -11,11 +11,18 @@ type Column struct {
 	Length    uint32 // display length in bytes
 	Flags     uint16 // wire.Flag…
 	Decimals  byte
+	Generated bool // computed from other columns: no value can be given to it
+	Computed  bool // where a row gives no value, its server computes one: DEFAULT NOW(), DEFAULT (an expression)
+	OnUpdate  bool // ON UPDATE CURRENT_TIMESTAMP
 }
 
-// TableInfo lists the visible columns of a table in their order.
+// TableInfo lists the columns of a table in their order.
 type TableInfo struct {
-	Columns []Column
+	Columns []Column // the visible ones
+	Hidden  []Column // the invisible ones, which SELECT * leaves out
+	// Tied: columns depend on each other (CHECK constraints, generated columns), so that a
+	// copy of some of them may be no table of this kind.
+	Tied bool
 }
 
 // Catalog is a snapshot of the tables that have been looked at. It is immutable.

@@ -37,6 +37,7 @@ func Check(spec Spec) Faults {
 	c.checkUsers()
 	c.checkBackend()
 	c.checkCache()
+	c.checkGather()
 	return c.faults
 }
 
@@ -245,6 +246,21 @@ func (c *checker) checkBackend() {
 	case "", "preferred", "required", "verify":
 	default:
 		c.add("backend.tls", `%s is no TLS mode; write "", preferred, required or verify`, clip(b.TLS))
+	}
+}
+
+// Bounds of Gather: what one statement may ask of a server's memory and time.
+const (
+	maxGatherRows  = 1_000_000_000
+	maxGatherBytes = 1 << 40
+)
+
+func (c *checker) checkGather() {
+	if n := c.spec.Gather.MaxRows; n < 0 || n > maxGatherRows {
+		c.add("gather.max_rows", "%d is no number of rows; write 1 to %d", n, maxGatherRows)
+	}
+	if n := c.spec.Gather.MaxBytes; n < 0 || n > maxGatherBytes {
+		c.add("gather.max_bytes", "%d is no number of bytes; write 1 to %d", n, maxGatherBytes)
 	}
 }
 

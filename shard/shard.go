@@ -4,6 +4,7 @@
 package shard
 
 import (
+	"cmp"
 	"hash/crc32"
 	"strconv"
 )
@@ -109,6 +110,23 @@ type CacheRule struct {
 	TTL    string `json:"ttl"`
 }
 
+// Gather bounds what is brought together on one shard for one SELECT.
+type Gather struct {
+	MaxRows  int `json:"max_rows,omitempty"`  // 0 is DefaultGatherRows
+	MaxBytes int `json:"max_bytes,omitempty"` // of their values; 0 is DefaultGatherBytes
+}
+
+// Defaults of Gather. A million short rows take some seconds to load, and 256 MiB fit a
+// server's temporary tables with room for those of others.
+const (
+	DefaultGatherRows  = 1_000_000
+	DefaultGatherBytes = 256 << 20
+)
+
+// Rows and Bytes are the bounds that hold.
+func (g Gather) Rows() int  { return cmp.Or(g.MaxRows, DefaultGatherRows) }
+func (g Gather) Bytes() int { return cmp.Or(g.MaxBytes, DefaultGatherBytes) }
+
 // Spec is the stored form of a cluster: what etcd holds as one JSON value.
 type Spec struct {
 	Shards  []Shard     `json:"shards"`
@@ -118,6 +136,7 @@ type Spec struct {
 	Admins  []Admin     `json:"admins"`
 	Backend Backend     `json:"backend"`
 	Cache   []CacheRule `json:"cache,omitempty"`
+	Gather  Gather      `json:"gather,omitzero"`
 }
 
 // Map is a Spec made fast to ask. It is immutable and safe for concurrent use.
