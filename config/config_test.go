@@ -259,3 +259,20 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestGather: the bounds of what one SELECT brings together.
+func TestGather(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sluice.yaml")
+	text := "cluster:\n  backend: {user: sluice, password: sluice}\n  shards: [{name: s0, primary: \"10.0.0.1:3306\"}]\n  gather: {max_rows: 5000, max_bytes: 3M}\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := c.Spec()
+	if err != nil || spec.Gather.Rows() != 5000 || spec.Gather.Bytes() != 3<<20 {
+		t.Errorf("%+v, %v", spec.Gather, err)
+	}
+}

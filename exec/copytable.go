@@ -12,10 +12,13 @@ import (
 	"sluice/wire"
 )
 
+// definer makes the tables of copies.
+type definer struct{ *gathering }
+
 // create makes the temporary table of a copy. LIKE gives it the original's columns, keys
 // and defaults. Where the server cannot make that one temporary (it is partitioned,
 // compressed, or has a FULLTEXT key) its definition is used without what stands in the way.
-func (g *gathering) create(t *router.GatherTable) error {
+func (g definer) create(t *router.GatherTable) error {
 	c := g.home.conn
 	name := tableName(t.Schema, t.Name)
 	if !t.Foreign || t.CopyOf != "" {
@@ -51,7 +54,7 @@ func (g *gathering) create(t *router.GatherTable) error {
 }
 
 // definition gives the statement that creates a copy where LIKE does not work.
-func (g *gathering) definition(t *router.GatherTable) (string, error) {
+func (g definer) definition(t *router.GatherTable) (string, error) {
 	l := g.home
 	if t.Foreign && len(t.Legs) > 0 {
 		l = g.source(t.Legs[0].Shard)
@@ -74,7 +77,7 @@ func (g *gathering) definition(t *router.GatherTable) (string, error) {
 }
 
 // shown asks a connection for a table's definition; of a view, for those of its columns.
-func (g *gathering) shown(l *leg, t *router.GatherTable) (text string, isView bool, err error) {
+func (g definer) shown(l *leg, t *router.GatherTable) (text string, isView bool, err error) {
 	if l.conn != g.home.conn { // home is in the state that definitions are to be shown in
 		state, err := enterLoad(l.conn, false)
 		if err == nil {
@@ -167,7 +170,7 @@ var foreignKey = regexp.MustCompile("^CONSTRAINT `(?:[^`]|``)*` FOREIGN KEY ")
 
 // makePlain makes plain keys of a copy's unique ones. The table is as it was before the
 // INSERT that found duplicates, if its engine can take that back.
-func (g *gathering) makePlain(t *router.GatherTable) error {
+func (g definer) makePlain(t *router.GatherTable) error {
 	l := g.home
 	name := tableName(t.Schema, t.Name)
 	text, _, err := showCreate(l.conn, &router.GatherTable{Schema: t.Schema, Table: t.Name})
@@ -205,7 +208,7 @@ func plainKeys(text string) (changes []string) {
 }
 
 // copyAgain fills a copy with the rows of another one.
-func (g *gathering) copyAgain(t *router.GatherTable) error {
+func (g definer) copyAgain(t *router.GatherTable) error {
 	var list []string
 	for _, c := range t.Columns {
 		list = append(list, quoteName(c.Name))

@@ -64,7 +64,7 @@ func DescribeGather(ctx context.Context, leases Leases, req *Request) (cols []wi
 		g.state, err = enterLoad(g.home.conn, true)
 	}
 	for i := 0; err == nil && i < len(g.plan.Tables); i++ {
-		err = g.create(&g.plan.Tables[i])
+		err = definer{g}.create(&g.plan.Tables[i])
 	}
 	if err == nil {
 		err = g.state.leave()
@@ -156,7 +156,7 @@ func (g *gathering) source(shard int) *leg {
 
 // fill makes the copies.
 func (g *gathering) fill() error {
-	if err := g.openCursors(); err != nil {
+	if err := (homeRows{g}).openCursors(); err != nil {
 		return err
 	}
 	state, err := enterLoad(g.home.conn, g.plan.Apart)
@@ -169,7 +169,7 @@ func (g *gathering) fill() error {
 		if err := g.interrupted(); err != nil {
 			return err
 		}
-		if err := g.create(t); err != nil {
+		if err := (definer{g}).create(t); err != nil {
 			return err
 		}
 		if err := g.copy(i); err != nil {
@@ -187,7 +187,7 @@ func (g *gathering) fill() error {
 func (g *gathering) copy(i int) error {
 	t := &g.plan.Tables[i]
 	if t.CopyOf != "" {
-		return g.tooMuch(g.copyAgain(t))
+		return bounds{g}.tooMuch(definer{g}.copyAgain(t))
 	}
 	ld := &loader{g: g, table: t}
 	ld.begin()
@@ -202,15 +202,15 @@ func (g *gathering) copy(i int) error {
 		l := g.source(t.Legs[j].Shard)
 		var err error
 		if l == g.home {
-			err = g.fetch(i, ld)
+			err = homeRows{g}.fetch(i, ld)
 		} else {
 			err = g.read(l, ld)
 		}
 		if err != nil {
-			return g.tooMuch(err)
+			return bounds{g}.tooMuch(err)
 		}
 	}
-	return g.tooMuch(ld.end())
+	return bounds{g}.tooMuch(ld.end())
 }
 
 // ask sends a source's SELECT, prepared, so that values come in their types.

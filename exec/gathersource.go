@@ -9,6 +9,9 @@ import (
 	"sluice/wire"
 )
 
+// homeRows reads the home connection's own rows.
+type homeRows struct{ *gathering }
+
 // A connection cannot be read from and inserted on at once. The home shard's own rows are
 // therefore kept by its server in a cursor and fetched in small portions. (INSERT … SELECT
 // would lock the rows that it reads.)
@@ -27,7 +30,7 @@ const (
 
 // openCursors runs the home connection's own sources while it has the client's state, in
 // which their predicates are meant.
-func (g *gathering) openCursors() error {
+func (g homeRows) openCursors() error {
 	if g.plan.Apart {
 		return nil
 	}
@@ -45,7 +48,7 @@ func (g *gathering) openCursors() error {
 	return nil
 }
 
-func (g *gathering) openCursor(table int, part *router.Leg) error {
+func (g homeRows) openCursor(table int, part *router.Leg) error {
 	l := g.home
 	stmt, err := prepareOnce(l.conn, part.SQL)
 	if err != nil {
@@ -69,7 +72,7 @@ func (g *gathering) openCursor(table int, part *router.Leg) error {
 }
 
 // fetch loads the rows of the cursor of a copy.
-func (g *gathering) fetch(table int, ld *loader) error {
+func (g homeRows) fetch(table int, ld *loader) error {
 	var cur *homeCursor
 	for i := range g.cursors {
 		if g.cursors[i].table == table {
@@ -105,7 +108,7 @@ func (g *gathering) fetch(table int, ld *loader) error {
 }
 
 // fetchRows fetches the next n rows; last says that there are no more.
-func (g *gathering) fetchRows(stmt uint32, n int, ld *loader) (last bool, err error) {
+func (g homeRows) fetchRows(stmt uint32, n int, ld *loader) (last bool, err error) {
 	l := g.home
 	arg := binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, stmt), uint32(n))
 	if err := l.conn.Command(wire.ComStmtFetch, arg); err != nil {
@@ -129,6 +132,9 @@ func (g *gathering) fetchRows(stmt uint32, n int, ld *loader) (last bool, err er
 	}
 }
 
+// bounds refuses what is more than one statement may gather.
+type bounds struct{ *gathering }
+
 // amount counts what a statement has gathered.
 type amount struct{ rows, bytes int }
 
@@ -139,7 +145,7 @@ func (tooLarge) Error() string { return "the statement gathers too much" }
 
 // tooMuch makes the refusal of a statement that gathers too much, with what the servers
 // believe it would take.
-func (g *gathering) tooMuch(err error) error {
+func (g bounds) tooMuch(err error) error {
 	if _, ok := err.(tooLarge); !ok {
 		return err
 	}
@@ -163,14 +169,14 @@ func (g *gathering) tooMuch(err error) error {
 }
 
 // tooBig is ER_TOO_BIG_SELECT: what MySQL says of a SELECT that its limits do not allow.
-func (g *gathering) tooBig(what string) *router.Refusal {
+func (g bounds) tooBig(what string) *router.Refusal {
 	return refuse(1104, "42000", "the SELECT would bring together %s; at most %d rows and %d MiB are brought together for one statement. "+
 		"Give the shard key a value, compare further columns of these tables with values in WHERE, or select fewer columns",
 		what, g.plan.Limits.Rows(), (g.plan.Limits.Bytes()+1<<20-1)>>20)
 }
 
 // estimate asks a shard's optimizer for the number of a source's rows.
-func (g *gathering) estimate(part *router.Leg) (int, error) {
+func (g bounds) estimate(part *router.Leg) (int, error) {
 	l := g.source(part.Shard)
 	if l.state != legIdle {
 		return 0, lost(l.conn, wire.ErrMalformed)

@@ -143,7 +143,7 @@ func (ld *loader) await() error {
 	err := l.header()
 	if isCode(err, 1062) && !ld.plain {
 		ld.plain = true
-		if err := ld.g.makePlain(ld.table); err != nil {
+		if err := (definer{ld.g}).makePlain(ld.table); err != nil {
 			return err
 		}
 		if err := ld.send(); err != nil {
@@ -153,7 +153,7 @@ func (ld *loader) await() error {
 	}
 	switch {
 	case isCode(err, 1153):
-		return ld.g.tooBig(fmt.Sprintf("a row of %s.%s that is larger than the shard's max_allowed_packet", ld.table.Schema, ld.table.Table))
+		return bounds{ld.g}.tooBig(fmt.Sprintf("a row of %s.%s that is larger than the shard's max_allowed_packet", ld.table.Schema, ld.table.Table))
 	case err != nil:
 		return err
 	case l.ok.AffectedRows != uint64(ld.count):

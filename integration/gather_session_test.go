@@ -189,6 +189,13 @@ func TestGatherWithState(t *testing.T) {
 			t.Errorf("%d rows", n)
 		}
 		expect(t, conn, "SELECT @n", "160")
+		run(t, conn, "SET @k = 3") // their shard is not that of all rows
+		expect(t, conn, "SELECT id FROM u WHERE k = @k ORDER BY id", "3", "13", "23", "33")
+		for _, id := range []string{"3", "13", "23", "33"} {
+			expect(t, conn, "SELECT id FROM u WHERE id = "+id+" AND k = @k", id)
+			run(t, conn, "SELECT id + 1 INTO @next FROM u WHERE id = "+id)
+			expect(t, conn, "SELECT @next - 1", id)
+		}
 		run(t, conn, "BEGIN", "INSERT INTO u VALUES (1000, 3, 'mine')")
 		if withVariable := "SELECT COUNT(*) FROM u JOIN v ON v.k = u.k WHERE u.k = @k"; flavor == testkit.MariaDBFlavor {
 			expect(t, conn, withVariable, "20")
@@ -226,6 +233,67 @@ func expectArgs(t *testing.T, db querier, query string, args []any, want ...stri
 	t.Helper()
 	if got := rows(t, db, query, args...); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%s %v:\n got %q\nwant %q", query, args, got, want)
+	}
+}
+
+// TestGatherExplained: EXPLAIN ROUTE shows where rows come from and what runs over them.
+func TestGatherExplained(t *testing.T) {
+	c := gatherWorld(t, testkit.MariaDBFlavor)
+	db := c.open("shop", interpolated)
+	got := rows(t, db, "EXPLAIN ROUTE SELECT u.name FROM u JOIN v ON v.k = u.k WHERE u.id = 5 AND v.amount > 3")
+	if len(got) != 6 || !strings.HasSuffix(got[0], "\tgather sluice_g1") || !strings.Contains(got[0], "FROM `shop`.`u` WHERE (`id` IN (5)) LIMIT 3001") ||
+		!strings.HasSuffix(got[4], "\tgather sluice_g2") || !strings.Contains(got[4], "AS `v`") && !strings.Contains(got[4], "(v.amount > 3)") ||
+		!strings.HasSuffix(got[5], "SELECT u.name FROM `sluice_g1` AS u JOIN `sluice_g2` AS v ON v.k = u.k WHERE u.id = 5 AND v.amount > 3\tgather") {
+		t.Errorf("%q", got)
+	}
+	expectError(t, db, "/*sluice: scatter=deny*/ "+joined, 1235, "scatter=deny")
+}
+
+// TestGatherFulltext: which rows match is asked of each shard; how well they match depends on
+// all rows, which no temporary InnoDB table can tell.
+func TestGatherFulltext(t *testing.T) {
+	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
+		c := gatherWorld(t, flavor)
+		db := c.open("shop", interpolated)
+		const columns = " (id INT NOT NULL PRIMARY KEY, k INT, txt TEXT, FULLTEXT KEY txt (txt))"
+		must(t, db, "CREATE TABLE ft"+columns, "CREATE TABLE part"+columns+" ENGINE=MyISAM")
+		for _, table := range []string{"ft", "part"} {
+			must(t, db, "INSERT INTO "+table+" VALUES (1,1,'apple pie'),(2,2,'banana split'),(3,3,'apple tart apple'),(4,4,'cherry pie'),(5,5,'plum'),(6,6,'plum cake'),(7,7,'nothing')")
+			expect(t, db, "SELECT id FROM "+table+" WHERE MATCH(txt) AGAINST ('+apple -tart' IN BOOLEAN MODE)", "1")
+			expect(t, db, "SELECT id FROM "+table+" WHERE MATCH(txt) AGAINST ('apple plum' IN BOOLEAN MODE) ORDER BY id", "1", "3", "5", "6")
+		}
+		ranked := "SELECT id, MATCH(txt) AGAINST ('apple') > 0 AS hit FROM %s ORDER BY MATCH(txt) AGAINST ('apple') DESC, id LIMIT 3"
+		expectError(t, db, fmt.Sprintf(strings.Replace(ranked, " > 0", "", 1), "ft"), 1235, "FULLTEXT")
+		if got := rows(t, db, fmt.Sprintf(strings.Replace(ranked, " > 0", "", 1), "part")); len(got) != 3 || !strings.HasPrefix(got[0], "3\t") || !strings.HasPrefix(got[1], "1\t") {
+			t.Errorf("%q", got)
+		}
+		c.noCopies()
+	})
+}
+
+// TestGatherAtOnce: many gatherings through small pools wait for each other and not for ever.
+func TestGatherAtOnce(t *testing.T) {
+	c := gatherWorld(t, testkit.MariaDBFlavor, func(s *setup) { s.maxConns = 2 })
+	db := c.open("shop", interpolated)
+	errs := make(chan error)
+	const clients = 12
+	for i := range clients {
+		go func() {
+			var err error
+			for n := 0; n < 6 && err == nil; n++ {
+				var got []string
+				if got, err = tryRows(db, fmt.Sprintf("SELECT COUNT(*), %d FROM u JOIN v ON v.k = u.k JOIN p ON p.k = u.k WHERE v.id < %d", i, 100+10*(n%4+1))); err == nil &&
+					got[0] != fmt.Sprintf("%d\t%d", 12*(n%4+1), i) {
+					err = fmt.Errorf("%q", got)
+				}
+			}
+			errs <- err
+		}()
+	}
+	for range clients {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
 	}
 }
 
