@@ -25,6 +25,7 @@ import (
 //	#! mariadb          only there; "#! mysql" the other
 //	#! args int:5 str:x parameters of the placeholders; the line is left out in the text protocol
 //	#! session          a new session before the statement; "#! session found-rows" sets that capability
+//	#! doc NAME         docs/SQL.md lists the statements from here to the next empty line in its list NAME
 type script struct {
 	name  string
 	lines []scriptLine
@@ -37,6 +38,7 @@ type scriptLine struct {
 	binary    bool   // only in the binary protocol
 	session   bool
 	caps      uint32
+	list      string // of docs/SQL.md
 }
 
 func readScript(path string) (*script, error) {
@@ -47,25 +49,33 @@ func readScript(path string) (*script, error) {
 	defer f.Close()
 	s := &script{name: filepath.Base(path)}
 	var next scriptLine
+	list := ""
 	in := bufio.NewScanner(f)
 	in.Buffer(nil, 1<<20)
 	for n := 1; in.Scan(); n++ {
 		line := in.Text()
 		switch {
+		case strings.HasPrefix(line, "#! doc "):
+			list = strings.TrimSpace(line[len("#! doc "):])
 		case strings.HasPrefix(line, "#!"):
 			if err := next.directive(strings.Fields(line[2:])); err != nil {
 				return nil, fmt.Errorf("%s:%d: %w", s.name, n, err)
 			}
-		case line == "" || line[0] == '#':
+		case line == "":
+			list = ""
+		case line[0] == '#':
 		case line[0] == ' ' || line[0] == '\t':
 			s.lines[len(s.lines)-1].statement.sql += "\n" + line
 		default:
-			next.number, next.statement.sql = n, line
+			next.number, next.list, next.statement.sql = n, list, line
 			if next.statement.how.order == anyOrder && totalOrder.MatchString(line) {
 				next.statement.how.order = ordered
 			}
 			if next.statement.how.order == unorderedLine {
 				next.statement.how.order = anyOrder
+			}
+			if list != "" && next.binary {
+				return nil, fmt.Errorf("%s:%d: only statements of the text protocol are listed", s.name, n)
 			}
 			s.lines = append(s.lines, next)
 			next = scriptLine{}
@@ -121,19 +131,24 @@ func TestDiffCorpus(t *testing.T) {
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no corpus: %v", err)
 	}
+	scripts := make([]*script, len(paths))
+	for i, path := range paths {
+		if scripts[i], err = readScript(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lists := newLists(scripts)
 	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
 		w := newWorld(t, flavor)
-		for _, path := range paths {
-			s, err := readScript(path)
-			if err != nil {
-				t.Fatal(err)
-			}
+		w.lists = lists
+		for _, s := range scripts {
 			for _, protocol := range []string{"text", "binary"} {
 				t.Run(s.name+"/"+protocol, func(t *testing.T) { w.runScript(t, s, protocol == "binary") })
 			}
 		}
 		w.report()
 	})
+	lists.check(t)
 }
 
 func (w *world) runScript(t *testing.T, s *script, binary bool) {
@@ -148,7 +163,12 @@ func (w *world) runScript(t *testing.T, s *script, binary bool) {
 		if l.only != "" && l.only != w.flavor.String() || l.binary && !binary {
 			continue
 		}
+		way := ""
+		if l.list != "" && !binary {
+			way = p.way(t, l.statement.sql)
+		}
 		o := p.run(&l.statement)
+		w.lists.saw(w.flavor, &l, way, &o)
 		switch {
 		case o.refused != "" && o.diff == "":
 			if testing.Verbose() {
@@ -162,4 +182,5 @@ func (w *world) runScript(t *testing.T, s *script, binary bool) {
 	if d := w.contents(); d != "" {
 		t.Errorf("%s: after all: %s", s.name, d)
 	}
+	w.lists.end()
 }

@@ -26,6 +26,7 @@ type world struct {
 	all      []*sql.DB // root at each shard, then at the one server
 	charset  map[uint16]uint16
 	refusals map[string]int
+	lists    *lists // of docs/SQL.md; nil: none are kept
 	compared int
 	withRows int // of these
 }
@@ -246,7 +247,7 @@ func refusal(results []result) string {
 	return ""
 }
 
-var particulars = regexp.MustCompile("'[^']*'|`[^`]*`|\\b[a-z]+\\.[a-z_]+\\b|\\d+")
+var particulars = regexp.MustCompile("'[^']*'|`[^`]*`|\\b[a-z0-9_]+(\\.[a-z0-9_]+)+\\b|\\d+|(shard key|value for) \\w+")
 
 // kind is a refusal without its statement's names and numbers.
 func kind(e *wire.Error) string {
