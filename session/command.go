@@ -15,37 +15,37 @@ import (
 func (s *Session) command(ctx context.Context, packet []byte) error {
 	now := time.Now()
 	if len(packet) == 0 {
-		return s.unknownCommand()
+		return s.reply.unknownCommand()
 	}
 	cmd, arg := packet[0], packet[1:]
 	switch cmd {
 	case wire.ComQuery:
-		s.begin("Query", arg, now)
+		s.shared.begin("Query", arg, now)
 		return s.queries(ctx, arg, now)
 	case wire.ComStmtExecute:
-		s.begin("Execute", nil, now)
-		return s.stmtExecute(ctx, arg, now)
+		s.shared.begin("Execute", nil, now)
+		return s.execute(ctx, arg, now)
 	case wire.ComStmtPrepare:
-		s.begin("Prepare", arg, now)
-		return s.stmtPrepare(ctx, arg)
+		s.shared.begin("Prepare", arg, now)
+		return s.preparer.command(ctx, arg)
 	case wire.ComStmtFetch:
-		s.begin("Fetch", nil, now)
-		return s.stmtFetch(arg)
+		s.shared.begin("Fetch", nil, now)
+		return s.cursors.fetch(arg)
 	case wire.ComStmtSendLongData:
-		s.begin("Long Data", nil, now)
-		s.stmtLongData(arg)
+		s.shared.begin("Long Data", nil, now)
+		s.handles.longData(arg)
 	case wire.ComStmtClose:
-		s.begin("Close stmt", nil, now)
-		s.stmtClose(arg)
+		s.shared.begin("Close stmt", nil, now)
+		s.cursors.closeStmt(arg)
 	case wire.ComStmtReset:
-		s.begin("Reset stmt", nil, now)
-		return s.stmtReset(arg)
+		s.shared.begin("Reset stmt", nil, now)
+		return s.cursors.reset(arg)
 	case wire.ComQuit:
-		s.gone = true
+		s.kept.gone = true
 	case wire.ComPing:
-		return s.c.WriteOK(wire.OK{Status: s.status()})
+		return s.c.WriteOK(wire.OK{Status: s.kept.tx.status()})
 	default:
-		s.begin("Other", nil, now)
+		s.shared.begin("Other", nil, now)
 		return s.rareCommand(ctx, cmd, arg, now)
 	}
 	return nil
@@ -57,48 +57,46 @@ func (s *Session) rareCommand(ctx context.Context, cmd byte, arg []byte, now tim
 	var err error
 	switch cmd {
 	case wire.ComInitDB:
-		err = s.use(&st, string(arg))
+		if err = s.state.use(string(arg)); err == nil {
+			err = s.reply.ok(&st, wire.OK{})
+		}
 	case wire.ComFieldList:
 		if bytes.IndexByte(arg, 0) < 0 {
-			return s.unknownCommand() // the table's name has no end
+			return s.reply.unknownCommand() // the table's name has no end
 		}
 		err = s.fieldList(ctx, arg)
 	case wire.ComStatistics:
-		return s.c.WritePacket(s.statistics())
+		return s.c.WritePacket(s.peers.statistics())
 	case wire.ComProcessInfo:
-		cols, rows := s.processList(true)
-		err = s.result(&st, cols, rows)
+		cols, rows := s.peers.processList(true)
+		err = s.reply.result(&st, cols, rows)
 	case wire.ComProcessKill:
 		if len(arg) != 4 {
-			return s.unknownCommand()
+			return s.reply.unknownCommand()
 		}
-		if err = s.kill(uint64(binary.LittleEndian.Uint32(arg)), true); err == nil {
-			err = s.ok(&st, wire.OK{})
+		if err = s.peers.kill(uint64(binary.LittleEndian.Uint32(arg)), true); err == nil {
+			err = s.reply.ok(&st, wire.OK{})
 		}
 	case wire.ComSetOption:
 		return s.setOption(arg)
 	case wire.ComResetConnection:
 		s.reset()
-		return s.c.WriteOK(wire.OK{Status: s.status()})
+		return s.c.WriteOK(wire.OK{Status: s.kept.tx.status()})
 	case wire.ComChangeUser:
 		return s.changeUser(arg)
 	default:
-		return s.unknownCommand()
+		return s.reply.unknownCommand()
 	}
 	if err != nil {
-		return s.fail(err)
+		return s.reply.fail(err)
 	}
 	return nil
-}
-
-func (s *Session) unknownCommand() error {
-	return s.c.WriteError(&wire.Error{Code: 1047, SQLState: "08S01", Message: "Unknown command"})
 }
 
 // setOption switches multi-statements on or off.
 func (s *Session) setOption(arg []byte) error {
 	if len(arg) != 2 {
-		return s.unknownCommand()
+		return s.reply.unknownCommand()
 	}
 	switch binary.LittleEndian.Uint16(arg) {
 	case wire.OptionMultiStatementsOn:
@@ -106,37 +104,35 @@ func (s *Session) setOption(arg []byte) error {
 	case wire.OptionMultiStatementsOff:
 		s.c.Capabilities &^= wire.ClientMultiStatements
 	default:
-		return s.unknownCommand()
+		return s.reply.unknownCommand()
 	}
-	return s.c.WriteEOF(s.status(), 0)
+	return s.c.WriteEOF(s.kept.tx.status(), 0)
 }
 
 // changeUser carries out COM_CHANGE_USER: a new login on the same connection.
 func (s *Session) changeUser(arg []byte) error {
 	if s.h.server == nil {
-		return s.unknownCommand()
+		return s.reply.unknownCommand()
 	}
 	if err := s.h.server.ChangeUser(s.c, append([]byte(nil), arg...)); err != nil {
 		return err
 	}
 	s.reset()
-	s.setSchema(s.c.Schema)
-	s.shared.infoMu.Lock()
-	s.shared.info.User, s.shared.info.Attributes = s.c.User, s.c.Attributes
-	s.shared.infoMu.Unlock()
-	return s.c.WriteOK(wire.OK{Status: s.status()})
+	s.state.setSchema(s.c.Schema)
+	s.shared.noteLogin()
+	return s.c.WriteOK(wire.OK{Status: s.kept.tx.status()})
 }
 
 // fieldList carries out COM_FIELD_LIST on a shard that has the schema's tables.
 func (s *Session) fieldList(ctx context.Context, arg []byte) error {
-	if err := s.prepareState(ctx); err != nil {
+	if err := s.state.load(ctx); err != nil {
 		return err
 	}
-	if s.schema == "" {
+	if s.state.schema == "" {
 		return &wire.Error{Code: 1046, SQLState: "3D000", Message: "No database selected"}
 	}
 	arg = append([]byte(nil), arg...)
-	return s.onShard(ctx, s.defaultShard(), false, func(c *backend.Conn) error {
+	return s.kept.onShard(ctx, s.state.defaultShard(), false, func(c *backend.Conn) error {
 		if err := c.Command(wire.ComFieldList, arg); err != nil {
 			return err
 		}

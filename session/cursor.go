@@ -8,6 +8,7 @@ import (
 	"sluice/backend"
 	"sluice/exec"
 	"sluice/router"
+	"sluice/server"
 	"sluice/wire"
 )
 
@@ -19,90 +20,71 @@ type cursor struct {
 	id   uint32 // of the statement on conn
 }
 
-// executeWithCursor opens a cursor where one shard answers with its own rows. Elsewhere the
-// rows are sent at once, which the protocol allows.
-func (s *Session) executeWithCursor(ctx context.Context, st *statement, p *prepared) error {
-	s.failed, s.diagnosed, s.rows, s.bound.Legs = false, false, 0, s.bound.Legs[:0]
-	s.bound.Gathering = nil
-	s.preset, s.localFile = false, false
-	e, err := s.plan(ctx, st)
-	if err != nil {
-		return s.fail(err)
-	}
-	if e.action != route || e.plan.Write && !e.plan.Locking || readsInsertID(st.scan, e.stmt) || e.stmt.CalcFoundRows {
-		return s.query(ctx, st)
-	}
-	if err := s.bind(ctx, st, e); err != nil {
-		return s.fail(err)
-	}
-	if len(s.bound.Legs) != 1 || s.bound.Strategy != router.Relay {
-		return s.query(ctx, st)
-	}
-	if err := s.beforeRun(ctx, st, e); err != nil {
-		return s.fail(err)
-	}
-	out, err := s.openCursor(ctx, st, e, p)
-	if err = s.afterRun(ctx, st, e, &out, err); err != nil {
-		err = s.fail(err)
-	}
-	s.observe(st, e)
-	return err
+// cursors are the commands on prepared statements that are about cursors, or end one.
+type cursors struct {
+	c       *server.Client
+	shared  *shared
+	kept    *kept
+	held    *held
+	reply   *reply
+	handles *handles
+	running *running
 }
 
-// openCursor prepares and executes the statement on its shard and relays the answer.
-func (s *Session) openCursor(ctx context.Context, st *statement, e *entry, p *prepared) (exec.Outcome, error) {
-	leg := &s.bound.Legs[0]
+// open prepares and executes the statement on its shard and relays the answer.
+func (cs *cursors) open(ctx context.Context, st *statement, e *entry, p *prepared) (exec.Outcome, error) {
+	leg := &cs.running.bound.Legs[0]
 	text := st.sql
 	if leg.SQL != nil {
 		text = leg.SQL
 	}
-	c, err := s.Lease(ctx, leg.Shard, e.plan.Write)
+	c, err := cs.running.Lease(ctx, leg.Shard, e.plan.Write)
 	if err != nil {
 		return exec.Outcome{}, err
 	}
-	id, err := s.sendCursor(c, text, st, leg)
+	id, err := sendCursor(c, text, st, leg)
 	if err != nil {
-		return exec.Outcome{Legs: 1}, s.endBroken(c, err)
+		return exec.Outcome{Legs: 1}, cs.endBroken(c, err)
 	}
-	resp, err := wire.Relay(s.c.Conn, c.Conn, wire.RelayOptions{Cursor: true})
+	resp, err := wire.Relay(cs.c.Conn, c.Conn, wire.RelayOptions{Cursor: true})
 	out := exec.Outcome{Response: resp, Legs: 1, Answered: err == nil, Started: resp.Bytes > 0}
 	if err != nil {
-		s.Done(c, 0, false)
+		cs.held.done(c, 0, false)
 		return out, err
 	}
 	if resp.Err == nil && resp.OK.Status&wire.StatusCursorExists != 0 {
 		p.cursor = &cursor{conn: c, id: id}
-		s.pin(c, s.args.Map.ShardName(leg.Shard), "")
-		s.Done(c, resp.OK.Status, true)
+		cs.kept.pins.add(c, cs.running.args.Map.ShardName(leg.Shard), "")
+		cs.held.done(c, resp.OK.Status, true)
 		return out, nil
 	}
 	status := resp.OK.Status
 	if closeErr := closeStatement(c, id); closeErr != nil {
-		s.Done(c, 0, false)
+		cs.held.done(c, 0, false)
 		return out, nil
 	}
 	if resp.Err != nil {
 		ok, _ := c.Exec("DO 0") // broken, the connection's next use tells
 		status = ok.Status
 	}
-	s.Done(c, status, true)
+	cs.held.done(c, status, true)
 	return out, nil
 }
 
 // endBroken ends the lease of a connection that gave err before anything was relayed.
-func (s *Session) endBroken(c *backend.Conn, err error) error {
+func (cs *cursors) endBroken(c *backend.Conn, err error) error {
 	var we *wire.Error
 	if !errors.As(err, &we) {
-		s.Done(c, 0, false)
+		cs.held.done(c, 0, false)
 		return &wire.RelayError{Err: err}
 	}
 	ok, broken := c.Exec("DO 0")
-	s.Done(c, ok.Status, broken == nil)
+	cs.held.done(c, ok.Status, broken == nil)
 	return err
 }
 
 // sendCursor prepares text and sends its execution with a read-only cursor.
-func (s *Session) sendCursor(c *backend.Conn, text []byte, st *statement, leg *router.Leg) (id uint32, err error) {
+func sendCursor(c *backend.Conn, text []byte, st *statement, leg *router.Leg) (id uint32, err error) {
 	if err := c.Command(wire.ComStmtPrepare, text); err != nil {
 		return 0, err
 	}
@@ -136,20 +118,20 @@ func (s *Session) sendCursor(c *backend.Conn, text []byte, st *statement, leg *r
 	return ok.ID, c.Flush()
 }
 
-// stmtFetch carries out COM_STMT_FETCH.
-func (s *Session) stmtFetch(arg []byte) error {
-	p, err := s.stmtOf(arg, "mysqld_stmt_fetch")
+// fetch carries out COM_STMT_FETCH.
+func (cs *cursors) fetch(arg []byte) error {
+	p, err := cs.handles.of(arg, "mysqld_stmt_fetch")
 	switch {
 	case err != nil:
-		return s.fail(err)
+		return cs.reply.fail(err)
 	case len(arg) < 8:
-		return s.fail(&wire.Error{Code: 1210, SQLState: "HY000", Message: "Incorrect arguments to mysqld_stmt_fetch"})
+		return cs.reply.fail(&wire.Error{Code: 1210, SQLState: "HY000", Message: "Incorrect arguments to mysqld_stmt_fetch"})
 	case p.cursor == nil:
-		return s.fail(&wire.Error{Code: 1421, SQLState: "HY000", Message: "The statement (" + string(appendUint(nil, uint64(p.id))) + ") has no open cursor."})
+		return cs.reply.fail(&wire.Error{Code: 1421, SQLState: "HY000", Message: "The statement (" + string(appendUint(nil, uint64(p.id))) + ") has no open cursor."})
 	}
 	c := p.cursor.conn
 	ask := binary.LittleEndian.AppendUint32(nil, p.cursor.id)
-	err = s.watch(c)
+	err = cs.shared.watch(c)
 	if err == nil {
 		err = c.Command(wire.ComStmtFetch, append(ask, arg[4:8]...))
 	}
@@ -158,39 +140,58 @@ func (s *Session) stmtFetch(arg []byte) error {
 	}
 	var resp wire.Response
 	if err == nil {
-		resp, err = wire.Relay(s.c.Conn, c.Conn, wire.RelayOptions{Fetch: true})
+		resp, err = wire.Relay(cs.c.Conn, c.Conn, wire.RelayOptions{Fetch: true})
 	}
-	killed := s.unwatch()
+	killed := cs.shared.unwatch()
 	if err != nil {
-		s.lose(&lease{conn: c, shard: c.Shard()})
-		s.gone = true // the cursor, and what else the connection carried, are lost
-		return s.fail(err)
+		cs.kept.lose(c, c.Shard())
+		cs.kept.gone = true // the cursor, and what else the connection carried, are lost
+		return cs.reply.fail(err)
 	}
 	if killed {
 		_, _ = c.Exec("DO 0") // takes a late KILL QUERY upon itself; broken, the next use tells
 	}
 	if resp.Err != nil || resp.OK.Status&wire.StatusLastRowSent != 0 {
-		s.closeCursor(p)
+		cs.close(p)
 	}
 	return nil
 }
 
-// closeCursor closes a statement's cursor, if it has one, and frees its connection.
-func (s *Session) closeCursor(p *prepared) {
+// reset carries out COM_STMT_RESET.
+func (cs *cursors) reset(arg []byte) error {
+	p, err := cs.handles.of(arg, "mysqld_stmt_reset")
+	if err != nil {
+		return cs.reply.fail(err)
+	}
+	cs.handles.dropLong(p)
+	cs.close(p)
+	return cs.c.WriteOK(wire.OK{Status: cs.kept.tx.status()})
+}
+
+// closeStmt carries out COM_STMT_CLOSE, which has no answer.
+func (cs *cursors) closeStmt(arg []byte) {
+	if p, err := cs.handles.of(arg, "mysqld_stmt_close"); err == nil {
+		cs.close(p)
+		cs.handles.remove(p)
+	}
+}
+
+// close closes a statement's cursor, if it has one, and frees its connection.
+func (cs *cursors) close(p *prepared) {
 	if p.cursor == nil {
 		return
 	}
 	cur := p.cursor
 	p.cursor = nil
-	if s.pinned(cur.conn.Shard()) != cur.conn {
+	if cs.kept.pins.of(cur.conn.Shard()) != cur.conn {
 		return // it was lost
 	}
 	if err := closeStatement(cur.conn, cur.id); err != nil {
-		s.lose(&lease{conn: cur.conn, shard: cur.conn.Shard()})
-		s.gone = true
+		cs.kept.lose(cur.conn, cur.conn.Shard())
+		cs.kept.gone = true
 		return
 	}
-	s.cursorClosed(cur.conn)
+	cs.kept.cursorClosed(cur.conn)
 }
 
 // closeStatement sends COM_STMT_CLOSE, which has no answer.

@@ -79,7 +79,7 @@ func (h *Handler) Bind(s *server.Server) { h.server = s }
 // Serve implements server.Handler.
 func (h *Handler) Serve(ctx context.Context, c *server.Client) {
 	s := newSession(h, c)
-	c.SetSession(s)
+	c.SetSession(&s.shared)
 	s.serve(ctx)
 }
 
@@ -193,3 +193,18 @@ func refuse(code uint16, state, format string, args ...any) *wire.Error {
 
 // notBuilt is the number of what Sluice does not do (yet): ER_NOT_SUPPORTED_YET.
 func notBuilt(format string, args ...any) *wire.Error { return refuse(1235, "42000", format, args...) }
+
+// isolationVar and readOnlyVar are the servers' names of the variables.
+func (d *defaults) isolationVar() string {
+	if d.mode.MariaDB && d.mode.ServerVersion < 110100 {
+		return "tx_isolation"
+	}
+	return "transaction_isolation"
+}
+
+func (d *defaults) readOnlyVar() string {
+	if d.mode.MariaDB && d.mode.ServerVersion < 110100 {
+		return "tx_read_only"
+	}
+	return "transaction_read_only"
+}

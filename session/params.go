@@ -5,7 +5,6 @@ import (
 	"math"
 	"strconv"
 
-	"sluice/router"
 	"sluice/wire"
 )
 
@@ -14,15 +13,6 @@ type params struct {
 	exec *wire.Execute
 	long map[int][]byte
 	buf  [24]byte
-}
-
-// paramsOf gives the statement's parameters, nil for text.
-func (s *Session) paramsOf(st *statement) router.Params {
-	if st.exec == nil {
-		return nil
-	}
-	s.params.exec, s.params.long = st.exec, st.long
-	return &s.params
 }
 
 // Null implements router.Params.

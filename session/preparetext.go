@@ -19,33 +19,33 @@ func (s *Session) prepareText(ctx context.Context, st *statement, stmt *query.St
 	name := strings.ToLower(stmt.PrepareName)
 	switch {
 	case stmt.PrepareOp == "prepare":
-		return s.prepareNamed(ctx, st, stmt, name)
+		return s.preparer.prepareNamed(ctx, st, stmt, name)
 	case stmt.PrepareOp == "deallocate":
-		if s.named[name] == nil {
+		if s.preparer.named[name] == nil {
 			return unknownHandler(stmt.PrepareName, "DEALLOCATE PREPARE")
 		}
-		delete(s.named, name)
-		return s.ok(st, wire.OK{})
+		delete(s.preparer.named, name)
+		return s.reply.ok(st, wire.OK{})
 	}
-	p := s.named[name]
+	p := s.preparer.named[name]
 	if p == nil {
 		return unknownHandler(stmt.PrepareName, "EXECUTE")
 	}
 	if len(stmt.PrepareUsing) != p.params {
 		return &wire.Error{Code: 1210, SQLState: "HY000", Message: "Incorrect arguments to EXECUTE"}
 	}
-	if err := s.rescan(p); err != nil {
+	if err := s.preparer.rescan(p); err != nil {
 		return err
 	}
-	text, err := s.executeText(ctx, p, stmt.PrepareUsing)
+	text, err := s.preparer.executeText(ctx, p, stmt.PrepareUsing)
 	if err != nil {
 		return err
 	}
 	inner := statement{sql: text, scan: new(query.Scan), more: st.more, started: st.started}
-	if err := inner.scan.Run(text, s.mode); err != nil {
+	if err := inner.scan.Run(text, s.state.mode); err != nil {
 		return scanError(err)
 	}
-	defer s.asPrepared(p)()
+	defer s.state.asPrepared(p)()
 	return s.query(ctx, &inner)
 }
 
@@ -55,15 +55,14 @@ func unknownHandler(name, command string) error {
 
 // prepareNamed carries out PREPARE name FROM. As on a server an older statement of the name
 // is gone even when the new one is refused.
-func (s *Session) prepareNamed(ctx context.Context, st *statement, stmt *query.Statement, name string) error {
-	delete(s.named, name)
-	if len(s.named) >= maxPrepared {
-		return &wire.Error{Code: 1461, SQLState: "42000",
-			Message: fmt.Sprintf("Can't create more than max_prepared_stmt_count statements (current value: %d)", maxPrepared)}
+func (pr *preparer) prepareNamed(ctx context.Context, st *statement, stmt *query.Statement, name string) error {
+	delete(pr.named, name)
+	if len(pr.named) >= maxPrepared {
+		return tooManyPrepared()
 	}
 	var text []byte
 	if stmt.PrepareFromVar != "" {
-		values, err := s.userVariables(ctx, []string{stmt.PrepareFromVar})
+		values, err := pr.userVariables(ctx, []string{stmt.PrepareFromVar})
 		if err != nil {
 			return err
 		}
@@ -74,38 +73,38 @@ func (s *Session) prepareNamed(ctx context.Context, st *statement, stmt *query.S
 	} else {
 		text = []byte(stmt.PrepareSQL)
 	}
-	p, err := s.newPrepared(ctx, text)
+	p, err := pr.prepare(ctx, text)
 	if err != nil {
 		return err
 	}
-	if s.named == nil {
-		s.named = map[string]*prepared{}
+	if pr.named == nil {
+		pr.named = map[string]*prepared{}
 	}
-	s.named[name] = p
+	pr.named[name] = p
 	if p.tables {
-		s.answers.clear()
+		pr.answers.clear()
 	}
-	return s.ok(st, wire.OK{Info: "Statement prepared"})
+	return pr.reply.ok(st, wire.OK{Info: "Statement prepared"})
 }
 
 // executeText gives a statement's text with the values of user variables for its "?". A
 // select item that had a "?" in it keeps its name.
-func (s *Session) executeText(ctx context.Context, p *prepared, using []string) ([]byte, error) {
+func (pr *preparer) executeText(ctx context.Context, p *prepared, using []string) ([]byte, error) {
 	if len(using) == 0 {
 		return p.sql, nil
 	}
-	values, err := s.userVariables(ctx, using)
+	values, err := pr.userVariables(ctx, using)
 	if err != nil {
 		return nil, err
 	}
-	stmt := s.h.analyzer.Analyze(p.sql, &p.scan, s.mode)
+	stmt := pr.h.analyzer.Analyze(p.sql, &p.scan, pr.state.mode)
 	var edits []query.Edit
 	for _, lit := range p.scan.Literals {
 		if lit.Kind != query.Param || len(edits) == len(values) {
 			continue
 		}
 		text := values[len(edits)].literal
-		if !s.mode.MariaDB && isInteger(text) && orders(p.sql, stmt, lit.Span) {
+		if !pr.state.mode.MariaDB && isInteger(text) && orders(p.sql, stmt, lit.Span) {
 			text = "(" + text + "+0)"
 		}
 		edits = append(edits, query.Edit{Span: lit.Span, Text: text})
@@ -143,9 +142,9 @@ type userValue struct {
 
 // userVariables reads user variables from the connection that has them. Without one none
 // was ever set.
-func (s *Session) userVariables(ctx context.Context, names []string) ([]userValue, error) {
+func (pr *preparer) userVariables(ctx context.Context, names []string) ([]userValue, error) {
 	values := make([]userValue, len(names))
-	home := s.home()
+	home := pr.kept.pins.home()
 	if home == nil {
 		for i := range values {
 			values[i].literal = "NULL"
@@ -156,8 +155,8 @@ func (s *Session) userVariables(ctx context.Context, names []string) ([]userValu
 	for i, name := range names {
 		list[i] = "@" + string(query.QuoteName(nil, strings.TrimPrefix(name, "@")))
 	}
-	charset := s.vars.plain("character_set_client")
-	err := s.onHome(ctx, home.reason, func(c *backend.Conn) error {
+	charset := pr.state.charset()
+	err := pr.held.onHome(ctx, home.reason, func(c *backend.Conn) error {
 		cols, rows, err := c.Query("SELECT " + strings.Join(list, ", "))
 		if err != nil {
 			return err

@@ -1,28 +1,44 @@
 package session
 
 import (
+	"context"
 	"errors"
+	"io"
 	"strconv"
 
+	"sluice/backend"
 	"sluice/query"
+	"sluice/router"
+	"sluice/server"
 	"sluice/wire"
 )
 
+// reply is what the client is answered.
+type reply struct {
+	c       *server.Client
+	answers *answers
+	kept    *kept
+
+	failed    bool   // the running statement was answered an error
+	diagnosed bool   // answers has the server's words about it
+	rows      uint64 // sent to the client
+}
+
 // ok answers an OK of the session's own.
-func (s *Session) ok(st *statement, ok wire.OK) error {
-	s.answers.done(ok)
-	return s.writeOK(st, ok)
+func (r *reply) ok(st *statement, ok wire.OK) error {
+	r.answers.done(ok)
+	return r.writeOK(st, ok)
 }
 
 // writeOK writes an OK with the session's status.
-func (s *Session) writeOK(st *statement, ok wire.OK) error {
-	ok.Status = s.statusOf(st)
-	return s.c.WriteOK(ok)
+func (r *reply) writeOK(st *statement, ok wire.OK) error {
+	ok.Status = r.statusOf(st)
+	return r.c.WriteOK(ok)
 }
 
 // statusOf gives the status flags of an answer that no server gave.
-func (s *Session) statusOf(st *statement) uint16 {
-	status := s.status()
+func (r *reply) statusOf(st *statement) uint16 {
+	status := r.kept.tx.status()
 	if st.more {
 		status |= wire.StatusMoreResults
 	}
@@ -30,19 +46,19 @@ func (s *Session) statusOf(st *statement) uint16 {
 }
 
 // result answers rows of the session's own.
-func (s *Session) result(st *statement, cols []wire.Column, rows [][][]byte) error {
-	s.answers.selected(uint64(len(rows)))
-	return s.writeRows(st, cols, rows)
+func (r *reply) result(st *statement, cols []wire.Column, rows [][][]byte) error {
+	r.answers.selected(uint64(len(rows)))
+	return r.writeRows(st, cols, rows)
 }
 
 // writeRows writes a small result set, nil being NULL, in the protocol of the statement.
-func (s *Session) writeRows(st *statement, cols []wire.Column, rows [][][]byte) error {
-	s.rows = uint64(len(rows))
-	status := s.statusOf(st)
+func (r *reply) writeRows(st *statement, cols []wire.Column, rows [][][]byte) error {
+	r.rows = uint64(len(rows))
+	status := r.statusOf(st)
 	if !st.binary {
-		return s.c.WriteResult(cols, rows, status, 0)
+		return r.c.WriteResult(cols, rows, status, 0)
 	}
-	if err := wire.WriteColumns(s.c.Conn, cols, status, 0); err != nil {
+	if err := wire.WriteColumns(r.c.Conn, cols, status, 0); err != nil {
 		return err
 	}
 	for _, row := range rows {
@@ -57,11 +73,11 @@ func (s *Session) writeRows(st *statement, cols []wire.Column, rows [][][]byte) 
 			}
 			values[i] = b
 		}
-		if err := s.c.WritePacket(wire.AppendBinaryRow(nil, values, cols)); err != nil {
+		if err := r.c.WritePacket(wire.AppendBinaryRow(nil, values, cols)); err != nil {
 			return err
 		}
 	}
-	return s.c.WriteEOF(status, 0)
+	return r.c.WriteEOF(status, 0)
 }
 
 // textColumn and numberColumn are columns of the session's own results.
@@ -106,22 +122,59 @@ func syntaxError(near []byte) *wire.Error {
 		"your MySQL server version for the right syntax to use near '" + string(near[:min(len(near), most)]) + "' at line 1"}
 }
 
-// blank tells whether there is no statement in what follows a semicolon.
-func (s *Session) blank(rest []byte) bool {
-	for _, c := range rest {
-		switch c {
-		case ' ', '\t', '\n', '\v', '\f', '\r', ';':
-			continue
-		}
-		var scan query.Scan // comments only are blank as well
-		return scan.Run(rest, s.mode) == nil && len(scan.Fingerprint) == 0 && int(scan.End) == len(rest)
-	}
-	return true
-}
-
 func parseUint(b []byte) uint64 {
 	v, _ := strconv.ParseUint(string(b), 10, 64) // 0 for what is none
 	return v
 }
 
 func appendUint(dst []byte, v uint64) []byte { return strconv.AppendUint(dst, v, 10) }
+
+// fail answers an error: as a packet of its own, in MySQL's words.
+func (r *reply) fail(err error) error {
+	r.failed = true
+	e := r.clientError(err)
+	if e == nil {
+		return err // the client's side broke: nothing can be said to it
+	}
+	if r.diagnosed {
+		r.answers.rowCount = -1 // the server's own words are there already
+	} else {
+		r.answers.failed(e)
+	}
+	return r.c.WriteError(e)
+}
+
+// clientError turns any error into what the client sees; nil when it is the client's side
+// that failed.
+func (r *reply) clientError(err error) *wire.Error {
+	var we *wire.Error
+	var refusal *router.Refusal
+	var down *backend.Unavailable
+	var relay *wire.RelayError
+	switch {
+	case errors.As(err, &refusal):
+		return &wire.Error{Code: refusal.Code, SQLState: refusal.SQLState, Message: refusal.Message}
+	case errors.As(err, &we):
+		return we
+	case errors.As(err, &down) && down.Full:
+		return refuse(1040, "08004", "%v", down)
+	case errors.As(err, &down):
+		return refuse(1105, "HY000", "%v", down)
+	case errors.As(err, &relay) && relay.Client:
+		return nil
+	case errors.As(err, &relay):
+		r.kept.gone = r.kept.gone || r.kept.tx.Open()
+		return refuse(2013, "HY000", "lost connection to a shard during query: %v", relay.Err)
+	case errors.Is(err, context.Canceled):
+		return &wire.Error{Code: 1053, SQLState: "08S01", Message: "Server shutdown in progress"}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &wire.Error{Code: 3024, SQLState: "HY000", Message: "Query execution was interrupted, maximum statement execution time exceeded"}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return refuse(2013, "HY000", "lost connection to a shard")
+	}
+	return refuse(1105, "HY000", "%v", err)
+}
+
+func (r *reply) unknownCommand() error {
+	return r.c.WriteError(&wire.Error{Code: 1047, SQLState: "08S01", Message: "Unknown command"})
+}

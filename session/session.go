@@ -3,13 +3,10 @@ package session
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
-	"strings"
 	"time"
 
 	"sluice/backend"
-	"sluice/exec"
 	"sluice/query"
 	"sluice/router"
 	"sluice/server"
@@ -17,64 +14,69 @@ import (
 	"sluice/wire"
 )
 
-// Session is one client connection on the data port. Its goroutine owns it; other
-// goroutines only call Busy, Kill and Info.
+// Session is one client connection on the data port: its parts, each of which knows only
+// those above it. Its goroutine owns them all; other goroutines only touch shared.
 type Session struct {
 	h *Handler
 	c *server.Client
 
-	vars        *settings
-	schema      string
-	mode        query.Mode
-	literals    string // character set in which string literals reach the server's columns unconverted, or ""
-	zeroIsValue bool   // sql_mode NO_AUTO_VALUE_ON_ZERO
-	prefix      []byte // of plan-cache keys: user, schema, mode
-	class       backend.Class
+	shared  shared  // what other goroutines look at and touch: SHOW SESSIONS, KILL
+	state   state   // what the client has set: variables, schema
+	answers answers // what LAST_INSERT_ID(), ROW_COUNT(), SHOW WARNINGS … say
+	kept    kept    // connections between statements: of the transaction, or pinned
+	held    held    // connections of the running statement
+	reply   reply   // what the client is answered
 
-	tx      txn.Tx
-	next    nextTx // for the next transaction only
-	applied nextTx // to the running statement, which may open one
-	given   nextTx // to the open transaction
-	pins    []pin
-	held    []lease // leased for the running statement
+	planner planner // text → plan
+	running running // plan → shards
+	settle  settling
 
-	answers  answers              // what LAST_INSERT_ID(), ROW_COUNT(), SHOW WARNINGS … say
-	stmts    map[uint32]*prepared // COM_STMT_PREPARE
-	lastID   uint32               // of stmts
-	stmtSize int                  // of stmts' texts
-	longSize int                  // of stmts' long data
-	named    map[string]*prepared // PREPARE name FROM …
+	setter   setter   // SET
+	verbs    verbs    // BEGIN, COMMIT, SAVEPOINT, XA …
+	shows    shows    // SHOW
+	peers    peers    // KILL, SHOW PROCESSLIST
+	values   values   // LAST_INSERT_ID() and its like, written into statements
+	preparer preparer // PREPARE, in text and in the protocol
+	handles  handles  // prepared by the protocol's commands
+	cursors  cursors
 
-	ready bool // defaults are loaded and applied
-	gone  bool // the connection must end after this answer
-
-	// of the running statement:
-	guarded   bool   // a savepoint of the session's own stands before it
-	mayWrite  bool   // it may change data although its plan is a read's
-	apart     bool   // the statement is planned to be gathered outside of the transaction
-	preset    bool   // leased connections are told the session's LAST_INSERT_ID() first
-	localFile bool   // leased connections may ask for a file
-	failed    bool   // the client was answered an error
-	diagnosed bool   // answers has the server's words about it
-	rows      uint64 // sent to the client
-
-	scan   query.Scan
-	bound  router.Bound
-	args   router.Args
-	params params
-	req    exec.Request
-	key    []byte // scratch: plan-cache key
-
-	shared shared
+	scan query.Scan  // of the running text
+	args router.Args // of the running statement
 }
 
 func newSession(h *Handler, c *server.Client) *Session {
-	s := &Session{h: h, c: c, vars: noSettings, schema: c.Schema}
-	s.tx.Decisions = h.decisions
-	s.class = backend.Class{FoundRows: c.Capabilities&wire.ClientFoundRows != 0}
-	s.shared.info = server.SessionInfo{
+	s := &Session{h: h, c: c}
+	s.shared = shared{c: c, log: h.log, info: server.SessionInfo{
 		ID: c.ID, User: c.User, Remote: c.Remote.String(), Schema: c.Schema, Command: "Sleep", Since: time.Now(),
 		Attributes: c.Attributes,
+	}}
+	s.state = state{h: h, c: c, shared: &s.shared, vars: noSettings, schema: c.Schema}
+	s.state.class = backend.Class{FoundRows: c.Capabilities&wire.ClientFoundRows != 0}
+	s.kept = kept{h: h, state: &s.state}
+	s.kept.tx = transaction{Tx: txn.Tx{Decisions: h.decisions}, state: &s.state}
+	s.kept.pins.shared = &s.shared
+	s.held = held{h: h, state: &s.state, shared: &s.shared, kept: &s.kept, answers: &s.answers}
+	s.reply = reply{c: c, answers: &s.answers, kept: &s.kept}
+
+	s.planner = planner{h: h, c: c, state: &s.state, kept: &s.kept, args: &s.args}
+	s.running = running{
+		h: h, c: c, shared: &s.shared, state: &s.state, answers: &s.answers, kept: &s.kept, held: &s.held, reply: &s.reply,
+		planner: &s.planner, args: &s.args,
+	}
+	s.settle = settling{&s.running}
+
+	s.setter = setter{h: h, state: &s.state, answers: &s.answers, kept: &s.kept, held: &s.held, reply: &s.reply}
+	s.verbs = verbs{h: h, state: &s.state, kept: &s.kept, held: &s.held, reply: &s.reply, setter: &s.setter}
+	s.peers = peers{h: h, c: c, shared: &s.shared, kept: &s.kept}
+	s.shows = shows{h: h, c: c, state: &s.state, answers: &s.answers, peers: &s.peers}
+	s.values = values{c: c, state: &s.state, answers: &s.answers}
+	s.handles.c = c
+	s.preparer = preparer{
+		h: h, c: c, shared: &s.shared, state: &s.state, answers: &s.answers, kept: &s.kept, held: &s.held, reply: &s.reply,
+		planner: &s.planner, values: &s.values, shows: &s.shows, handles: &s.handles, args: &s.args,
+	}
+	s.cursors = cursors{
+		c: c, shared: &s.shared, kept: &s.kept, held: &s.held, reply: &s.reply, handles: &s.handles, running: &s.running,
 	}
 	return s
 }
@@ -87,15 +89,14 @@ func (s *Session) serve(ctx context.Context) {
 		s.c.Release()
 		packet, err := s.c.ReadPacket()
 		if err != nil {
-			s.readFailed(err)
+			readFailed(s.c, err)
 			return
 		}
 		err = s.command(ctx, packet)
 		if err == nil {
 			err = s.c.Flush()
 		}
-		s.end()
-		if err != nil || s.gone {
+		if killed := s.shared.end(&s.kept); err != nil || killed || s.kept.gone {
 			return
 		}
 	}
@@ -108,12 +109,12 @@ const (
 )
 
 // readFailed tells the client about a packet that could not be read.
-func (s *Session) readFailed(err error) {
+func readFailed(c *server.Client, err error) {
 	var answer *wire.Error
 	switch {
 	case errors.Is(err, wire.ErrTooLarge):
 		// Clients look for an answer only after they have sent all.
-		if s.c.SetDeadline(time.Now().Add(skipTime)) != nil || s.c.SkipPacket(skipMost) != nil {
+		if c.SetDeadline(time.Now().Add(skipTime)) != nil || c.SkipPacket(skipMost) != nil {
 			return
 		}
 		answer = &wire.Error{Code: 1153, SQLState: "08S01", Message: "Got a packet bigger than 'max_allowed_packet' bytes"}
@@ -124,165 +125,23 @@ func (s *Session) readFailed(err error) {
 	default:
 		return
 	}
-	if s.c.WriteError(answer) == nil {
-		_ = s.c.Flush() // the connection ends either way
+	if c.WriteError(answer) == nil {
+		_ = c.Flush() // the connection ends either way
 	}
 }
 
 // close gives up everything that the session holds.
 func (s *Session) close() {
-	for _, p := range s.stmts {
-		s.dropLong(p)
-	}
-	for i := range s.held {
-		s.lose(&s.held[i])
-	}
-	s.held = nil
-	s.rollbackAll()
-	s.dropPins()
+	s.handles.clear()
+	s.held.drop()
+	s.kept.drop()
 }
 
 // reset brings the session to the state after a login (COM_RESET_CONNECTION, COM_CHANGE_USER).
 func (s *Session) reset() {
-	s.rollbackAll()
-	s.dropPins()
-	for _, p := range s.stmts {
-		s.dropLong(p)
-	}
-	s.stmts, s.named, s.stmtSize = nil, nil, 0
+	s.kept.drop()
+	s.handles.clear()
+	s.preparer.named = nil
 	s.answers = answers{}
-	s.next, s.applied = nextTx{}, nextTx{}
-	s.ready = false
-	s.vars = noSettings
-	s.class.FoundRows = s.c.Capabilities&wire.ClientFoundRows != 0
-}
-
-// prepareState loads what a session starts from, with its first statement.
-func (s *Session) prepareState(ctx context.Context) error {
-	if s.ready {
-		return nil
-	}
-	if err := s.h.defaults.load(ctx, s.h); err != nil {
-		return err
-	}
-	s.ready = true
-	s.setVars(s.h.initial(s.c.Collation))
-	return nil
-}
-
-// setVars changes the session's variables and all that depends on them.
-func (s *Session) setVars(v *settings) {
-	s.vars = v
-	s.mode = modeOf(v, s.h.defaults.mode)
-	s.zeroIsValue = v.hasMode("NO_AUTO_VALUE_ON_ZERO")
-	s.literals = v.plain("character_set_client")
-	if co := v.plain("collation_connection"); co != s.literals && !strings.HasPrefix(co, s.literals+"_") {
-		s.literals = ""
-	}
-	s.rekey()
-}
-
-// setSchema changes the current schema.
-func (s *Session) setSchema(name string) {
-	s.schema = name
-	s.rekey()
-	s.shared.infoMu.Lock()
-	s.shared.info.Schema = name
-	s.shared.infoMu.Unlock()
-}
-
-// rekey makes the plan-cache prefix: everything besides the text that a plan depends on.
-func (s *Session) rekey() {
-	var bits byte
-	for i, on := range []bool{s.mode.ANSIQuotes, s.mode.NoBackslashEscapes, s.mode.PipesAsConcat, s.mode.IgnoreSpace,
-		s.mode.HighNotPrecedence, s.zeroIsValue} {
-		if on {
-			bits |= 1 << i
-		}
-	}
-	b := s.prefix[:0]
-	b = append(b, s.c.User...)
-	b = append(b, 0)
-	b = append(b, s.schema...)
-	b = append(b, 0)
-	b = append(b, s.vars.values["character_set_client"]...)
-	b = append(b, 0)
-	b = append(b, s.vars.values["collation_connection"]...)
-	// What a shard says of a result's columns, their types and lengths, follows from these.
-	for _, name := range [...]string{"sql_mode", "group_concat_max_len", "lc_time_names", "div_precision_increment"} {
-		b = append(b, 0)
-		if v := s.vars.values[name]; name != "sql_mode" || v != "'"+s.h.defaults.sqlMode+"'" {
-			b = append(b, v...)
-		}
-	}
-	s.prefix = append(b, 0, bits)
-}
-
-// status gives the status flags of an answer that no server gave.
-func (s *Session) status() uint16 {
-	var st uint16
-	if s.autocommit() {
-		st |= wire.StatusAutocommit
-	}
-	if s.tx.Open() && !s.tx.Statement() {
-		st |= wire.StatusInTrans
-		if s.given.access == "READ ONLY" || s.given.access == "" && s.vars.plain(s.h.defaults.readOnlyVar()) == "1" {
-			st |= wire.StatusInTransReadonly
-		}
-	}
-	if s.mode.NoBackslashEscapes {
-		st |= wire.StatusNoBackslashEscapes
-	}
-	return st
-}
-
-func (s *Session) autocommit() bool {
-	v := s.vars.values["autocommit"]
-	return v == "" || v == "1"
-}
-
-// fail answers an error: as a packet of its own, in MySQL's words.
-func (s *Session) fail(err error) error {
-	s.failed = true
-	e := s.clientError(err)
-	if e == nil {
-		return err // the client's side broke: nothing can be said to it
-	}
-	if s.diagnosed {
-		s.answers.rowCount = -1 // the server's own words are there already
-	} else {
-		s.answers.failed(e)
-	}
-	return s.c.WriteError(e)
-}
-
-// clientError turns any error into what the client sees; nil when it is the client's side
-// that failed.
-func (s *Session) clientError(err error) *wire.Error {
-	var we *wire.Error
-	var refusal *router.Refusal
-	var down *backend.Unavailable
-	var relay *wire.RelayError
-	switch {
-	case errors.As(err, &refusal):
-		return &wire.Error{Code: refusal.Code, SQLState: refusal.SQLState, Message: refusal.Message}
-	case errors.As(err, &we):
-		return we
-	case errors.As(err, &down) && down.Full:
-		return refuse(1040, "08004", "%v", down)
-	case errors.As(err, &down):
-		return refuse(1105, "HY000", "%v", down)
-	case errors.As(err, &relay) && relay.Client:
-		return nil
-	case errors.As(err, &relay):
-		s.gone = s.gone || s.tx.Open()
-		return refuse(2013, "HY000", "lost connection to a shard during query: %v", relay.Err)
-	case errors.Is(err, context.Canceled):
-		return &wire.Error{Code: 1053, SQLState: "08S01", Message: "Server shutdown in progress"}
-	case errors.Is(err, context.DeadlineExceeded):
-		return &wire.Error{Code: 3024, SQLState: "HY000", Message: "Query execution was interrupted, maximum statement execution time exceeded"}
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return refuse(2013, "HY000", "lost connection to a shard")
-	}
-	return refuse(1105, "HY000", "%v", err)
+	s.state.reset()
 }

@@ -47,8 +47,18 @@ func (p *setPlan) text(sql []byte) []byte {
 	return b
 }
 
+// setter carries out SET.
+type setter struct {
+	h       *Handler
+	state   *state
+	answers *answers
+	kept    *kept
+	held    *held
+	reply   *reply
+}
+
 // set carries out SET of variables and SET NAMES.
-func (s *Session) set(ctx context.Context, st *statement, stmt *query.Statement) error {
+func (s *setter) set(ctx context.Context, st *statement, stmt *query.Statement) error {
 	if len(stmt.Tables) > 0 {
 		return notBuilt("SET of a session variable from a table; SELECT the value first")
 	}
@@ -70,10 +80,10 @@ func (s *Session) set(ctx context.Context, st *statement, stmt *query.Statement)
 		s.answers.clear()
 		s.answers.warn(warnings)
 	}
-	return s.writeOK(st, wire.OK{Warnings: uint16(len(warnings))})
+	return s.reply.writeOK(st, wire.OK{Warnings: uint16(len(warnings))})
 }
 
-func (s *Session) planSet(st *statement, stmt *query.Statement) (*setPlan, error) {
+func (s *setter) planSet(st *statement, stmt *query.Statement) (*setPlan, error) {
 	p := &setPlan{whole: true, plain: !st.scan.UserVariable && !st.scan.SystemVariable}
 	for i := range stmt.Sets {
 		a := &stmt.Sets[i]
@@ -98,7 +108,7 @@ func (s *Session) planSet(st *statement, stmt *query.Statement) (*setPlan, error
 }
 
 // planVariable adds one session variable to the plan.
-func (s *Session) planVariable(p *setPlan, st *statement, stmt *query.Statement, i int) error {
+func (s *setter) planVariable(p *setPlan, st *statement, stmt *query.Statement, i int) error {
 	a := &stmt.Sets[i]
 	text := "DEFAULT"
 	if !a.Default {
@@ -150,7 +160,7 @@ func (s *Session) planVariable(p *setPlan, st *statement, stmt *query.Statement,
 }
 
 // readBack names what a variable is carried as.
-func (s *Session) readBack(name string) []string {
+func (s *setter) readBack(name string) []string {
 	switch name {
 	case "character_set_connection":
 		return []string{"collation_connection"}
@@ -164,7 +174,7 @@ func (s *Session) readBack(name string) []string {
 	return []string{name}
 }
 
-func (s *Session) planCharset(p *setPlan, st *statement, stmt *query.Statement, i int, text string) error {
+func (s *setter) planCharset(p *setPlan, st *statement, stmt *query.Statement, i int, text string) error {
 	element := "NAMES " + text
 	if stmt.Sets[i].Name != "names" {
 		element = "CHARACTER SET " + text
@@ -194,8 +204,8 @@ func planAutocommit(p *setPlan, a *query.Assignment, value, byDefault string) er
 
 // planNext is SET @@transaction_isolation without SESSION, which holds for the next
 // transaction only.
-func (s *Session) planNext(p *setPlan, a *query.Assignment, value string) error {
-	if s.tx.Open() {
+func (s *setter) planNext(p *setPlan, a *query.Assignment, value string) error {
+	if s.kept.tx.Open() {
 		return characteristicsLate()
 	}
 	if !a.IsPlain || a.Default {
@@ -226,25 +236,25 @@ func nextOnly(sql []byte, a *query.Assignment) bool {
 }
 
 // setLocally carries out the session's own part.
-func (s *Session) setLocally(p *setPlan) error {
+func (s *setter) setLocally(p *setPlan) error {
 	if p.insertID != nil {
 		s.answers.insertID = *p.insertID
 	}
 	if p.next.isolation != "" {
-		s.next.isolation = p.next.isolation
+		s.kept.tx.next.isolation = p.next.isolation
 	}
 	if p.next.access != "" {
-		s.next.access = p.next.access
+		s.kept.tx.next.access = p.next.access
 	}
 	if p.autocommit == "" {
 		return nil
 	}
-	if p.autocommit == "1" && !s.autocommit() {
-		if err := s.commit(); err != nil {
+	if p.autocommit == "1" && !s.state.autocommit() {
+		if err := s.kept.commit(); err != nil {
 			return err
 		}
 	}
-	s.setVars(s.vars.with(map[string]string{"autocommit": p.autocommit}, s.h.intern))
+	s.state.setVars(s.state.vars.with(map[string]string{"autocommit": p.autocommit}, s.h.intern))
 	return nil
 }
 

@@ -11,10 +11,10 @@ import (
 )
 
 // setOnServer has a server check and carry out its part, and takes the values over.
-func (s *Session) setOnServer(ctx context.Context, st *statement, p *setPlan) (warnings [][][]byte, err error) {
+func (s *setter) setOnServer(ctx context.Context, st *statement, p *setPlan) (warnings [][][]byte, err error) {
 	text := p.text(st.sql)
 	if p.pin != "" {
-		err = s.onHome(ctx, p.pin, func(c *backend.Conn) error {
+		err = s.held.onHome(ctx, p.pin, func(c *backend.Conn) error {
 			warnings, err = s.setOn(c, text, p)
 			return err
 		})
@@ -22,52 +22,41 @@ func (s *Session) setOnServer(ctx context.Context, st *statement, p *setPlan) (w
 	}
 	key := ""
 	if p.plain && len(text) <= maxSetText {
-		key = s.vars.backend.Key + "\x00" + string(text)
+		key = s.state.vars.backend.Key + "\x00" + string(text)
 	}
 	if v := s.h.sets.get(key); v != nil {
-		if v.plain(s.h.defaults.isolationVar()) != s.vars.plain(s.h.defaults.isolationVar()) ||
-			v.plain(s.h.defaults.readOnlyVar()) != s.vars.plain(s.h.defaults.readOnlyVar()) {
-			s.freezeTx()
+		if v.plain(s.h.defaults.isolationVar()) != s.state.vars.plain(s.h.defaults.isolationVar()) ||
+			v.plain(s.h.defaults.readOnlyVar()) != s.state.vars.plain(s.h.defaults.readOnlyVar()) {
+			s.kept.tx.freeze()
 		}
-		s.setVars(v)
+		s.state.setVars(v)
 		return nil, nil
 	}
-	if c, shard := s.anyOwn(); c != nil {
-		if err := s.sync(c, shard); err != nil {
+	if c, shard := s.kept.any(); c != nil {
+		if err := s.kept.sync(c, shard); err != nil {
 			return nil, err
 		}
 		warnings, err = s.setOn(c, text, p)
 		if !inOrder(err) {
-			s.lose(&lease{conn: c, shard: shard})
-			s.txLost()
+			s.kept.lose(c, shard)
+			s.kept.lost()
 		}
 	} else {
 		warnings, err = s.setOnPool(ctx, text, p)
 	}
 	if err == nil && len(warnings) == 0 && key != "" {
-		s.h.sets.put(key, s.vars)
+		s.h.sets.put(key, s.state.vars)
 	}
 	return warnings, err
 }
 
-// anyOwn gives any connection that the session keeps: the pool may be no larger.
-func (s *Session) anyOwn() (*backend.Conn, string) {
-	if legs := s.tx.Legs(); len(legs) > 0 {
-		return legs[0].Conn, legs[0].Shard
-	}
-	if len(s.pins) > 0 {
-		return s.pins[0].conn, s.pins[0].shard
-	}
-	return nil, ""
-}
-
-func (s *Session) setOnPool(ctx context.Context, text []byte, p *setPlan) (warnings [][][]byte, err error) {
-	c, err := s.h.pools.Get(ctx, s.defaultShard(), s.class, s.schema, s.vars.backend)
+func (s *setter) setOnPool(ctx context.Context, text []byte, p *setPlan) (warnings [][][]byte, err error) {
+	c, err := s.h.pools.Get(ctx, s.state.defaultShard(), s.state.class, s.state.schema, s.state.vars.backend)
 	if err != nil {
 		return nil, err
 	}
 	if warnings, err = s.setOn(c, text, p); err == nil {
-		err = c.Sync(s.schema, s.vars.backend)
+		err = c.Sync(s.state.schema, s.state.vars.backend)
 	}
 	if err == nil || !p.ran && inOrder(err) {
 		c.Put()
@@ -79,11 +68,11 @@ func (s *Session) setOnPool(ctx context.Context, text []byte, p *setPlan) (warni
 
 // setOn runs the server's part on a connection that is in the session's state, and takes
 // the values that the variables have then into the session's settings.
-func (s *Session) setOn(c *backend.Conn, text []byte, p *setPlan) (warnings [][][]byte, err error) {
+func (s *setter) setOn(c *backend.Conn, text []byte, p *setPlan) (warnings [][][]byte, err error) {
 	ok, err := c.ExecBytes(text)
 	if err != nil {
 		if inOrder(err) { // a part of it may have been done
-			if _, back := c.Exec(s.vars.text()); back != nil {
+			if _, back := c.Exec(s.state.vars.text()); back != nil {
 				return nil, back
 			}
 		}
@@ -100,43 +89,43 @@ func (s *Session) setOn(c *backend.Conn, text []byte, p *setPlan) (warnings [][]
 	}
 	changes, err := readVariables(c, p.reads)
 	if err == nil {
-		err = s.checkSettings(changes)
+		err = checkSettings(changes)
 	}
 	if err != nil {
-		if _, back := c.Exec(s.vars.text()); back != nil {
+		if _, back := c.Exec(s.state.vars.text()); back != nil {
 			return nil, back
 		}
 		return nil, err
 	}
-	before := s.vars
+	before := s.state.vars
 	s.carry(changes)
 	return warnings, s.adopt(c, before)
 }
 
 // adopt makes a connection on which the client's SET ran one that has the session's new
 // settings like any other, so that the pool knows what is on it.
-func (s *Session) adopt(c *backend.Conn, before *settings) error {
-	if s.vars != before {
-		return c.Sync("", s.vars.backend)
+func (s *setter) adopt(c *backend.Conn, before *settings) error {
+	if s.state.vars != before {
+		return c.Sync("", s.state.vars.backend)
 	}
 	// The same values can still be another state: after SET NAMES … COLLATE Oracle MySQL
 	// describes results by another collation than after SET character_set_results.
-	_, err := c.Exec(s.vars.text())
+	_, err := c.Exec(s.state.vars.text())
 	return err
 }
 
 // carry takes values into the session's settings.
-func (s *Session) carry(changes map[string]string) {
+func (s *setter) carry(changes map[string]string) {
 	d := &s.h.defaults
 	if changes[d.isolationVar()]+changes[d.readOnlyVar()] != "" {
-		s.freezeTx()
+		s.kept.tx.freeze()
 	}
-	s.setVars(s.vars.with(changes, s.h.intern))
+	s.state.setVars(s.state.vars.with(changes, s.h.intern))
 }
 
 // checkSettings refuses values under which the scanner could not read the client's text, or
 // Sluice the servers' answers.
-func (s *Session) checkSettings(changes map[string]string) error {
+func checkSettings(changes map[string]string) error {
 	if set := strings.ToLower(strings.Trim(changes["character_set_results"], "'")); isWide(set) {
 		return notBuilt("the character set %s for results; use utf8mb4", set)
 	}
@@ -215,26 +204,4 @@ func variableLiteral(col *wire.Column, value []byte) (string, error) {
 		return fmt.Sprintf("_utf8mb4 x'%x'", text), nil
 	}
 	return "'" + text + "'", nil
-}
-
-// onHome runs f on the connection that carries the session's variables, as a statement of
-// its own, and keeps it with the session.
-func (s *Session) onHome(ctx context.Context, reason string, f func(*backend.Conn) error) error {
-	c, err := s.lease(ctx, s.homeShard(), false)
-	if err == nil {
-		err = f(c)
-		ok, broken := c.Exec("DO 0") // for its status: whether a transaction is open
-		s.Done(c, ok.Status, inOrder(err) && broken == nil)
-		if err == nil {
-			s.pinHeld(reason)
-		}
-	}
-	ended := s.txEnded()
-	if lost := s.releaseHeld(); lost != nil {
-		s.txLost()
-	}
-	if ended {
-		s.rollbackAll()
-	}
-	return err
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,8 +12,11 @@ import (
 	"sluice/wire"
 )
 
-// shared is what other goroutines may look at and touch.
+// shared is what other goroutines may look at and touch. It implements server.Session.
 type shared struct {
+	c   *server.Client
+	log *slog.Logger
+
 	busy atomic.Bool // a statement runs or a transaction is open
 
 	// mu is held while a Kill reaches for the connections, so that none of them can have
@@ -37,37 +41,31 @@ const (
 	killConnection
 )
 
-// maxShownText bounds what SHOW PROCESSLIST shows of a statement.
-const maxShownText = 1024
-
 // begin and end surround one command.
-func (s *Session) begin(command string, sql []byte, now time.Time) {
-	s.shared.busy.Store(true)
-	s.shared.mu.Lock()
-	s.shared.running = true
-	s.shared.mu.Unlock()
-	s.note(command, sql, now)
+func (sh *shared) begin(command string, sql []byte, now time.Time) {
+	sh.busy.Store(true)
+	sh.mu.Lock()
+	sh.running = true
+	sh.mu.Unlock()
+	sh.note(command, sql, now)
 }
 
 // note says what the session is doing.
-func (s *Session) note(command string, sql []byte, now time.Time) {
-	sh := &s.shared
+func (sh *shared) note(command string, sql []byte, now time.Time) {
 	sh.infoMu.Lock()
 	sh.info.Command, sh.info.Since = command, now
 	sh.text = append(sh.text[:0], sql[:min(len(sql), maxShownText)]...)
 	sh.infoMu.Unlock()
 }
 
-func (s *Session) end() {
-	sh := &s.shared
+// end tells whether the session was killed meanwhile.
+func (sh *shared) end(k *kept) (killed bool) {
 	sh.mu.Lock()
-	if sh.kill == killConnection {
-		s.gone = true
-	}
+	killed = sh.kill == killConnection
 	sh.running, sh.kill = false, notKilled
 	sh.conns = sh.conns[:0]
 	sh.mu.Unlock()
-	open := s.tx.Open()
+	open := k.tx.Open()
 	if !open {
 		sh.busy.Store(false)
 	}
@@ -80,39 +78,51 @@ func (s *Session) end() {
 	}
 	sh.text = sh.text[:0]
 	sh.shards = sh.shards[:0]
-	for _, l := range s.tx.Legs() {
+	for _, l := range k.tx.Legs() {
 		sh.shards = append(sh.shards, l.Shard)
 	}
-	for i := range s.pins {
-		if s.tx.Leg(s.pins[i].shard) == nil {
-			sh.shards = append(sh.shards, s.pins[i].shard)
+	for _, p := range k.pins.list {
+		if k.tx.Leg(p.shard) == nil {
+			sh.shards = append(sh.shards, p.shard)
 		}
 	}
 	sh.infoMu.Unlock()
+	return killed
+}
+
+// noteSchema and noteLogin say what has changed of the session.
+func (sh *shared) noteSchema(name string) {
+	sh.infoMu.Lock()
+	defer sh.infoMu.Unlock()
+	sh.info.Schema = name
+}
+
+func (sh *shared) noteLogin() {
+	sh.infoMu.Lock()
+	defer sh.infoMu.Unlock()
+	sh.info.User, sh.info.Attributes = sh.c.User, sh.c.Attributes
 }
 
 // notePins says what is pinned, after a change of the pins.
-func (s *Session) notePins() {
-	sh := &s.shared
+func (sh *shared) notePins(pins []pin) {
 	sh.infoMu.Lock()
 	defer sh.infoMu.Unlock()
 	sh.info.Pinned, sh.info.PinnedSince = "", time.Time{}
-	for i := range s.pins {
+	for i := range pins {
 		if i > 0 {
 			sh.info.Pinned += "; "
 		} else {
-			sh.info.PinnedSince = s.pins[i].since
+			sh.info.PinnedSince = pins[i].since
 		}
-		sh.info.Pinned += s.pins[i].why() + " on " + s.pins[i].shard
+		sh.info.Pinned += pins[i].why() + " on " + pins[i].shard
 	}
 }
 
 // Busy implements server.Session.
-func (s *Session) Busy() bool { return s.shared.busy.Load() }
+func (sh *shared) Busy() bool { return sh.busy.Load() }
 
 // Info implements server.Session.
-func (s *Session) Info() server.SessionInfo {
-	sh := &s.shared
+func (sh *shared) Info() server.SessionInfo {
 	sh.infoMu.Lock()
 	defer sh.infoMu.Unlock()
 	info := sh.info
@@ -123,15 +133,14 @@ func (s *Session) Info() server.SessionInfo {
 
 // Kill implements server.Session. It stops the running statement at its shards; with whole
 // it also ends the connection, at once when it is idle.
-func (s *Session) Kill(whole bool) {
+func (sh *shared) Kill(whole bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()
-	sh := &s.shared
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if whole {
 		sh.kill = killConnection
-		_ = s.c.Close() // ends a blocked read or write as well
+		_ = sh.c.Close() // ends a blocked read or write as well
 	}
 	if !sh.running {
 		return // KILL QUERY of an idle session does nothing
@@ -141,7 +150,7 @@ func (s *Session) Kill(whole bool) {
 	}
 	for _, c := range sh.conns {
 		if err := c.Kill(ctx); err != nil {
-			s.h.log.Warn("a running statement could not be stopped", "shard", c.Shard(), "connection", s.c.ID, "error", err)
+			sh.log.Warn("a running statement could not be stopped", "shard", c.Shard(), "connection", sh.c.ID, "error", err)
 		}
 	}
 }
@@ -150,26 +159,36 @@ func (s *Session) Kill(whole bool) {
 const killTimeout = 5 * time.Second
 
 // watch lets a Kill reach the connection. It fails when the statement was killed already.
-func (s *Session) watch(c *backend.Conn) error {
-	s.shared.mu.Lock()
-	defer s.shared.mu.Unlock()
-	if s.shared.kill != notKilled {
+func (sh *shared) watch(c *backend.Conn) error {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.kill != notKilled {
 		return interrupted()
 	}
-	s.shared.conns = append(s.shared.conns, c)
+	sh.conns = append(sh.conns, c)
 	return nil
 }
 
 // unwatch takes all connections out of a Kill's reach and tells whether one has reached
 // for them: it may still be on its way to the thread when its statement has ended.
-func (s *Session) unwatch() (killed bool) {
-	s.shared.mu.Lock()
-	defer s.shared.mu.Unlock()
-	killed = s.shared.kill != notKilled && len(s.shared.conns) > 0
-	s.shared.conns = s.shared.conns[:0]
+func (sh *shared) unwatch() (killed bool) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	killed = sh.kill != notKilled && len(sh.conns) > 0
+	sh.conns = sh.conns[:0]
 	return killed
 }
 
 func interrupted() *wire.Error {
 	return &wire.Error{Code: 1317, SQLState: "70100", Message: "Query execution was interrupted"}
+}
+
+// killed gives the error of a statement that was killed, nil if it was not.
+func (sh *shared) killed() error {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.kill != notKilled {
+		return interrupted()
+	}
+	return nil
 }

@@ -6,23 +6,11 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"time"
 
 	"sluice/query"
 	"sluice/server"
 	"sluice/wire"
 )
-
-// find gives the session of a connection id, or nil.
-func (h *Handler) find(id uint64) server.Session {
-	if h.server == nil || id > 1<<32-1 {
-		return nil
-	}
-	if c := h.server.Find(uint32(id)); c != nil {
-		return c.Session()
-	}
-	return nil
-}
 
 // shownLocally tells which SHOW statements are about the session or its user, not about a
 // shard's server.
@@ -37,13 +25,13 @@ func shownLocally(stmt *query.Statement) bool {
 // clearsWarnings tells whether a statement forgets the warnings of the one before it also
 // when it has none itself. MySQL's all do but those that show warnings; MariaDB's only when they
 // open a table (mysql_execute_command, opt_clear_warning_info).
-func (s *Session) clearsWarnings(stmt *query.Statement) bool {
+func clearsWarnings(stmt *query.Statement, mariaDB bool) bool {
 	switch stmt.Kind {
 	case query.Show:
-		return !showsConditions(stmt) && (!s.mode.MariaDB || stmt.ShowWhat != "processlist" && stmt.ShowWhat != "grants")
+		return !showsConditions(stmt) && (!mariaDB || stmt.ShowWhat != "processlist" && stmt.ShowWhat != "grants")
 	case query.Set, query.SetNames, query.SetTx, query.Use, query.Begin, query.Commit, query.Rollback, query.Savepoint,
 		query.Kill, query.PrepareText, query.Do, query.Select, query.Values, query.Explain, query.LockTables:
-		return (!s.mode.MariaDB || len(stmt.Tables) > 0) && !countsConditions(stmt)
+		return (!mariaDB || len(stmt.Tables) > 0) && !countsConditions(stmt)
 	}
 	return true
 }
@@ -57,15 +45,27 @@ func showsConditions(stmt *query.Statement) bool {
 	return false
 }
 
-// show gives the rows of a SHOW statement.
-func (s *Session) show(st *statement, stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
+// shows are the SHOW statements that are about the session or its user.
+type shows struct {
+	h       *Handler
+	c       *server.Client
+	state   *state
+	answers *answers
+	peers   *peers
+}
+
+// rows gives the rows of a SHOW statement, or of SELECT @@warning_count.
+func (s *shows) rows(st *statement, stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
+	if stmt.Kind == query.Select {
+		return s.conditionCounts(stmt)
+	}
 	switch stmt.ShowWhat {
 	case "databases", "schemas":
-		return s.showDatabases(stmt)
+		return s.databases(stmt)
 	case "warnings":
-		return s.showConditions(st, "")
+		return s.conditions(st, "")
 	case "errors":
-		return s.showConditions(st, "Error")
+		return s.conditions(st, "Error")
 	case "count warnings":
 		return countRow("@@session.warning_count", s.answers.count)
 	case "count errors":
@@ -74,10 +74,10 @@ func (s *Session) show(st *statement, stmt *query.Statement) ([]wire.Column, [][
 		if stmt.ShowHasLike || stmt.ShowWhere {
 			break
 		}
-		cols, rows := s.processList(stmt.ShowFull)
+		cols, rows := s.peers.processList(stmt.ShowFull)
 		return cols, rows, nil
 	case "grants":
-		cols, rows, err := s.showGrants(st, stmt)
+		cols, rows, err := s.grants(st, stmt)
 		return cols, rows, err
 	}
 	return nil, nil, notBuilt("this form of SHOW %s", stmt.ShowWhat)
@@ -89,8 +89,8 @@ func countRow(name string, n int) ([]wire.Column, [][][]byte, error) {
 	return []wire.Column{col}, [][][]byte{{strconv.AppendInt(nil, int64(n), 10)}}, nil
 }
 
-// showDatabases lists what the user may use.
-func (s *Session) showDatabases(stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
+// databases lists what the user may use.
+func (s *shows) databases(stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
 	if stmt.ShowWhere {
 		return nil, nil, notBuilt("SHOW DATABASES WHERE; use LIKE")
 	}
@@ -117,8 +117,8 @@ func (s *Session) showDatabases(stmt *query.Statement) ([]wire.Column, [][][]byt
 	return []wire.Column{textColumn(name, 64)}, rows, nil
 }
 
-// showConditions lists what the last statement raised.
-func (s *Session) showConditions(st *statement, level string) ([]wire.Column, [][][]byte, error) {
+// conditions lists what the last statement raised.
+func (s *shows) conditions(st *statement, level string) ([]wire.Column, [][][]byte, error) {
 	cols := []wire.Column{textColumn("Level", 7), codeColumn("Code"), textColumn("Message", 512)}
 	var rows [][][]byte
 	for _, w := range s.answers.warnings {
@@ -160,56 +160,8 @@ func commaBetween(st *statement, from, to int32) bool {
 	return false
 }
 
-// processList shows the sessions of the same user.
-func (s *Session) processList(full bool) ([]wire.Column, [][][]byte) {
-	cols := []wire.Column{
-		numberColumn("Id"), textColumn("User", 32), textColumn("Host", 64), textColumn("db", 64), textColumn("Command", 16),
-		numberColumn("Time"), textColumn("State", 64), textColumn("Info", maxShownText),
-	}
-	for _, i := range []int{3, 6, 7} {
-		cols[i].Flags = 0 // may be NULL
-	}
-	var rows [][][]byte
-	now := time.Now()
-	for _, i := range s.sessions() {
-		if i.User != s.c.User {
-			continue
-		}
-		text := i.Statement
-		if !full {
-			text = text[:min(len(text), 100)]
-		}
-		rows = append(rows, [][]byte{
-			appendUint(nil, uint64(i.ID)), []byte(i.User), []byte(i.Remote), orNull(i.Schema), []byte(i.Command),
-			strconv.AppendInt(nil, int64(max(now.Sub(i.Since), 0)/time.Second), 10), []byte(i.State), orNull(text),
-		})
-	}
-	return cols, rows
-}
-
-// sessions lists what the server's registry has, by id; at least this one.
-func (s *Session) sessions() (all []server.SessionInfo) {
-	if s.h.server == nil {
-		return []server.SessionInfo{s.Info()}
-	}
-	for _, c := range s.h.server.Clients() {
-		if other := c.Session(); other != nil {
-			all = append(all, other.Info())
-		}
-	}
-	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
-	return all
-}
-
-func orNull(text string) []byte {
-	if text == "" {
-		return nil
-	}
-	return []byte(text)
-}
-
-// showGrants words the user's rights as one server would. Those of others are not told.
-func (s *Session) showGrants(st *statement, stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
+// grants words the user's rights as one server would. Those of others are not told.
+func (s *shows) grants(st *statement, stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
 	m := s.h.topo.Map()
 	u := m.User(s.c.User)
 	if u == nil || forAnother(st.scan.Fingerprint) {
@@ -251,9 +203,9 @@ func asksConditions(stmt *query.Statement) bool {
 	return slices.Contains(stmt.SysVars, "warning_count") || slices.Contains(stmt.SysVars, "error_count")
 }
 
-func (s *Session) conditionCounts(stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
+func (s *shows) conditionCounts(stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
 	name := stmt.Blocks[0].Items[0].Label
-	if !s.mode.MariaDB {
+	if !s.state.mode.MariaDB {
 		defer s.answers.clear() // MySQL keeps the counts for this statement, and forgets them with it
 	}
 	if stmt.SysVars[0] == "error_count" {
@@ -309,16 +261,4 @@ func sameLetter(a, b byte) bool {
 		return c
 	}
 	return lower(a) == lower(b)
-}
-
-// statistics is the answer to COM_STATISTICS.
-func (s *Session) statistics() []byte {
-	up := time.Since(s.h.started)
-	all := s.sessions()
-	var questions int64
-	for i := range all {
-		questions += all[i].Statements
-	}
-	return fmt.Appendf(nil, "Uptime: %d  Threads: %d  Questions: %d  Slow queries: 0  Opens: 0  Open tables: 0  Queries per second avg: %.3f",
-		int(up.Seconds()), len(all), questions, float64(questions)/max(up.Seconds(), 1))
 }

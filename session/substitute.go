@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sluice/query"
+	"sluice/server"
 )
 
 // Functions whose answer is the session's and not that of the connection on which the
@@ -54,26 +55,33 @@ func unanswered(fingerprint []byte) string {
 	return ""
 }
 
+// values are what such functions give.
+type values struct {
+	c       *server.Client
+	state   *state
+	answers *answers
+}
+
 // substituted answers a statement with its functions' values put in.
 func (s *Session) substituted(ctx context.Context, st *statement, e *entry) error {
-	text, err := s.answerCalls(st.sql, e.stmt)
+	text, err := s.values.put(st.sql, e.stmt)
 	if err != nil {
-		return s.fail(err)
+		return s.reply.fail(err)
 	}
 	inner := *st
 	inner.sql, inner.scan = text, new(query.Scan)
-	if err := inner.scan.Run(text, s.mode); err != nil {
-		return s.fail(scanError(err))
+	if err := inner.scan.Run(text, s.state.mode); err != nil {
+		return s.reply.fail(scanError(err))
 	}
 	return s.query(ctx, &inner)
 }
 
-// answerCalls gives the text with the session's answers in place of the calls.
-func (s *Session) answerCalls(sql []byte, stmt *query.Statement) ([]byte, error) {
+// put gives the text with the session's answers in place of the calls.
+func (v *values) put(sql []byte, stmt *query.Statement) ([]byte, error) {
 	var edits []query.Edit
 	for _, c := range stmt.Calls {
 		if isAnswered(c) {
-			edits = append(edits, query.Edit{Span: c.Span, Text: s.answer(c.Name, stmt.Kind)})
+			edits = append(edits, query.Edit{Span: c.Span, Text: v.value(c.Name, stmt.Kind)})
 		}
 	}
 	out, err := query.Apply(nil, sql, named(stmt, edits))
@@ -83,35 +91,35 @@ func (s *Session) answerCalls(sql []byte, stmt *query.Statement) ([]byte, error)
 	return out, nil
 }
 
-// answer gives a function's value as SQL of its type: the functions are BIGINT whatever
+// value gives a function's value as SQL of its type: the functions are BIGINT whatever
 // their value, which a bit operation is, and a literal is not.
-func (s *Session) answer(name string, kind query.Kind) string {
+func (v *values) value(name string, kind query.Kind) string {
 	switch name {
 	case "last_insert_id":
-		return "(" + strconv.FormatUint(s.answers.insertID, 10) + "|0)"
+		return "(" + strconv.FormatUint(v.answers.insertID, 10) + "|0)"
 	case "connection_id":
-		if s.mode.MariaDB || kind == query.Kill {
-			return strconv.FormatUint(uint64(s.c.ID), 10)
+		if v.state.mode.MariaDB || kind == query.Kill {
+			return strconv.FormatUint(uint64(v.c.ID), 10)
 		}
-		return "(" + strconv.FormatUint(uint64(s.c.ID), 10) + "|0)"
+		return "(" + strconv.FormatUint(uint64(v.c.ID), 10) + "|0)"
 	case "found_rows":
-		return "CAST((" + strconv.FormatUint(s.answers.found, 10) + "|0) AS SIGNED)"
+		return "CAST((" + strconv.FormatUint(v.answers.found, 10) + "|0) AS SIGNED)"
 	case "row_count":
-		if s.answers.rowCount < 0 {
+		if v.answers.rowCount < 0 {
 			return "CAST(~0 AS SIGNED)" // -1, without a note that the cast has wrapped
 		}
-		return "CAST((" + strconv.FormatInt(s.answers.rowCount, 10) + "|0) AS SIGNED)"
+		return "CAST((" + strconv.FormatInt(v.answers.rowCount, 10) + "|0) AS SIGNED)"
 	case "current_user":
-		return s.name(s.c.User + "@%")
+		return v.account(v.c.User + "@%")
 	default: // user, session_user, system_user
-		return s.name(s.c.User + "@" + s.c.Remote.Addr().Unmap().String())
+		return v.account(v.c.User + "@" + v.c.Remote.Addr().Unmap().String())
 	}
 }
 
-// name gives an account name with the character set and the coercibility of the servers'
+// account gives an account name with the character set and the coercibility of the servers'
 // own names, those of VERSION(); to name utf8mb3 would be a warning on MySQL.
-func (s *Session) name(account string) string {
-	return "CONCAT(LEFT(VERSION(),0)," + string(query.QuoteString(nil, account, s.mode)) + ")"
+func (v *values) account(account string) string {
+	return "CONCAT(LEFT(VERSION(),0)," + string(query.QuoteString(nil, account, v.state.mode)) + ")"
 }
 
 // named adds aliases for select items that edits would rename.

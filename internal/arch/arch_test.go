@@ -135,7 +135,6 @@ var large = map[string]bool{
 	"query.analysis":  true, // a method for each clause
 	"query.lexer":     true, // a method for each kind of token
 	"query.scanner":   true, // and for each kind of list
-	"session.Session": true, // the life of a client: its files are its parts
 }
 
 // TestNoInit: no init functions, and no package-level variable that is changed later is

@@ -1,0 +1,124 @@
+package session
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/query"
+	"sluice/server"
+	"sluice/wire"
+)
+
+// find gives the session of a connection id, or nil.
+func (h *Handler) find(id uint64) server.Session {
+	if h.server == nil || id > 1<<32-1 {
+		return nil
+	}
+	if c := h.server.Find(uint32(id)); c != nil {
+		return c.Session()
+	}
+	return nil
+}
+
+// peers are the sessions of the proxy, as far as this one's user may look at them and stop them.
+type peers struct {
+	h      *Handler
+	c      *server.Client
+	shared *shared
+	kept   *kept
+}
+
+// sessions lists what the server's registry has, by id; at least this one.
+func (p *peers) sessions() (all []server.SessionInfo) {
+	if p.h.server == nil {
+		return []server.SessionInfo{p.shared.Info()}
+	}
+	for _, c := range p.h.server.Clients() {
+		if other := c.Session(); other != nil {
+			all = append(all, other.Info())
+		}
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
+	return all
+}
+
+// processList shows the sessions of the same user.
+func (p *peers) processList(full bool) ([]wire.Column, [][][]byte) {
+	cols := []wire.Column{
+		numberColumn("Id"), textColumn("User", 32), textColumn("Host", 64), textColumn("db", 64), textColumn("Command", 16),
+		numberColumn("Time"), textColumn("State", 64), textColumn("Info", maxShownText),
+	}
+	for _, i := range []int{3, 6, 7} {
+		cols[i].Flags = 0 // may be NULL
+	}
+	var rows [][][]byte
+	now := time.Now()
+	for _, i := range p.sessions() {
+		if i.User != p.c.User {
+			continue
+		}
+		text := i.Statement
+		if !full {
+			text = text[:min(len(text), 100)]
+		}
+		rows = append(rows, [][]byte{
+			appendUint(nil, uint64(i.ID)), []byte(i.User), []byte(i.Remote), orNull(i.Schema), []byte(i.Command),
+			strconv.AppendInt(nil, int64(max(now.Sub(i.Since), 0)/time.Second), 10), []byte(i.State), orNull(text),
+		})
+	}
+	return cols, rows
+}
+
+// statistics is the answer to COM_STATISTICS.
+func (p *peers) statistics() []byte {
+	up := time.Since(p.h.started)
+	all := p.sessions()
+	var questions int64
+	for i := range all {
+		questions += all[i].Statements
+	}
+	return fmt.Appendf(nil, "Uptime: %d  Threads: %d  Questions: %d  Slow queries: 0  Opens: 0  Open tables: 0  Queries per second avg: %.3f",
+		int(up.Seconds()), len(all), questions, float64(questions)/max(up.Seconds(), 1))
+}
+
+// kill stops a session of the same user.
+func (p *peers) kill(id uint64, whole bool) error {
+	if id == uint64(p.c.ID) {
+		p.kept.gone = p.kept.gone || whole
+		return interrupted()
+	}
+	var other = p.h.find(id)
+	if other == nil {
+		return &wire.Error{Code: 1094, SQLState: "HY000", Message: fmt.Sprintf("Unknown thread id: %d", id)}
+	}
+	if other.Info().User != p.c.User {
+		return &wire.Error{Code: 1095, SQLState: "HY000", Message: fmt.Sprintf("You are not owner of thread %d", id)}
+	}
+	other.Kill(whole)
+	return nil
+}
+
+// killStatement carries out KILL.
+func (p *peers) killStatement(st *statement, stmt *query.Statement) error {
+	id := stmt.KillID
+	if stmt.Opaque {
+		if !strings.HasSuffix(strings.ToLower(string(st.scan.Fingerprint)), " connection_id()") {
+			return notBuilt("KILL takes a connection id")
+		}
+		id = uint64(p.c.ID)
+	}
+	return p.kill(id, !stmt.KillQuery)
+}
+
+func orNull(text string) []byte {
+	if text == "" {
+		return nil
+	}
+	return []byte(text)
+}
+
+// maxShownText bounds what SHOW PROCESSLIST shows of a statement.
+const maxShownText = 1024

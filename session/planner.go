@@ -1,0 +1,141 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sluice/exec"
+	"sluice/query"
+	"sluice/router"
+	"sluice/server"
+)
+
+// planner makes plans of texts: it looks into the plan cache, else parses and asks the router,
+// having looked up the tables that this needs.
+type planner struct {
+	h     *Handler
+	c     *server.Client
+	state *state
+	kept  *kept
+	args  *router.Args // of the statement planned last
+
+	params params
+	key    []byte // scratch: plan-cache key
+}
+
+// plan gives the entry of the statement: from the cache, or made now.
+func (p *planner) plan(ctx context.Context, st *statement) (*entry, error) {
+	m := p.h.topo.Map()
+	cat := p.h.catalog.snapshot(m.Version, st.started)
+	*p.args = router.Args{SQL: st.sql, Scan: st.scan, Mode: p.state.mode, Map: m, Held: -1, Params: p.paramsOf(st)}
+	keep := st.scan.Hint.Empty() && len(p.state.prefix)+len(st.scan.Fingerprint) <= maxKeptKey
+	if keep {
+		p.key = append(append(p.key[:0], p.state.prefix...), st.scan.Fingerprint...)
+		e := p.h.plans.get(p.key, m.Version, cat.Version)
+		if e != nil && (e.text == "" || e.text == string(st.sql)) {
+			p.h.metrics.PlanCacheHit()
+			return e, nil
+		}
+	}
+	p.h.metrics.PlanCacheMiss()
+	return p.makePlan(ctx, st, keep, false)
+}
+
+// makePlan parses and plans a statement. With apart, a gathering is planned for a connection
+// outside of the transaction.
+func (p *planner) makePlan(ctx context.Context, st *statement, keep, apart bool) (*entry, error) {
+	hints, err := query.ParseHints(st.scan.Hint.Of(st.sql))
+	if err != nil {
+		return nil, refuse(1064, "42000", "%v", err)
+	}
+	stmt := p.h.analyzer.Analyze(st.sql, st.scan, p.state.mode)
+	e := &entry{stmt: stmt, mapVersion: p.args.Map.Version, label: "local"}
+	e.action = actionOf(stmt)
+	if e.action == route {
+		if e.plan, e.catVersion, err = p.resolve(ctx, st, stmt, hints, apart); err != nil {
+			return nil, err
+		}
+		e.label = e.plan.Strategy.String()
+		if err := p.planInsertID(ctx, e); err != nil {
+			return nil, err
+		}
+	} else {
+		e.catVersion = p.h.catalog.snapshot(e.mapVersion, st.started).Version
+	}
+	if e.action != route || stmt.TextBound || e.plan.UsesText() {
+		if keep = keep && len(st.sql) <= maxKeptText; keep {
+			e.text = string(st.sql)
+		}
+	}
+	e.digest = p.h.digests.Slot(p.state.schema, st.scan.Fingerprint)
+	if keep {
+		p.h.plans.put(p.key, e)
+	}
+	return e, nil
+}
+
+// Bounds of a cached plan: the text that it may hold, and its key.
+const (
+	maxKeptText = 2 << 10
+	maxKeptKey  = 16 << 10
+)
+
+// resolve plans with tables looked up as they turn out to be needed, then lets a shard
+// describe what the plan wants to know of its result.
+func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statement, hints query.Hints, apart bool) (*router.Plan, int64, error) {
+	in := &router.Input{
+		SQL: st.sql, Scan: st.scan, Mode: p.state.mode, Schema: p.state.schema, User: p.args.Map.User(p.c.User), Map: p.args.Map, Hints: hints,
+		Charset: p.state.literals, NoAutoValueOnZero: p.state.zeroIsValue, Apart: apart,
+	}
+	if in.User == nil {
+		return nil, 0, refuse(1045, "28000", "the user %s was removed", p.c.User)
+	}
+	const maxTables = 64 // more tables than a join may have
+	for range maxTables {
+		in.Catalog = p.h.catalog.snapshot(in.Map.Version, time.Now())
+		plan, err := router.New(stmt, in)
+		var need *router.NeedTable
+		if errors.As(err, &need) {
+			if err := p.lookUp(ctx, in.Catalog.Version, need.Schema, need.Table); err != nil {
+				return nil, 0, err
+			}
+			continue
+		}
+		if err != nil || plan.Probe == "" {
+			return plan, in.Catalog.Version, err
+		}
+		cols, err := p.describe(ctx, plan)
+		if err != nil {
+			return nil, 0, err
+		}
+		return plan, in.Catalog.Version, plan.Resolve(cols)
+	}
+	return nil, 0, refuse(1105, "HY000", "the statement names too many tables, or they change all the time")
+}
+
+// apart plans a gathering again, outside of the transaction, which allows no temporary
+// tables. Variables of the session's own connection are not to be had there.
+func (p *planner) apart(ctx context.Context, st *statement, e *entry) (*entry, error) {
+	if st.scan.UserVariable {
+		return nil, notBuilt("a SELECT over several shards with user variables, in a transaction which is read only or has " +
+			"written on several shards; put the value into the statement instead")
+	}
+	if e.stmt.NamedLock {
+		return nil, notBuilt("a function of named locks in a SELECT over several shards, in a transaction which is read only or has " +
+			"written on several shards; ask for the lock in a statement of its own")
+	}
+	return p.makePlan(ctx, st, false, true)
+}
+
+// isApart tells whether a statement has to be planned again, outside of the transaction.
+func isApart(err error) bool { return errors.Is(err, exec.ErrApart) }
+
+// paramsOf gives the statement's parameters, nil for text.
+func (p *planner) paramsOf(st *statement) router.Params {
+	if st.exec == nil {
+		return nil
+	}
+	p.params.exec, p.params.long = st.exec, st.long
+	return &p.params
+}

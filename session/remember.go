@@ -1,0 +1,196 @@
+package session
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+
+	"sluice/backend"
+	"sluice/exec"
+	"sluice/query"
+	"sluice/router"
+	"sluice/wire"
+)
+
+// remember keeps what later statements may ask about, while the connections that know are
+// still held.
+func (s *settling) remember(st *statement, e *entry, out *exec.Outcome, runErr error) {
+	r := &out.Response
+	if r.Err != nil {
+		s.answers.failed(r.Err)
+	}
+	s.fetchWarnings(out, runErr) // first: it leaves the other answers as they are, they not it
+	if runErr != nil || r.Err != nil {
+		return
+	}
+	ok, before := r.OK, s.answers.insertID
+	switch {
+	case r.Columns > 0:
+		found := r.Rows
+		if e.stmt.CalcFoundRows {
+			found = s.askNumber(out, "SELECT FOUND_ROWS()", r.Rows)
+		}
+		s.answers.selected(found)
+	case s.bound.InsertID != 0:
+		ok.LastInsertID = s.bound.InsertID
+		s.answers.done(ok)
+	default:
+		if s.held.preset || ok.LastInsertID != 0 && !s.generated(e) {
+			ok.LastInsertID = 0 // the protocol reports a value that the statement gave, LAST_INSERT_ID() does not
+		}
+		s.answers.done(ok)
+	}
+	if s.held.preset {
+		asked := s.askNumber(out, "SELECT LAST_INSERT_ID()", s.answers.insertID)
+		if s.bound.InsertID == 0 || asked != before { // else the server did not see that an id was generated
+			s.answers.insertID = asked
+		}
+	}
+	s.keepState(st, e)
+}
+
+// askNumber asks the connection that ran the statement about it, before it is given back.
+func (s *settling) askNumber(out *exec.Outcome, sql string, otherwise uint64) uint64 {
+	l := s.atHome(out)
+	if l == nil || !l.done || !l.ok {
+		return otherwise
+	}
+	_, rows, err := l.conn.Query(sql)
+	if err != nil || len(rows) != 1 || len(rows[0]) != 1 {
+		l.ok = false
+		return otherwise
+	}
+	return parseUint(rows[0][0])
+}
+
+// fetchWarnings asks the connections of the statement for its warnings, or errors. An ERR
+// packet has no status flags: the answer tells whether the transaction is still open, too.
+func (s *settling) fetchWarnings(out *exec.Outcome, runErr error) {
+	failed := out.Response.Err != nil || isServerError(runErr)
+	warned := runErr == nil && out.Response.OK.Warnings > 0
+	var kept bool
+	for i := range s.held.list {
+		l := &s.held.list[i]
+		asked := failed || warned && (out.Home == nil || out.Home == l.conn)
+		if !l.done || !l.ok || !asked && l.status != 0 {
+			continue
+		}
+		rows, status, err := conditions(l.conn)
+		if err != nil {
+			l.ok = false
+			continue
+		}
+		if l.status == 0 {
+			l.status = status
+		}
+		if asked && len(rows) > 0 {
+			if !kept {
+				s.answers.clear()
+				s.reply.diagnosed = failed
+			}
+			if !kept || s.bound.Strategy != router.Everywhere { // there each shard has the same ones
+				s.answers.warn(rows)
+			}
+			kept = true
+		}
+	}
+	if warned && kept { // the servers keep the first of them only
+		s.answers.count = max(s.answers.count, int(out.Response.OK.Warnings))
+	}
+}
+
+// isServerError tells whether an error is a server's, or one of the session's own in its shape.
+func isServerError(err error) bool {
+	if err == nil {
+		return false
+	}
+	var we *wire.Error
+	return errors.As(err, &we)
+}
+
+// conditions asks a connection for its warnings and its status.
+func conditions(c *backend.Conn) (rows [][][]byte, status uint16, err error) {
+	if err := c.Command(wire.ComQuery, []byte("SHOW WARNINGS")); err != nil {
+		return nil, 0, err
+	}
+	if err := c.Flush(); err != nil {
+		return nil, 0, err
+	}
+	if _, err := c.ReadResultHeader(); err != nil {
+		return nil, 0, err
+	}
+	for {
+		row, end, err := c.ReadRow()
+		switch {
+		case err != nil:
+			return nil, 0, err
+		case end != nil:
+			return rows, end.Status, nil
+		}
+		values, err := wire.SplitTextRow(row, nil)
+		if err != nil {
+			return nil, 0, err
+		}
+		for i := range values {
+			values[i] = bytes.Clone(values[i])
+		}
+		if len(rows) <= maxWarnings {
+			rows = append(rows, values)
+		}
+	}
+}
+
+// generated tells whether the server generated the id that it reports: a row of the bound
+// statement has left it to it.
+func (s *settling) generated(e *entry) bool {
+	if e.ids != idsByValue {
+		return e.ids == idsGenerated
+	}
+	for _, row := range e.stmt.Insert.Rows {
+		v := row[e.autoColumn]
+		if v.Kind != query.ValLiteral {
+			continue
+		}
+		count, first := int32(1), v.Pos
+		if e.stmt.Insert.Collapsed && v.Hole < len(s.args.Scan.Holes) {
+			count, first = s.args.Scan.Holes[v.Hole].Count, 0
+		}
+		for pos := first; pos < first+int(count); pos++ {
+			if s.isZero(v.Hole, pos) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isZero tells whether a value is one for which the server generates an id.
+func (s *settling) isZero(hole, pos int) bool {
+	lit, ok := s.args.Scan.Value(hole, pos)
+	if !ok {
+		return false
+	}
+	text := lit.Of(s.args.SQL)
+	if lit.Kind == query.Param && s.args.Params != nil {
+		n := paramNumber(s.args.Scan, lit)
+		if s.args.Params.Null(n) {
+			return true
+		}
+		text, _, _ = s.args.Params.Key(n)
+	}
+	digits := strings.Trim(string(text), "'\"+- ")
+	return digits != "" && strings.Trim(digits, "0.") == "" && !s.state.zeroIsValue
+}
+
+// paramNumber counts the parameters before a literal.
+func paramNumber(scan *query.Scan, lit query.Literal) (n int) {
+	for _, l := range scan.Literals {
+		if l.Start >= lit.Start {
+			break
+		}
+		if l.Kind == query.Param {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,301 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"sluice/backend"
+	"sluice/exec"
+	"sluice/query"
+	"sluice/router"
+	"sluice/server"
+	"sluice/wire"
+)
+
+// running is the statement that runs on shards: its plan bound to its values, and the executor's
+// way to the session's connections (exec.Leases). One value serves all statements of a session.
+type running struct {
+	h       *Handler
+	c       *server.Client
+	shared  *shared
+	state   *state
+	answers *answers
+	kept    *kept
+	held    *held
+	reply   *reply
+	planner *planner
+	args    *router.Args
+
+	bound    router.Bound
+	req      exec.Request
+	mayWrite bool // it may change data although its plan is a read's
+}
+
+// start forgets the statement before.
+func (r *running) start() {
+	r.bound.Legs, r.bound.Gathering = r.bound.Legs[:0], nil
+	r.held.several, r.held.preset, r.held.localFile = false, false, false
+	r.reply.failed, r.reply.diagnosed, r.reply.rows = false, false, 0
+}
+
+// bind computes what goes to which shard, with ids of the table's sequence taken first.
+func (r *running) bind(ctx context.Context, st *statement, e *entry) error {
+	r.holdFor(st)
+	seq := e.plan.Sequence()
+	if seq != "" {
+		if n := e.plan.IDs(r.args); n > 0 {
+			first, err := r.h.topo.NextIDs(ctx, seq, n, func(ctx context.Context) (uint64, error) { return r.planner.largestID(ctx, seq) })
+			if err != nil {
+				return refuse(1105, "HY000", "no ids of sequence %s could be had: %v", seq, err)
+			}
+			r.args.FirstID = first
+		}
+	}
+	b, err := e.plan.Bind(r.args, &r.bound)
+	if err != nil {
+		return err
+	}
+	if b != &r.bound {
+		r.bound = *b
+	}
+	if r.bound.MaxExplicitID > 0 {
+		if err := r.h.topo.RaiseRange(ctx, seq, r.bound.MinExplicitID, r.bound.MaxExplicitID); err != nil {
+			return refuse(1105, "HY000", "the sequence %s could not be moved past %d: %v", seq, r.bound.MaxExplicitID, err)
+		}
+	}
+	return r.place(st, e)
+}
+
+// holdFor says where a statement that may run anywhere should run: where the transaction is
+// already, and has to: where the session's variables are, if it reads them.
+func (r *running) holdFor(st *statement) {
+	r.args.Pinned = false
+	if legs := r.kept.tx.Legs(); len(legs) > 0 {
+		if i, ok := r.args.Map.ShardIndex(legs[0].Shard); ok {
+			r.args.Held = i
+		}
+	}
+	if home := r.kept.pins.home(); home != nil && st.scan.UserVariable {
+		if i, ok := r.args.Map.ShardIndex(home.shard); ok {
+			r.args.Held, r.args.Pinned = i, true
+		}
+	}
+}
+
+// place sends a statement without tables to the shard whose connection carries the
+// session's state, and refuses one that reads such state elsewhere. Named locks are those
+// of the first shard, whatever the schema, so that all sessions mean the same ones.
+func (r *running) place(st *statement, e *entry) error {
+	if e.stmt.NamedLock {
+		return r.placeLock(e)
+	}
+	home := r.kept.pins.home()
+	if home == nil || len(r.bound.Legs) == 0 {
+		return nil
+	}
+	i, ok := r.args.Map.ShardIndex(home.shard)
+	if !ok {
+		return refuse(1105, "HY000", "shard %s, which carries the session's %s, was removed; connect again", home.shard, home.reason)
+	}
+	if e.plan.Target == router.ToDefault && len(r.bound.Legs) == 1 && mayLookAtState(st.scan, e.stmt) {
+		r.bound.Legs[0].Shard = i
+		return nil
+	}
+	if readsState(st.scan, e.stmt) && (len(r.bound.Legs) > 1 || r.bound.Legs[0].Shard != i) {
+		return notBuilt("the session's %s live on shard %s, but this statement goes to another; "+
+			"put the value into the statement instead", home.reason, home.shard)
+	}
+	return nil
+}
+
+func (r *running) placeLock(e *entry) error {
+	if len(r.bound.Legs) != 1 {
+		return notBuilt("a function of named locks in a statement over several shards; ask for the lock in a statement of its own")
+	}
+	if len(e.stmt.Tables) == 0 {
+		r.bound.Legs[0].Shard = 0
+	}
+	if r.bound.Legs[0].Shard != 0 {
+		return notBuilt("named locks live on shard %s, but this statement goes to shard %s; ask for the lock in a statement of its own",
+			r.args.Map.ShardName(0), r.args.Map.ShardName(r.bound.Legs[0].Shard))
+	}
+	if home := r.kept.pins.home(); home != nil && home.shard != r.args.Map.ShardName(0) && r.args.Scan.UserVariable {
+		return notBuilt("named locks live on shard %s and the session's %s on shard %s; put the value into the statement instead",
+			r.args.Map.ShardName(0), home.reason, home.shard)
+	}
+	return nil
+}
+
+// before does what must come before a statement: refusals that depend on where it goes,
+// the implicit commit of DDL, the transaction around one statement that writes on several
+// shards, a table's new rule.
+func (r *running) before(ctx context.Context, st *statement, e *entry) error {
+	p := e.plan
+	if asksConditions(e.stmt) {
+		return notBuilt("@@warning_count and @@error_count within a longer statement; select them alone, or SHOW COUNT(*) WARNINGS")
+	}
+	if e.stmt.Opaque {
+		if name := unanswered(st.scan.Fingerprint); name != "" {
+			return notBuilt("%s() in a statement that is not understood (%s); select it alone", name, e.stmt.Reason)
+		}
+	}
+	r.held.several = severalShards(&r.bound)
+	r.held.preset = e.ids == idsAsked || readsInsertID(st.scan, e.stmt)
+	r.held.localFile = e.stmt.LocalFile
+	r.mayWrite = mayWrite(e.stmt)
+	if r.held.localFile && r.c.Capabilities&wire.ClientLocalFiles == 0 {
+		return &wire.Error{Code: 3948, SQLState: "42000", Message: "Loading local data is disabled; this must be enabled on both the client and server sides"}
+	}
+	if len(r.bound.Legs) > 1 {
+		if err := r.refuseSpread(e.stmt); err != nil {
+			return err
+		}
+	}
+	switch {
+	case p.DDL && !e.stmt.Temporary:
+		if err := r.kept.commit(); err != nil {
+			return err
+		}
+		return r.declare(ctx, p)
+	case r.kept.tx.Open() || !r.held.several || p.DDL:
+	case !r.state.autocommit() && (p.Write || e.stmt.Kind == query.Select):
+		// The servers would open a transaction each, none of which can be a branch of one.
+		r.kept.tx.startImplicit()
+	case p.Write && !p.Locking:
+		r.kept.tx.BeginStatement()
+	}
+	return r.kept.guard(p, r.held.several)
+}
+
+// refuseSpread refuses what only the one server that ran the whole statement could answer.
+func (r *running) refuseSpread(stmt *query.Statement) error {
+	limit := r.state.vars.plain("sql_select_limit")
+	switch {
+	case stmt.CalcFoundRows:
+		return notBuilt("SQL_CALC_FOUND_ROWS in a statement over several shards; ask with SELECT COUNT(*) instead")
+	case stmt.Kind == query.Select && limit != "" && limit != "18446744073709551615":
+		return notBuilt("a SELECT over several shards under sql_select_limit; write LIMIT into the statement instead")
+	case r.held.preset:
+		return notBuilt("LAST_INSERT_ID(expr) or @@last_insert_id in a statement over several shards")
+	}
+	return nil
+}
+
+// declare stores the rule of a table that CREATE TABLE shards by its columns.
+func (r *running) declare(ctx context.Context, p *router.Plan) error {
+	if p.Declares == nil {
+		return nil
+	}
+	m, err := r.h.topo.Update(ctx, p.Declare)
+	if err != nil {
+		return refuse(1105, "HY000", "the rule of the table could not be stored: %v", err)
+	}
+	r.args.Map = m
+	return nil
+}
+
+// request describes the bound statement to the executor.
+func (r *running) request(st *statement, e *entry) *exec.Request {
+	r.req = exec.Request{
+		Bound: &r.bound, SQL: st.sql, Execute: st.exec, Long: st.long, More: st.more, LocalFile: r.held.localFile,
+		Charset: r.state.charset(), Status: r.kept.tx.status(), HoldError: r.kept.tx.Open(),
+	}
+	return &r.req
+}
+
+// severalShards tells whether a bound statement reads or writes on more than one shard.
+func severalShards(b *router.Bound) bool {
+	if b.Gathering == nil || len(b.Legs) == 0 { // none: a statement that the session carries out itself
+		return len(b.Legs) > 1
+	}
+	for i := range b.Gathering.Tables {
+		for _, l := range b.Gathering.Tables[i].Legs {
+			if l.Shard != b.Legs[0].Shard {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Lease implements exec.Leases.
+func (r *running) Lease(ctx context.Context, shard int, write bool) (*backend.Conn, error) {
+	if r.bound.Plan != nil && r.bound.Plan.Locking {
+		write = false // a lock is no change: it needs no atomic commit
+	}
+	write = write || r.mayWrite
+	name := r.args.Map.ShardName(shard)
+	if write {
+		if err := r.kept.tx.MayWrite(ctx, name); err != nil {
+			return nil, refuse(1235, "42000", "%v", err)
+		}
+	}
+	return r.held.lease(ctx, name, write)
+}
+
+// Apart implements exec.Leases.
+func (r *running) Apart(ctx context.Context, shard int) (*backend.Conn, error) {
+	return r.held.apart(ctx, r.args.Map.ShardName(shard))
+}
+
+// Done implements exec.Leases.
+func (r *running) Done(c *backend.Conn, status uint16, ok bool) { r.held.done(c, status, ok) }
+
+// Interrupted implements exec.Leases.
+func (r *running) Interrupted() error { return r.shared.killed() }
+
+// mayWrite tells whether a statement may change data although its plan is that of a read.
+func mayWrite(stmt *query.Statement) bool {
+	return stmt.Opaque || len(stmt.Routines) > 0 || stmt.Kind == query.Call
+}
+
+// explain shows what would go where.
+func (r *running) explain(inner *statement, e *entry) (rows [][][]byte, err error) {
+	r.holdFor(inner)
+	r.args.FirstID = 1
+	var bound router.Bound
+	b, err := e.plan.Bind(r.args, &bound)
+	if err != nil {
+		return nil, err
+	}
+	r.bound = *b
+	if err := r.place(inner, e); err != nil {
+		return nil, err
+	}
+	for _, leg := range r.bound.Explain(r.args) {
+		rows = append(rows, [][]byte{[]byte(leg.Shard), []byte(leg.SQL), []byte(leg.Strategy)})
+	}
+	r.bound.Legs = nil
+	return rows, nil
+}
+
+// observe counts an answered statement. Its time ends when the answer is in the client's
+// buffer or socket.
+func (r *running) observe(st *statement, e *entry) {
+	d := time.Since(st.started)
+	label := e.label
+	if e.action == route && len(r.bound.Legs) > 0 {
+		label = r.bound.Strategy.String()
+	}
+	r.h.metrics.Statement(label, d, r.reply.failed)
+	e.digest.Observe(d, r.reply.rows, r.reply.failed)
+	if d >= slowAfter {
+		r.logSlow(st, d, label)
+	}
+}
+
+// logSlow writes what ran where, without the client's values.
+func (r *running) logSlow(st *statement, d time.Duration, label string) {
+	var shards []string
+	for i := range r.bound.Legs {
+		shards = append(shards, r.args.Map.ShardName(r.bound.Legs[i].Shard))
+	}
+	r.h.log.Warn("slow statement", slog.Duration("took", d), slog.Uint64("connection", uint64(r.c.ID)), slog.String("user", r.c.User),
+		slog.String("schema", r.state.schema), slog.String("strategy", label), slog.String("shards", strings.Join(shards, ",")),
+		slog.Uint64("rows", r.reply.rows), slog.Bool("failed", r.reply.failed), slog.String("statement", string(st.scan.Fingerprint[:min(len(st.scan.Fingerprint), maxShownText)])))
+}
+
+// slowAfter is when a statement gets a line in the log.
+const slowAfter = time.Second

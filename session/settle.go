@@ -1,0 +1,194 @@
+package session
+
+import (
+	"context"
+
+	"sluice/exec"
+	"sluice/query"
+	"sluice/shard"
+	"sluice/txn"
+)
+
+// settling is what follows a statement's run, when its connections are still held.
+type settling struct{ *running }
+
+// after ends what the statement opened, remembers what it said and answers what is
+// not answered yet.
+func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec.Outcome, runErr error) error {
+	if runErr == nil && out.Response.Err != nil && !out.Answered {
+		runErr = out.Response.Err
+	}
+	if len(s.held.list) > 0 {
+		s.kept.tx.applied, s.kept.tx.next = s.kept.tx.next, nextTx{} // it was for this statement, or its transaction
+	}
+	s.remember(st, e, out, runErr)
+	s.cleanUp(out)
+	if s.kept.tx.Statement() {
+		runErr = s.endStatementTx(e, out, runErr)
+	}
+	ended := s.held.txEnded()
+	if s.kept.tx.Several() && txn.LockFailed(outcomeError(out, runErr)) {
+		// A deadlock over two servers shows as a timeout: here, too, all is rolled back.
+		ended = true
+		if !out.Answered {
+			runErr = txn.Deadlock()
+		}
+	}
+	if lost := s.held.release(); lost != nil {
+		s.kept.lost()
+	}
+	if ended {
+		s.endRest(out, runErr)
+	} else if err := s.kept.endGuard(runErr != nil || out.Response.Err != nil); err != nil && runErr == nil {
+		runErr = err
+	}
+	if e.plan.DDL {
+		s.afterDDL(ctx, e)
+	}
+	return s.answer(st, out, runErr)
+}
+
+func outcomeError(out *exec.Outcome, runErr error) error {
+	if runErr == nil && out.Response.Err != nil {
+		return out.Response.Err
+	}
+	return runErr
+}
+
+// answer answers a statement that the executor has not answered.
+func (s *settling) answer(st *statement, out *exec.Outcome, runErr error) error {
+	s.reply.rows = out.Response.Rows
+	switch {
+	case runErr != nil && out.Started && !out.Answered:
+		s.kept.gone = true // the client stands in the middle of an answer
+		s.reply.failed = true
+		return nil
+	case runErr != nil:
+		return runErr
+	case out.Response.Err != nil:
+		s.reply.failed = true
+		return nil
+	case out.Answered:
+		return nil
+	}
+	ok := out.Response.OK
+	if s.bound.InsertID != 0 {
+		ok.LastInsertID = s.bound.InsertID
+	}
+	return s.reply.writeOK(st, ok)
+}
+
+// endStatementTx commits a statement that wrote on several shards when all of it
+// succeeded, else takes it back everywhere.
+func (s *settling) endStatementTx(e *entry, out *exec.Outcome, runErr error) error {
+	killed := s.shared.unwatch()
+	ok := runErr == nil && out.Response.Err == nil
+	for i := range s.held.list {
+		l := &s.held.list[i]
+		if l.done && l.ok {
+			s.kept.tx.NoteWrite(l.shard)
+			continue
+		}
+		s.kept.lose(l.conn, l.shard) // its server has rolled it back, or will
+		if ok {
+			ok, runErr = false, refuse(2013, "HY000", "lost connection to shard %s during query; nothing was written", l.shard)
+		}
+	}
+	s.held.list = s.held.list[:0]
+	switch {
+	case ok && killed:
+		ok, runErr = false, interrupted()
+	case ok && len(out.Uneven) > 0:
+		ok, runErr = false, refuse(1105, "HY000", "the copies of %s are not alike: the statement would change another number of rows on shard %s "+
+			"than on the first; nothing was written", e.plan.Table, s.args.Map.ShardName(out.Uneven[0]))
+	}
+	if !ok {
+		s.kept.finish(s.kept.tx.Rollback())
+		return runErr
+	}
+	ended, err := s.kept.tx.Commit(context.Background())
+	s.kept.finish(ended)
+	return s.kept.commitError(err)
+}
+
+// endRest ends a transaction on its other shards as one server has ended its part.
+func (s *settling) endRest(out *exec.Outcome, runErr error) {
+	if runErr != nil || out.Response.Err != nil || s.kept.tx.Statement() {
+		s.kept.rollback()
+		return
+	}
+	if err := s.kept.commit(); err != nil {
+		s.h.log.Warn("a transaction's part could not be committed with the rest", "connection", s.c.ID, "error", err)
+		s.kept.gone = true
+	}
+}
+
+// cleanUp removes what a statement has left on its home connection. Where that fails the
+// connection is lost, and with it what else it carries.
+func (s *settling) cleanUp(out *exec.Outcome) {
+	if out.Cleanup == nil {
+		return
+	}
+	if err := out.Cleanup(); err != nil {
+		s.h.log.Warn("what a gathering left could not be removed; its connection is closed", "connection", s.c.ID, "error", err)
+		if l := s.atHome(out); l != nil {
+			l.ok = false
+		}
+	}
+}
+
+// atHome gives the lease of the connection that a statement's answer came from, nil when it
+// came from several.
+func (s *settling) atHome(out *exec.Outcome) *lease {
+	if out.Home == nil && len(s.held.list) == 1 {
+		return &s.held.list[0]
+	}
+	for i := range s.held.list {
+		if s.held.list[i].conn == out.Home {
+			return &s.held.list[i]
+		}
+	}
+	return nil
+}
+
+// keepState pins the connections that now carry what no other has: a gathering's only where it
+// was answered.
+func (s *settling) keepState(st *statement, e *entry) {
+	switch reason := stateReason(st.scan, e.stmt); {
+	case reason == "":
+	case s.bound.Gathering == nil:
+		s.held.pin(reason, "")
+	case len(s.bound.Legs) == 1:
+		s.held.pin(reason, s.args.Map.ShardName(s.bound.Legs[0].Shard))
+	}
+}
+
+// afterDDL makes every proxy forget what it knew of the table.
+func (s *settling) afterDDL(ctx context.Context, e *entry) {
+	if e.stmt.Temporary || !changesTables(e.stmt.Kind) {
+		return
+	}
+	s.h.catalog.forget()
+	for _, seq := range e.plan.DropsSequences() {
+		if err := s.h.topo.DropIDs(ctx, seq); err != nil {
+			s.h.log.Warn("a dropped table's sequence could not be removed", "sequence", seq, "error", err)
+		}
+	}
+	if _, err := s.h.topo.Update(ctx, bumpDDL); err != nil {
+		s.h.log.Warn("other proxies could not be told of a changed table", "error", err)
+	}
+}
+
+// bumpDDL changes nothing: a new version of the map is what makes every proxy forget the
+// tables that it has looked up.
+func bumpDDL(*shard.Spec) error { return nil }
+
+// changesTables tells whether a statement changes what a catalog holds.
+func changesTables(k query.Kind) bool {
+	switch k {
+	case query.CreateTable, query.AlterTable, query.DropTable, query.TruncateTable, query.RenameTable,
+		query.CreateIndex, query.DropIndex, query.OtherDDL:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,203 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+
+	"sluice/backend"
+	"sluice/query"
+	"sluice/server"
+	"sluice/shard"
+	"sluice/wire"
+)
+
+// state is what the client has set, and what follows from it for its statements.
+type state struct {
+	h      *Handler
+	c      *server.Client
+	shared *shared
+
+	ready       bool // the servers' defaults are loaded and applied
+	vars        *settings
+	schema      string
+	mode        query.Mode
+	literals    string // character set in which string literals reach the server's columns unconverted, or ""
+	zeroIsValue bool   // sql_mode NO_AUTO_VALUE_ON_ZERO
+	prefix      []byte // of plan-cache keys: user, schema, mode
+	class       backend.Class
+}
+
+// reset brings the state back to that after a login. The schema stays.
+func (s *state) reset() {
+	s.ready = false
+	s.vars = noSettings
+	s.class.FoundRows = s.c.Capabilities&wire.ClientFoundRows != 0
+}
+
+// charset is the one of the client's texts.
+func (s *state) charset() string { return s.vars.plain("character_set_client") }
+
+// load finds out what a session starts from, with its first statement.
+func (s *state) load(ctx context.Context) error {
+	if s.ready {
+		return nil
+	}
+	if err := s.h.defaults.load(ctx, s.h); err != nil {
+		return err
+	}
+	s.ready = true
+	s.setVars(s.h.initial(s.c.Collation))
+	return nil
+}
+
+// setVars changes the session's variables and all that depends on them.
+func (s *state) setVars(v *settings) {
+	s.vars = v
+	s.mode = modeOf(v, s.h.defaults.mode)
+	s.zeroIsValue = v.hasMode("NO_AUTO_VALUE_ON_ZERO")
+	s.literals = v.plain("character_set_client")
+	if co := v.plain("collation_connection"); co != s.literals && !strings.HasPrefix(co, s.literals+"_") {
+		s.literals = ""
+	}
+	s.rekey()
+}
+
+// setSchema changes the current schema.
+func (s *state) setSchema(name string) {
+	s.schema = name
+	s.rekey()
+	s.shared.noteSchema(name)
+}
+
+// rekey makes the plan-cache prefix: everything besides the text that a plan depends on.
+func (s *state) rekey() {
+	var bits byte
+	for i, on := range []bool{s.mode.ANSIQuotes, s.mode.NoBackslashEscapes, s.mode.PipesAsConcat, s.mode.IgnoreSpace,
+		s.mode.HighNotPrecedence, s.zeroIsValue} {
+		if on {
+			bits |= 1 << i
+		}
+	}
+	b := s.prefix[:0]
+	b = append(b, s.c.User...)
+	b = append(b, 0)
+	b = append(b, s.schema...)
+	b = append(b, 0)
+	b = append(b, s.vars.values["character_set_client"]...)
+	b = append(b, 0)
+	b = append(b, s.vars.values["collation_connection"]...)
+	// What a shard says of a result's columns, their types and lengths, follows from these.
+	for _, name := range [...]string{"sql_mode", "group_concat_max_len", "lc_time_names", "div_precision_increment"} {
+		b = append(b, 0)
+		if v := s.vars.values[name]; name != "sql_mode" || v != "'"+s.h.defaults.sqlMode+"'" {
+			b = append(b, v...)
+		}
+	}
+	s.prefix = append(b, 0, bits)
+}
+
+func (s *state) autocommit() bool {
+	v := s.vars.values["autocommit"]
+	return v == "" || v == "1"
+}
+
+// defaultShard is where statements without tables go.
+func (s *state) defaultShard() string {
+	m := s.h.topo.Map()
+	if sc := m.Schema(s.schema); sc != nil {
+		return sc.DefaultShard
+	}
+	return m.ShardName(0)
+}
+
+// use changes the current schema, as USE and COM_INIT_DB do.
+func (s *state) use(name string) error {
+	err := s.mayUse(name)
+	if err == nil {
+		s.setSchema(name)
+	}
+	return err
+}
+
+// mayUse answers as a server does: it does not tell whether a schema exists that the user
+// has no right to.
+func (s *state) mayUse(name string) error {
+	m := s.h.topo.Map()
+	if strings.EqualFold(name, "information_schema") {
+		return nil
+	}
+	switch u := m.User(s.c.User); {
+	case name == "":
+		return &wire.Error{Code: 1046, SQLState: "3D000", Message: "No database selected"}
+	case u == nil || !u.May(name) || shard.IsSystemSchema(name):
+		return &wire.Error{Code: 1044, SQLState: "42000", Message: fmt.Sprintf("Access denied for user '%s'@'%%' to database '%s'", s.c.User, name)}
+	case m.Schema(name) == nil:
+		return &wire.Error{Code: 1049, SQLState: "42000", Message: fmt.Sprintf("Unknown database '%s'", name)}
+	}
+	return nil
+}
+
+// asPrepared puts the session where the statement was prepared: its schema, and the
+// collation of its literals. The result puts it back.
+func (s *state) asPrepared(p *prepared) (back func()) {
+	vars, schema := s.vars, s.schema
+	if p.collation != vars.plain("collation_connection") {
+		s.setVars(vars.with(map[string]string{"collation_connection": "'" + p.collation + "'"}, s.h.intern))
+	}
+	if p.schema != schema {
+		s.setSchema(p.schema)
+	}
+	during := s.vars
+	return func() {
+		if p.schema != schema && s.schema == p.schema {
+			s.setSchema(schema)
+		}
+		if during != vars && s.vars == during {
+			s.setVars(vars)
+		}
+	}
+}
+
+// cut scans the first statement of sql and gives the text behind its semicolon.
+func (s *state) cut(st *statement) (rest []byte, err error) {
+	if err := st.scan.Run(st.sql, s.mode); err != nil {
+		return nil, scanError(err)
+	}
+	end := int(st.scan.End)
+	empty := len(st.scan.Fingerprint) == 0
+	if empty && end < len(st.sql) && len(bytes.TrimLeft(st.sql[end:], " \t\n\v\f\r;")) > 0 {
+		return nil, syntaxError(st.sql)
+	}
+	if end < len(st.sql) {
+		rest = st.sql[end+1:]
+		st.sql = st.sql[:end]
+	}
+	multi := s.c.Capabilities&wire.ClientMultiStatements != 0
+	switch {
+	case empty:
+		return nil, &wire.Error{Code: emptyQuery, SQLState: "42000", Message: "Query was empty"}
+	case len(bytes.TrimLeft(rest, " \t\n\v\f\r;")) == 0, !multi && s.blank(rest):
+		return nil, nil
+	case !multi:
+		return nil, syntaxError(rest)
+	}
+	return rest, nil
+}
+
+// blank tells whether there is no statement in what follows a semicolon.
+func (s *state) blank(rest []byte) bool {
+	for _, c := range rest {
+		switch c {
+		case ' ', '\t', '\n', '\v', '\f', '\r', ';':
+			continue
+		}
+		var scan query.Scan // comments only are blank as well
+		return scan.Run(rest, s.mode) == nil && len(scan.Fingerprint) == 0 && int(scan.End) == len(rest)
+	}
+	return true
+}
+
+// emptyQuery is ER_EMPTY_QUERY.
+const emptyQuery = 1065
