@@ -120,7 +120,7 @@ func (p *pool) failed(mark uint64, err error) {
 	h.backoff = min(max(2*h.backoff, firstBackoff), lastBackoff)
 	pause := h.backoff/2 + rand.N(h.backoff/2+1)
 	h.retry = time.AfterFunc(pause, p.probe)
-	if p.queue.n > 0 {
+	if p.queue.waiting.Len() > 0 {
 		p.hasten()
 	}
 }
@@ -173,7 +173,7 @@ func (p *pool) status() Status {
 	defer p.mu.Unlock()
 	s := Status{
 		Shard: p.shard, Address: p.dialer.address, Role: p.role, State: string(p.health.state), Version: p.health.version,
-		Open: p.open(), Idle: p.idles, Waiting: p.queue.n, Max: p.max, Since: p.health.since,
+		Open: p.open(), Idle: p.idles, Waiting: p.queue.waiting.Len(), Max: p.max, Since: p.health.since,
 	}
 	if p.health.last != nil {
 		s.LastError = p.health.last.Error()

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -170,11 +171,13 @@ func (p *pool) forget(c *Conn) {
 // the lock held.
 func (p *pool) serve() {
 	promised := p.dialing
-	for w := p.queue.first; w != nil; {
+	var next *list.Element
+	for e := p.queue.waiting.Front(); e != nil; e = next {
 		if p.idles == 0 && !p.mayDial() {
 			return
 		}
-		next := w.next
+		next = e.Next() // of e before it is removed
+		w := e.Value.(*waiter)
 		k := w.class
 		switch {
 		case p.usable(k, w.bare) >= 0:
@@ -188,7 +191,6 @@ func (p *pool) serve() {
 			p.makeRoom(k, w.bare)
 			p.startDial(k)
 		}
-		w = next
 	}
 }
 

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -9,12 +10,11 @@ import (
 
 // waiter is a lease that waits, or has its answer in ready.
 type waiter struct {
-	class      int
-	bare       bool        // only a connection without a schema will do
-	ready      chan answer // holds one
-	number     uint64      // in the order of arrival
-	prev, next *waiter
-	queued     bool
+	class  int
+	bare   bool          // only a connection without a schema will do
+	ready  chan answer   // holds one
+	number uint64        // in the order of arrival
+	place  *list.Element // nil: it waits no more
 }
 
 type answer struct {
@@ -24,43 +24,28 @@ type answer struct {
 
 // queue is who waits, first come first served. Its pool's lock guards it.
 type queue struct {
-	first, last *waiter
-	n           int
-	next        uint64 // number of the next one
+	waiting list.List // of *waiter
+	next    uint64    // number of the next one
 }
 
 func (q *queue) add(w *waiter) {
-	w.prev, w.queued = q.last, true
-	if q.last != nil {
-		q.last.next = w
-	} else {
-		q.first = w
-	}
-	q.last = w
-	q.n++
 	w.number = q.next
 	q.next++
+	w.place = q.waiting.PushBack(w)
 }
 
 func (q *queue) remove(w *waiter) {
-	if w.prev != nil {
-		w.prev.next = w.next
-	} else {
-		q.first = w.next
-	}
-	if w.next != nil {
-		w.next.prev = w.prev
-	} else {
-		q.last = w.prev
-	}
-	w.prev, w.next, w.queued = nil, nil, false
-	q.n--
+	q.waiting.Remove(w.place)
+	w.place = nil
 }
 
 // fail gives everybody an error who has waited since before number mark was given out.
 func (q *queue) fail(mark uint64, err error) {
-	for q.first != nil && q.first.number < mark {
-		w := q.first
+	for e := q.waiting.Front(); e != nil; e = q.waiting.Front() {
+		w := e.Value.(*waiter)
+		if w.number >= mark {
+			return
+		}
 		q.remove(w)
 		w.ready <- answer{err: err}
 	}
@@ -75,7 +60,7 @@ func (p *pool) wait(ctx context.Context, k int, bare bool) (*Conn, error) {
 		p.mu.Unlock()
 		return nil, p.unavailable(down)
 	}
-	if p.queue.n >= p.opts.MaxWaiters {
+	if p.queue.waiting.Len() >= p.opts.MaxWaiters {
 		p.mu.Unlock()
 		return nil, &Unavailable{Shard: p.shard, Full: true, Err: errTooMany}
 	}
@@ -101,7 +86,7 @@ func (p *pool) wait(ctx context.Context, k int, bare bool) (*Conn, error) {
 		why = fmt.Errorf("none became free within %v", p.opts.WaitTimeout)
 	}
 	p.mu.Lock()
-	if w.queued {
+	if w.place != nil {
 		p.queue.remove(w)
 		p.mu.Unlock()
 		if down != nil {

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"container/list"
 	"encoding/binary"
 
 	"sluice/wire"
@@ -12,8 +13,8 @@ type Stmt struct {
 	Params  int
 	Columns []wire.Column
 
-	key          stmtKey
-	newer, older *Stmt
+	key   stmtKey
+	place *list.Element
 }
 
 // stmtKey is what a server binds a prepared statement to: its text means what it means in
@@ -35,9 +36,9 @@ const (
 
 // stmtCache holds the statements that are prepared on a connection, in the order of use.
 type stmtCache struct {
-	known          map[stmtKey]*Stmt
-	newest, oldest *Stmt
-	bytes          int
+	known map[stmtKey]*Stmt
+	used  list.List // of *Stmt, the one that was used last at the back
+	bytes int
 }
 
 // errTooManyStmts is the server's ER_MAX_PREPARED_STMT_COUNT_REACHED.
@@ -56,9 +57,9 @@ func (c *Conn) PrepareAs(sql, types []byte) (*Stmt, error) {
 		return st, nil
 	}
 	st, err := c.prepare(sql, types)
-	if e, ok := err.(*wire.Error); ok && e.Code == errTooManyStmts && c.stmts.newest != nil {
+	if e, ok := err.(*wire.Error); ok && e.Code == errTooManyStmts && c.stmts.used.Len() > 0 {
 		// The server's bound over all its clients is reached: ours make room first.
-		for c.stmts.oldest != nil {
+		for c.stmts.used.Len() > 0 {
 			if err := c.evict(); err != nil {
 				return nil, err
 			}
@@ -69,7 +70,7 @@ func (c *Conn) PrepareAs(sql, types []byte) (*Stmt, error) {
 }
 
 func (c *Conn) prepare(sql, types []byte) (*Stmt, error) {
-	for len(c.stmts.known) >= maxStmts || c.stmts.oldest != nil && c.stmts.bytes+len(sql) > maxStmtBytes {
+	for len(c.stmts.known) >= maxStmts || c.stmts.used.Len() > 0 && c.stmts.bytes+len(sql) > maxStmtBytes {
 		if err := c.evict(); err != nil {
 			return nil, err
 		}
@@ -89,7 +90,7 @@ func (c *Conn) prepare(sql, types []byte) (*Stmt, error) {
 // evict closes the statement that was used longest ago. COM_STMT_CLOSE has no answer: it
 // goes out with the command that follows.
 func (c *Conn) evict() error {
-	st := c.stmts.oldest
+	st := c.stmts.used.Front().Value.(*Stmt)
 	c.stmts.remove(st)
 	var id [4]byte
 	binary.LittleEndian.PutUint32(id[:], st.ID)
@@ -102,41 +103,13 @@ func (s *stmtCache) add(st *Stmt) {
 	}
 	s.known[st.key] = st
 	s.bytes += len(st.key.sql)
-	s.link(st)
+	st.place = s.used.PushBack(st)
 }
 
-func (s *stmtCache) link(st *Stmt) {
-	st.older, st.newer = s.newest, nil
-	if s.newest != nil {
-		s.newest.newer = st
-	} else {
-		s.oldest = st
-	}
-	s.newest = st
-}
-
-func (s *stmtCache) unlink(st *Stmt) {
-	if st.newer != nil {
-		st.newer.older = st.older
-	} else {
-		s.newest = st.older
-	}
-	if st.older != nil {
-		st.older.newer = st.newer
-	} else {
-		s.oldest = st.newer
-	}
-}
-
-func (s *stmtCache) touch(st *Stmt) {
-	if s.newest != st {
-		s.unlink(st)
-		s.link(st)
-	}
-}
+func (s *stmtCache) touch(st *Stmt) { s.used.MoveToBack(st.place) }
 
 func (s *stmtCache) remove(st *Stmt) {
-	s.unlink(st)
+	s.used.Remove(st.place)
 	delete(s.known, st.key)
 	s.bytes -= len(st.key.sql)
 }

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -190,23 +191,34 @@ func (p reader) ranksText() bool {
 
 // wordsAt finds a word outside of quotes and comments.
 func wordsAt(sql []byte, word string) (at []int32) {
-	for i := 0; i < len(sql); {
-		if n := blanks(sql[i:]); n > 0 {
-			i += n
-			continue
+	for i, w := range eachWord(sql) {
+		if strings.EqualFold(string(w), word) {
+			at = append(at, i)
 		}
-		if !isWordByte(sql[i]) {
-			i += quotedName(sql[i:])
-			continue
-		}
-		j := i
-		for j < len(sql) && isWordByte(sql[j]) {
-			j++
-		}
-		if strings.EqualFold(string(sql[i:j]), word) {
-			at = append(at, int32(i))
-		}
-		i = j
 	}
 	return at
+}
+
+// eachWord gives the words outside of quotes and comments, and where they start.
+func eachWord(sql []byte) iter.Seq2[int32, []byte] {
+	return func(yield func(int32, []byte) bool) {
+		for i := 0; i < len(sql); {
+			if n := blanks(sql[i:]); n > 0 {
+				i += n
+				continue
+			}
+			if !isWordByte(sql[i]) {
+				i += quotedName(sql[i:])
+				continue
+			}
+			j := i
+			for j < len(sql) && isWordByte(sql[j]) {
+				j++
+			}
+			if !yield(int32(i), sql[i:j]) {
+				return
+			}
+			i = j
+		}
+	}
 }

@@ -75,24 +75,10 @@ func (p shower) ownRoutines() error {
 
 // clause finds the first of the words in the statement, outside of quotes and comments.
 func (p shower) clause(wanted ...string) (at int32, word string) {
-	sql := p.in.SQL[:p.in.Scan.End]
-	for i := 0; i < len(sql); {
-		if n := blanks(sql[i:]); n > 0 {
-			i += n
-			continue
+	for i, w := range eachWord(p.in.SQL[:p.in.Scan.End]) {
+		if lower := strings.ToLower(string(w)); slices.Contains(wanted, lower) {
+			return i, lower
 		}
-		if !isWordByte(sql[i]) {
-			i += quotedName(sql[i:])
-			continue
-		}
-		j := i
-		for j < len(sql) && isWordByte(sql[j]) {
-			j++
-		}
-		if w := strings.ToLower(string(sql[i:j])); slices.Contains(wanted, w) {
-			return int32(i), w
-		}
-		i = j
 	}
 	return 0, ""
 }

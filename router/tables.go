@@ -106,8 +106,14 @@ func hasRule(s *shard.Schema, name string) bool {
 
 // count gives how many tables there are of each kind.
 func (p *planner) count() (sharded, reference, unsharded, system int) {
+	return p.countIf(func(*table) bool { return true })
+}
+
+// countIf is count of the tables of which f holds.
+func (p *planner) countIf(f func(*table) bool) (sharded, reference, unsharded, system int) {
 	for i := range p.tables {
 		switch t := &p.tables[i]; {
+		case !f(t):
 		case t.system:
 			system++
 		case t.sharded():

@@ -30,22 +30,13 @@ func (p writer) write() error {
 	return p.writeReference()
 }
 
+// targets counts the tables that are written: all where none is named.
 func (p writer) targets() (sharded, reference, unsharded, system int) {
-	all := p.first(func(t *table) bool { return t.ref.Target }) == nil
-	for i := range p.tables {
-		switch t := &p.tables[i]; {
-		case !t.ref.Target && !all:
-		case t.system:
-			system++
-		case t.sharded():
-			sharded++
-		case t.reference():
-			reference++
-		default:
-			unsharded++
-		}
+	isTarget := func(t *table) bool { return t.ref.Target }
+	if p.first(isTarget) == nil {
+		return p.count()
 	}
-	return
+	return p.countIf(isTarget)
 }
 
 func (p writer) targetNames() string {
