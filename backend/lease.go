@@ -106,5 +106,20 @@ func (c *Conn) Kill(ctx context.Context) error {
 	})
 }
 
+// AtWork asks the server, over another, short connection of its own, whether it runs a
+// statement of the connection. false: it is idle or gone, or the server does not answer. A
+// server that refuses to say lives, and is taken to work. Safe from any goroutine while the
+// lease lasts.
+func (c *Conn) AtWork(ctx context.Context) (yes bool) {
+	err := c.pool.dialer.once(ctx, func(l *login) error {
+		asker := Conn{Conn: l.conn}
+		_, rows, err := asker.Query("SELECT COMMAND FROM information_schema.PROCESSLIST WHERE ID = " + strconv.FormatUint(uint64(c.threadID), 10))
+		yes = len(rows) == 1 && len(rows[0]) == 1 && string(rows[0][0]) != "Sleep"
+		return err
+	})
+	var we *wire.Error
+	return yes && err == nil || errors.As(err, &we)
+}
+
 // errNoSuchThread is ER_NO_SUCH_THREAD.
 const errNoSuchThread = 1094

@@ -96,7 +96,7 @@ func (b *bank) note(n int, o verdict, err error) {
 			return r
 		}, err.Error())
 		if me := (*mysql.MySQLError)(nil); errors.As(err, &me) {
-			text = fmt.Sprintf("%d (%s) %.60s", me.Number, me.SQLState, strings.TrimPrefix(me.Message, "sluice: "))
+			text = fmt.Sprintf("%d (%s) %.200s", me.Number, me.SQLState, strings.TrimPrefix(me.Message, "sluice: "))
 		}
 		b.errors[[]string{"acknowledged", "refused", "unknown"}[o]+": "+text]++
 	}

@@ -106,7 +106,7 @@ func (h *held) connection(ctx context.Context, shard string) (lease, error) {
 // statement.
 func (h *held) enter(ctx context.Context, l *lease) error {
 	if h.kept.tx.Open() {
-		taken, err := h.kept.tx.Join(ctx, l.conn, l.shard, h.several, h.state.vars.plain("innodb_lock_wait_timeout"))
+		taken, err := h.kept.tx.Join(ctx, l.conn, h.several, h.state.vars.plain("innodb_lock_wait_timeout"))
 		if taken {
 			l.kind = fromTx
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"sluice/exec"
 	"sluice/query"
 	"sluice/router"
 	"sluice/wire"
@@ -123,7 +122,7 @@ func (s *Session) run(ctx context.Context, st *statement, e *entry) error {
 	if err := s.running.before(ctx, st, e); err != nil {
 		return err
 	}
-	outcome, err := exec.Run(ctx, s.c.Conn, &s.running, s.running.request(st, e))
+	outcome, err := s.running.run(ctx, st, e)
 	return s.settle.after(ctx, st, e, &outcome, err)
 }
 

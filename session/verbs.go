@@ -102,7 +102,7 @@ func beginText(stmt *query.Statement) string {
 }
 
 // snapshotEverywhere opens the transaction on all shards that the schema's tables are on.
-// Each takes its own snapshot, one after the other.
+// Each takes its own snapshot, at once with the others.
 func (v *verbs) snapshotEverywhere(ctx context.Context) error {
 	m := v.h.topo.Map()
 	shards := []string{v.state.defaultShard()}
@@ -110,6 +110,11 @@ func (v *verbs) snapshotEverywhere(ctx context.Context) error {
 		shards = shards[:0]
 		for _, sh := range m.Spec.Shards {
 			shards = append(shards, sh.Name)
+		}
+	}
+	if len(shards) > 1 {
+		if err := v.held.join(ctx, shards); err != nil {
+			return err
 		}
 	}
 	for _, shard := range shards {

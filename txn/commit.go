@@ -65,6 +65,7 @@ type party struct {
 	done     bool // its part is over
 	broken   bool // nothing more can be said to it
 	doubtful bool // the branch may be prepared, and is not ours to finish any more
+	until    time.Time
 }
 
 // run commits and gives all connections back. The error is *RolledBack, *Unknown or, for a
@@ -111,8 +112,10 @@ func (c *commit) muster() error {
 			return err
 		}
 		c.coordinator = &party{leg: Leg{Conn: conn, Shard: c.t.home}}
-		if _, err := conn.Exec("BEGIN"); err != nil {
-			c.coordinator.broken = !inOrder(err)
+		if err = c.coordinator.send(answerTime, "BEGIN"); err == nil {
+			err = c.coordinator.receive(1)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -149,19 +152,20 @@ func (c *commit) prepare() (failed string, err error) {
 	if faults.Off("txn.decision") {
 		insert = "DO 0"
 	}
-	note(c.coordinator, c.coordinator.send(prepareTime, insert))
+	note(c.coordinator, c.coordinator.send(answerTime, insert))
 	for i, p := range c.branches {
-		note(p, p.send(prepareTime, "XA END "+p.leg.Branch, "XA PREPARE "+p.leg.Branch))
+		note(p, p.send(answerTime, "XA END "+p.leg.Branch, "XA PREPARE "+p.leg.Branch))
 		if i == 0 {
 			note(p, faults.At("txn.half-prepared"))
 		}
 	}
 	for _, p := range c.readers { // they wrote nothing: a failure is only their connection's
-		_ = p.send(prepareTime, c.t.last(p.leg.leave())...)
+		_ = p.send(answerTime, c.t.last(p.leg.leave())...)
 	}
-	note(c.coordinator, c.coordinator.receive(1))
+	until := time.Now().Add(answerTime)
+	note(c.coordinator, c.coordinator.hear(1, until))
 	for _, p := range c.branches {
-		note(p, p.receive(2))
+		note(p, p.hear(2, until))
 		p.doubtful = p.broken
 	}
 	for _, p := range c.readers {
@@ -188,12 +192,12 @@ func since(t time.Time) time.Duration {
 // server may give after it has committed, too, the row is asked.
 func (c *commit) decide() (decision, error) {
 	p, faults := c.coordinator, c.d.opts.Faults
-	err := p.send(commitTime, "COMMIT")
+	err := p.send(answerTime, "COMMIT")
 	if e := faults.At("txn.commit-sent"); e != nil && err == nil {
 		p.broken, err = true, e
 	}
 	if err == nil {
-		err = p.receive(1)
+		err = p.hear(1, time.Now().Add(answerTime))
 	}
 	if err == nil {
 		return committed, nil
@@ -297,12 +301,14 @@ func Deadlock() *wire.Error {
 		Message: "Deadlock found when trying to get lock; try restarting transaction (sluice: the transaction was rolled back on all its shards)"}
 }
 
-// send sends statements in one write; receive reads as many answers.
+// send sends statements in one write; receive reads as many answers, hear takes the time for
+// it that the server needs.
 func (p *party) send(limit time.Duration, statements ...string) error {
 	if p.broken {
 		return errBroken
 	}
-	err := p.leg.Conn.SetDeadline(time.Now().Add(limit))
+	p.until = time.Now().Add(limit)
+	err := p.leg.Conn.SetDeadline(p.until)
 	if err == nil {
 		err = sendAll(p.leg.Conn, statements...)
 	}
@@ -312,12 +318,28 @@ func (p *party) send(limit time.Duration, statements ...string) error {
 
 var errBroken = errors.New("the connection is lost")
 
-// receive gives the first error; a broken connection is noted.
 func (p *party) receive(n int) error {
 	if p.broken {
 		return errBroken
 	}
-	err := receiveAll(p.leg.Conn, n)
+	if soon := time.Now().Add(100 * time.Millisecond); soon.After(p.until) {
+		// Others were heard meanwhile: a deadline that has passed would hide an answer that is here.
+		if err := p.leg.Conn.SetDeadline(soon); err != nil {
+			return p.noted(err)
+		}
+	}
+	return p.noted(receiveAll(p.leg.Conn, n))
+}
+
+func (p *party) hear(n int, until time.Time) error {
+	if p.broken {
+		return errBroken
+	}
+	return p.noted(hear(p.leg.Conn, n, until))
+}
+
+// noted gives an error on, and notes a broken connection.
+func (p *party) noted(err error) error {
 	p.broken = err != nil && !inOrder(err)
 	return err
 }

@@ -28,12 +28,12 @@ const (
 // shards: a deadlock that goes round over two servers is seen by neither of them.
 const lockWait = 5
 
-// Bounds of the steps of a commit.
+// Bounds of the steps of a transaction.
 const (
-	prepareTime = 10 * time.Second // to prepare; nothing is decided yet
-	commitTime  = 10 * time.Second // to commit on the coordinator
-	finishTime  = 2 * time.Second  // to commit the prepared branches: the client waits for it
-	resolveTime = 2 * time.Second  // to find an unknown outcome out: so does it
+	answerTime  = 5 * time.Second // without an answer; then the server is asked whether it works at it
+	probeTime   = 2 * time.Second // to ask that
+	finishTime  = 2 * time.Second // to commit the prepared branches: the client waits for it
+	resolveTime = 2 * time.Second // to find an unknown outcome out: so does it
 )
 
 // tooOld is when a proxy that was stopped gives up a transaction that it has not decided:
@@ -253,13 +253,13 @@ func (d *Decisions) on(ctx context.Context, shard string, f func(*backend.Conn) 
 	if err != nil {
 		return err
 	}
-	if limit, ok := ctx.Deadline(); ok {
-		if err := c.SetDeadline(limit); err != nil {
-			c.Close()
-			return err
-		}
+	limit, ok := ctx.Deadline()
+	if !ok {
+		limit = time.Now().Add(lookTime)
 	}
-	err = f(c)
+	if err = c.SetDeadline(limit); err == nil {
+		err = f(c)
+	}
 	if err == nil || inOrder(err) {
 		c.Put()
 	} else {

@@ -3,12 +3,9 @@ package txn
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
-	"time"
 
 	"sluice/backend"
-	"sluice/wire"
 )
 
 // Join opens the transaction on a connection and takes it: on the first one by BEGIN, on
@@ -18,14 +15,11 @@ import (
 // turn out not to be in a transaction after its statement, and Take takes it when it is.
 // wait is the session's own innodb_lock_wait_timeout, "" for the server's. On error the
 // connection is not taken and the caller closes it.
-func (t *Tx) Join(ctx context.Context, c *backend.Conn, shard string, several bool, wait string) (taken bool, err error) {
+func (t *Tx) Join(ctx context.Context, c *backend.Conn, several bool, wait string) (taken bool, err error) {
 	if len(t.legs) > 0 || t.gtrid != "" {
-		return true, t.joinFurther(ctx, c, shard, wait)
+		return true, t.JoinAll(ctx, []*backend.Conn{c}, wait)
 	}
-	begin := t.begin
-	if begin == "" && several {
-		begin = "BEGIN"
-	}
+	begin := t.opening(several)
 	if t.next == "" && len(t.savepoints) == 0 { // nearly all transactions
 		if begin != "" {
 			_, err = c.Exec(begin)
@@ -36,112 +30,81 @@ func (t *Tx) Join(ctx context.Context, c *backend.Conn, shard string, several bo
 	if err != nil || begin == "" {
 		return false, err
 	}
-	t.Take(c, shard)
+	t.Take(c, c.Shard())
 	return true, nil
 }
 
-// joinFurther is for the second shard and those after it.
-func (t *Tx) joinFurther(ctx context.Context, c *backend.Conn, shard string, wait string) error {
-	if t.gtrid == "" && !t.readOnly() {
-		if err := t.becomeSeveral(ctx, wait); err != nil {
-			return err
-		}
+// opening gives the statement that opens a leg of the server's own kind; "" where the
+// server does it by itself.
+func (t *Tx) opening(several bool) string {
+	if t.begin == "" && several {
+		return "BEGIN"
 	}
-	leg := Leg{Conn: c, Shard: shard}
-	var statements []string
-	if t.next != "" {
-		statements = append(statements, t.next)
-	}
-	if t.gtrid == "" { // it will not write: nothing has to be atomic
-		begin := t.begin
-		if begin == "" {
-			begin = "BEGIN"
-		}
-		statements = append(statements, begin)
-	} else {
-		b := branch{gtrid: t.gtrid, shard: shardID(shard), thread: c.ThreadID()}
-		leg.Branch = b.String()
-		statements = append(statements, t.startBranch(leg.Branch, t.restore != "")...)
-	}
-	if err := sayAll(c, append(statements, t.savepoints.statements()...)); err != nil {
-		return err
-	}
-	t.legs = append(t.legs, leg)
-	return nil
+	return t.begin
 }
 
-// becomeSeveral names the transaction when its second shard joins, and bounds the waits
-// for locks on its first one.
-func (t *Tx) becomeSeveral(ctx context.Context, wait string) (err error) {
-	if len(t.legs) == 0 {
-		return errors.New("a transaction's first part is lost")
+// JoinAll is Join for the connections of one statement over several shards, in one round
+// trip for all. All are taken, or on error none: then the caller closes them.
+func (t *Tx) JoinAll(ctx context.Context, list []*backend.Conn, wait string) error {
+	before := *t
+	err := t.joinAll(ctx, list, wait)
+	if err != nil {
+		t.legs = t.legs[:len(before.legs)]
+		if len(t.legs) == 0 {
+			t.home, t.gtrid, t.restore = before.home, before.gtrid, before.restore
+		}
 	}
+	return err
+}
+
+func (t *Tx) joinAll(ctx context.Context, list []*backend.Conn, wait string) (err error) {
+	var words []saying
+	first := len(t.legs) == 0 && t.gtrid == ""
+	if first {
+		words = append(words, saying{conn: list[0], statements: append(nonEmpty(t.next, t.opening(true)), t.savepoints.statements()...)})
+		t.Take(list[0], list[0].Shard())
+		list = list[1:]
+	}
+	if t.gtrid == "" && len(list) > 0 && !t.readOnly() {
+		if len(t.legs) == 0 {
+			return errors.New("a transaction's first part is lost")
+		}
+		if t.becomeSeveral(ctx, wait); t.restore != "" {
+			if !first {
+				words = append(words, saying{conn: t.legs[0].Conn})
+			}
+			words[0].statements = append(words[0].statements, boundWait)
+		}
+	}
+	for _, c := range list {
+		leg := Leg{Conn: c, Shard: c.Shard()}
+		statements := nonEmpty(t.next)
+		if t.gtrid == "" { // it will not write: nothing has to be atomic
+			statements = append(statements, t.opening(true))
+		} else {
+			b := branch{gtrid: t.gtrid, shard: shardID(leg.Shard), thread: c.ThreadID()}
+			leg.Branch = b.String()
+			statements = append(statements, t.startBranch(leg.Branch, t.restore != "")...)
+		}
+		words = append(words, saying{conn: c, statements: append(statements, t.savepoints.statements()...)})
+		t.legs = append(t.legs, leg)
+	}
+	return sayEach(words)
+}
+
+// becomeSeveral names the transaction when its second shard joins. The waits for locks are
+// bounded then, unless the session's own bound is as short.
+func (t *Tx) becomeSeveral(ctx context.Context, wait string) {
+	var err error
 	if t.gtrid, err = t.Decisions.name(ctx, t.legs[0].Conn); err != nil {
-		return nil // the parts can read; MayWrite says why they cannot write
+		return // the parts can read; MayWrite says why they cannot write
 	}
 	if n, err := strconv.Atoi(wait); err != nil || n > lockWait {
 		t.restore = "SET innodb_lock_wait_timeout = DEFAULT"
 		if err == nil {
 			t.restore = "SET innodb_lock_wait_timeout = " + strconv.Itoa(n)
 		}
-		if _, err := t.legs[0].Conn.Exec(boundWait); err != nil {
-			return err
-		}
 	}
-	return nil
 }
 
 var boundWait = "SET innodb_lock_wait_timeout = " + strconv.Itoa(lockWait)
-
-func nonEmpty(list ...string) []string {
-	return slices.DeleteFunc(list, func(s string) bool { return s == "" })
-}
-
-// sayAll says statements in one round trip and gives the first error.
-func sayAll(c *backend.Conn, statements []string) error {
-	if len(statements) == 0 {
-		return nil
-	}
-	if err := sendAll(c, statements...); err != nil {
-		return err
-	}
-	return receiveAll(c, len(statements))
-}
-
-// sendAll sends statements in one write.
-func sendAll(c *backend.Conn, statements ...string) error {
-	for _, sql := range statements {
-		if err := c.Command(wire.ComQuery, []byte(sql)); err != nil {
-			return err
-		}
-	}
-	return c.Flush()
-}
-
-// receiveAll reads the answers to n statements and gives the first error, at once when
-// nothing more can be read.
-func receiveAll(c *backend.Conn, n int) (first error) {
-	for range n {
-		c.AwaitAnswer()
-		resp, err := wire.Discard(c.Conn)
-		if err != nil {
-			return err
-		}
-		if resp.Err != nil && first == nil {
-			first = resp.Err
-		}
-	}
-	return first
-}
-
-// sleep waits for d or the end of ctx, and tells whether the whole time passed.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
-}

@@ -1,6 +1,8 @@
 package txn
 
 import (
+	"time"
+
 	"sluice/backend"
 )
 
@@ -10,6 +12,7 @@ type Leg struct {
 	Shard  string
 	Write  bool
 	Branch string // of an XA transaction, as it stands behind the verb; "": a transaction of the server's own
+	lost   bool   // nothing more can be said on the connection
 	err    error
 }
 
@@ -70,29 +73,30 @@ type Ended struct {
 }
 
 // each ends all legs at once. The error is that of the leg that wrote: there is no more
-// than one when each leg is simply told to commit.
+// than one when each leg is simply told to commit. A server that hangs holds up nobody for
+// longer than answerTime and probeTime.
 func (t *parts) each(end func(*Leg) []string) (ended []Ended, err error) {
-	if len(t.legs) == 1 && t.restore == "" && t.legs[0].Branch == "" { // nearly all transactions
-		l := &t.legs[0]
-		if _, l.err = l.Conn.Exec(end(l)[0]); l.Write {
-			err = l.err
-		}
-		return []Ended{{l.Conn, l.Shard, l.err == nil}}, err
-	}
 	for i := range t.legs {
 		l := &t.legs[i]
-		l.err = sendAll(l.Conn, t.last(end(l))...)
+		if l.err = errBroken; !l.lost {
+			l.err = sendAll(l.Conn, t.last(end(l))...)
+		}
 	}
+	until := time.Now().Add(answerTime)
+	ended = make([]Ended, 0, len(t.legs))
 	for i := range t.legs {
 		l := &t.legs[i]
 		for n := range end(l) {
 			if l.err == nil || inOrder(l.err) && n > 0 { // XA END fails where the server has rolled back; then the next counts
-				l.err = receiveAll(l.Conn, 1)
+				l.err = hear(l.Conn, 1, until)
 			}
 		}
 		clean := l.err == nil
 		if clean && t.restore != "" {
-			clean = receiveAll(l.Conn, 1) == nil
+			clean = hear(l.Conn, 1, until) == nil
+		}
+		if clean {
+			clean = l.Conn.SetDeadline(time.Time{}) == nil
 		}
 		if l.err != nil && l.Write && err == nil {
 			err = l.err
@@ -106,15 +110,18 @@ func (t *parts) each(end func(*Leg) []string) (ended []Ended, err error) {
 // over several shards.
 func (t *parts) last(statements []string) []string {
 	if t.restore != "" {
-		return append(statements, t.restore)
+		return append(statements[:len(statements):len(statements)], t.restore)
 	}
 	return statements
 }
 
+// What nearly all transactions end with. Nothing changes them.
+var justCommit, justRollback = []string{"COMMIT"}, []string{"ROLLBACK"}
+
 // leave gives the statements that commit a leg which needs nobody else.
 func (l *Leg) leave() []string {
 	if l.Branch == "" {
-		return []string{"COMMIT"}
+		return justCommit
 	}
 	// ONE PHASE, because it has written nothing: on MariaDB a crash in the midst of it could
 	// leave the binary log without the rows (MDEV-31921).
@@ -124,7 +131,7 @@ func (l *Leg) leave() []string {
 // undo gives the statements that roll a leg back.
 func (l *Leg) undo() []string {
 	if l.Branch == "" {
-		return []string{"ROLLBACK"}
+		return justRollback
 	}
 	return []string{"XA END " + l.Branch, "XA ROLLBACK " + l.Branch}
 }

@@ -55,20 +55,19 @@ func (t *Tx) Release(name string) error {
 }
 
 // everywhere runs a statement on all legs at once.
-func everywhere(legs []Leg, sql string) (first error) {
-	for i := range legs {
-		legs[i].err = sendAll(legs[i].Conn, sql)
+func everywhere(legs []Leg, sql string) error {
+	if len(legs) == 0 {
+		return nil
 	}
+	list := make([]saying, len(legs))
 	for i := range legs {
-		l := &legs[i]
-		if l.err == nil {
-			l.err = receiveAll(l.Conn, 1)
-		}
-		if l.err != nil && (first == nil || inOrder(first)) { // a lost connection counts more
-			first = l.err
-		}
+		list[i] = saying{conn: legs[i].Conn, statements: []string{sql}}
 	}
-	return first
+	err := sayEach(list)
+	for i := range legs {
+		legs[i].lost = list[i].err != nil && !inOrder(list[i].err)
+	}
+	return err
 }
 
 func noSavepoint(name string) error {

@@ -1,0 +1,126 @@
+package txn
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"time"
+
+	"sluice/backend"
+	"sluice/wire"
+)
+
+func nonEmpty(list ...string) []string {
+	return slices.DeleteFunc(list, func(s string) bool { return s == "" })
+}
+
+// sayAll says statements in one round trip and gives the first error.
+func sayAll(c *backend.Conn, statements []string) error {
+	if len(statements) == 0 {
+		return nil
+	}
+	if err := sendAll(c, statements...); err != nil {
+		return err
+	}
+	return receiveAll(c, len(statements))
+}
+
+// sendAll sends statements in one write.
+func sendAll(c *backend.Conn, statements ...string) error {
+	for _, sql := range statements {
+		if err := c.Command(wire.ComQuery, []byte(sql)); err != nil {
+			return err
+		}
+	}
+	return c.Flush()
+}
+
+// receiveAll reads the answers to n statements and gives the first error, at once when
+// nothing more can be read.
+func receiveAll(c *backend.Conn, n int) (first error) {
+	return receive(c, n, func() bool { return false })
+}
+
+// hear is receiveAll for statements that may take long: a server that has not answered until
+// then is waited for as long as it says, over another connection, that it works at them. One
+// that does not answer that either has lost the connection.
+func hear(c *backend.Conn, n int, until time.Time) error {
+	// A deadline that has passed while others were heard would hide an answer that is here.
+	if err := c.SetDeadline(later(until, time.Now().Add(time.Second))); err != nil {
+		return err
+	}
+	return receive(c, n, func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), probeTime)
+		defer cancel()
+		return c.AtWork(ctx) && c.SetDeadline(time.Now().Add(answerTime)) == nil
+	})
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// receive asks more when the deadline has passed: whether there is more time.
+func receive(c *backend.Conn, n int, more func() bool) (first error) {
+	for range n {
+		c.AwaitAnswer()
+		resp, err := wire.Discard(c.Conn)
+		for err != nil && resp.Bytes == 0 && errors.Is(err, os.ErrDeadlineExceeded) && more() {
+			resp, err = wire.Discard(c.Conn)
+		}
+		if err != nil {
+			return err
+		}
+		if resp.Err != nil && first == nil {
+			first = resp.Err
+		}
+	}
+	return first
+}
+
+// saying is what one connection is told.
+type saying struct {
+	conn       *backend.Conn
+	statements []string
+	err        error
+}
+
+// sayEach tells every connection its statements, to all before the first answer is read, and
+// gives the first error; that of a lost connection counts more.
+func sayEach(list []saying) (first error) {
+	for i := range list {
+		list[i].err = sendAll(list[i].conn, list[i].statements...)
+	}
+	until := time.Now().Add(answerTime)
+	for i := range list {
+		s := &list[i]
+		if s.err == nil {
+			s.err = hear(s.conn, len(s.statements), until)
+		}
+		if s.err == nil || inOrder(s.err) {
+			if err := s.conn.SetDeadline(time.Time{}); err != nil {
+				s.err = err
+			}
+		}
+		if s.err != nil && (first == nil || inOrder(first)) {
+			first = s.err
+		}
+	}
+	return first
+}
+
+// sleep waits for d or the end of ctx, and tells whether the whole time passed.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
