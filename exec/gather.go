@@ -38,6 +38,7 @@ type gathering struct {
 	made    []string     // temporary tables, schema and name quoted
 	stmt    uint32       // the prepared statement on home, 0 for none
 	amount  amount
+	write   *changes // of a GatherWrite; nil for a Gather
 }
 
 // gather runs a statement over copies of its tables on one shard.
@@ -65,6 +66,9 @@ func DescribeGather(ctx context.Context, leases Leases, req *Request) (cols []wi
 	}
 	for i := 0; err == nil && i < len(g.plan.Tables); i++ {
 		err = definer{g}.create(&g.plan.Tables[i])
+	}
+	if err == nil {
+		err = marker{g}.rename()
 	}
 	if err == nil {
 		err = g.state.leave()
@@ -107,15 +111,18 @@ func (g *gathering) lease() error {
 		for _, l := range g.plan.Tables[i].Legs {
 			shards = append(shards, l.Shard)
 		}
+		if w := g.plan.Tables[i].Write; w != nil {
+			shards = append(shards, w.Shards...)
+		}
 	}
 	if !g.plan.Apart {
 		shards = append(shards, at)
 	}
 	slices.Sort(shards)
 	shards = slices.Compact(shards)
-	g.sources = make([]leg, 0, len(shards))
+	g.sources = make([]leg, 0, len(shards)+g.mostArrivals())
 	for _, shard := range shards {
-		c, err := g.leases.Lease(g.ctx, shard, false)
+		c, err := g.leases.Lease(g.ctx, shard, g.writes(shard))
 		if err != nil {
 			return err
 		}
@@ -172,9 +179,17 @@ func (g *gathering) fill() error {
 		if err := (definer{g}).create(t); err != nil {
 			return err
 		}
+		if t.Write != nil {
+			if err := (marker{g}).number(t); err != nil {
+				return err
+			}
+		}
 		if err := g.copy(i); err != nil {
 			return err
 		}
+	}
+	if err := (marker{g}).keepAll(); err != nil {
+		return err
 	}
 	if err := g.state.leave(); err != nil {
 		return g.home.failed(err)
@@ -208,6 +223,11 @@ func (g *gathering) copy(i int) error {
 		}
 		if err != nil {
 			return bounds{g}.tooMuch(err)
+		}
+		if g.write != nil {
+			if err := g.write.came(i, l, ld.number); err != nil {
+				return err
+			}
 		}
 	}
 	return bounds{g}.tooMuch(ld.end())

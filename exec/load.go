@@ -2,6 +2,7 @@ package exec
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"sluice/router"
@@ -26,6 +27,8 @@ type loader struct {
 	under bool   // an INSERT is under way
 	count int    // rows of sent
 	plain bool   // unique keys have been made plain ones
+
+	number uint64 // of the last row, which a copy that is written has in a column of its own
 }
 
 func (ld *loader) begin() {
@@ -37,6 +40,9 @@ func (ld *loader) begin() {
 			ld.buf = append(ld.buf, ", "...)
 		}
 		ld.buf = append(ld.buf, quoteName(c.Name)...)
+	}
+	if ld.table.Write != nil {
+		ld.buf = append(ld.buf, ", "+rowColumn...)
 	}
 	ld.buf = append(ld.buf, ") VALUES "...)
 	ld.head = len(ld.buf)
@@ -86,6 +92,10 @@ func (ld *loader) keep(row []byte) error {
 		if ld.buf, err = appendLoaded(ld.buf, v, &ld.cols[i], ld.table.Columns[i].Form); err != nil {
 			return fmt.Errorf("column %s of %s.%s: %w", ld.table.Columns[i].Name, ld.table.Schema, ld.table.Table, err)
 		}
+	}
+	ld.number++
+	if ld.table.Write != nil {
+		ld.buf = strconv.AppendUint(append(ld.buf, ','), ld.number, 10)
 	}
 	ld.buf = append(ld.buf, ')')
 	ld.rows++
@@ -159,7 +169,7 @@ func (ld *loader) await() error {
 	case l.ok.AffectedRows != uint64(ld.count):
 		return refuse(1105, "HY000", "of %d rows of %s.%s %d could be copied", ld.count, ld.table.Schema, ld.table.Table, l.ok.AffectedRows)
 	case l.ok.Warnings > 0:
-		return ld.heed()
+		return heed(l, ld.table)
 	}
 	return nil
 }
@@ -167,8 +177,7 @@ func (ld *loader) await() error {
 // heed looks at the warnings of an INSERT: a value that was changed would make a wrong
 // answer. Columns that were left out have none (1364), and an ENUM may have its error value,
 // which is 0 (1265).
-func (ld *loader) heed() error {
-	l := ld.g.home
+func heed(l *leg, t *router.GatherTable) error {
 	_, rows, err := l.conn.Query("SHOW WARNINGS")
 	if err != nil {
 		return l.failed(err)
@@ -178,17 +187,17 @@ func (ld *loader) heed() error {
 			return l.failed(fmt.Errorf("%w: a warning of %d columns", wire.ErrMalformed, len(r)))
 		}
 		code, text := string(r[1]), string(r[2])
-		if code == "1364" || string(r[0]) == "Note" || code == "1265" && ld.isNumbered(text) {
+		if code == "1364" || string(r[0]) == "Note" || code == "1265" && isNumbered(t, text) {
 			continue
 		}
-		return refuse(1105, "HY000", "a row of %s.%s could not be copied as it is: %s", ld.table.Schema, ld.table.Table, text)
+		return refuse(1105, "HY000", "a row of %s.%s could not be copied as it is: %s", t.Schema, t.Table, text)
 	}
 	return nil
 }
 
 // isNumbered tells whether a warning names a column that is copied as a number.
-func (ld *loader) isNumbered(text string) bool {
-	for _, c := range ld.table.Columns {
+func isNumbered(t *router.GatherTable, text string) bool {
+	for _, c := range t.Columns {
 		if c.Form == router.AsNumber && strings.Contains(text, "'"+c.Name+"'") {
 			return true
 		}

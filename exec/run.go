@@ -64,6 +64,9 @@ type Outcome struct {
 	// before it is used for anything else. If that fails, Home has to be closed.
 	Home    *backend.Conn
 	Cleanup func() error
+	// Conditions are the rows of SHOW WARNINGS after a GatherWrite's statement, whose connection
+	// has done other things since.
+	Conditions [][][]byte
 }
 
 // Run runs a request. An error that is not answered yet (Outcome.Answered false) is for
@@ -86,6 +89,8 @@ func Run(ctx context.Context, client *wire.Conn, leases Leases, req *Request) (O
 		return relay(ctx, client, leases, req)
 	case b.Strategy == router.Gather:
 		return gather(ctx, client, leases, req)
+	case b.Strategy == router.GatherWrite:
+		return gatherWrite(ctx, client, leases, req)
 	}
 	s := &scatter{ctx: ctx, client: client, leases: leases, req: req}
 	return s.run()

@@ -24,6 +24,7 @@ import (
 //	#! text             by the text protocol only; "#! binary" the other
 //	#! mariadb          only there; "#! mysql" the other
 //	#! args int:5 str:x parameters of the placeholders; the line is left out in the text protocol
+//	#! reset            compare all tables, and give them the rows of the start
 //	#! session          a new session before the statement; "#! session found-rows" sets that capability
 //	#! doc NAME         docs/SQL.md lists the statements from here to the next empty line in its list NAME
 type script struct {
@@ -37,6 +38,7 @@ type scriptLine struct {
 	only      string // "", "mariadb", "mysql"
 	binary    bool   // only in the binary protocol
 	session   bool
+	reset     bool
 	caps      uint32
 	list      string // of docs/SQL.md
 }
@@ -108,6 +110,8 @@ func (l *scriptLine) directive(words []string) error {
 			l.only = word
 		case "session":
 			l.session = true
+		case "reset":
+			l.reset = true
 		case "found-rows":
 			l.caps |= wire.ClientFoundRows
 		case "args":
@@ -156,6 +160,12 @@ func (w *world) runScript(t *testing.T, s *script, binary bool) {
 	p := w.connect(binary, 0)
 	defer func() { p.close() }()
 	for _, l := range s.lines {
+		if l.reset {
+			if d := w.contents(); d != "" {
+				t.Errorf("%s: before line %d: %s", s.name, l.number, d)
+			}
+			w.reset()
+		}
 		if l.session {
 			p.close()
 			p = w.connect(binary, l.caps)

@@ -234,26 +234,30 @@ func (p *Plan) checkSetKeys(a *Args, b *Bound) error {
 	for i := range p.setKeys {
 		k := &p.setKeys[i]
 		if len(p.keys) != 1 || !single(&p.keys[0]) {
-			return keyUpdate(k.name)
+			return k.moves()
 		}
 		s := &b.scratch
 		v := p.keys[0].values[0]
 		now, c := s.compared(&k.typ, s.literal(a, literalIndex(a.Scan, v.Hole, v.Pos)), p.charset)
 		if c != known {
-			return keyUpdate(k.name)
+			return k.moves()
 		}
 		old := string(now)
 		next, why := s.stored(&k.typ, s.literal(a, literalIndex(a.Scan, k.value.Hole, k.value.Pos)), p.charset)
 		if why != "" || string(next) != old {
-			return keyUpdate(k.name)
+			return k.moves()
 		}
 	}
 	return nil
 }
 
-func keyUpdate(name string) *Refusal {
-	return unsupported("an UPDATE of the shard key %s would move rows to another shard, which is not available yet; "+
-		"INSERT the row with its new key and DELETE the old one", name)
+// moves is the refusal of a row's move, which a plan that can move rows does not tell.
+func (k *setKey) moves() *Refusal {
+	if k.why != nil {
+		return k.why
+	}
+	return unsupported("an UPDATE of the shard key %s moves rows to another shard, which this statement cannot; "+
+		"INSERT the row with its new key and DELETE the old one", k.name)
 }
 
 // limits reads LIMIT and OFFSET of the statement.

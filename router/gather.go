@@ -24,6 +24,9 @@ type Gathering struct {
 	// tables are copied then, also those that the home shard has.
 	Apart  bool
 	Limits shard.Gather
+	// Check is the shard (map index) that has all tables of the statement, whose server can say
+	// whether it is one; -1 for none. For GatherWrite.
+	Check int
 }
 
 // GatherTable is one mention of a table that is copied.
@@ -33,7 +36,8 @@ type GatherTable struct {
 	Foreign       bool   // the home shard does not have the original
 	CopyOf        string // an earlier copy that has the same rows, "" for none
 	Columns       []GatherColumn
-	Legs          []Leg // SELECTs of these columns, one a shard that may have rows
+	Legs          []Leg      // SELECTs of these columns, one a shard that may have rows
+	Write         *WriteBack // the statement changes the rows of this copy; nil: it reads them
 }
 
 // GatherColumn is a column of a copy and what its values look like in the legs' rows.
@@ -67,6 +71,7 @@ type gatherPlan struct {
 	edits  []edit // of the client's statement
 	params []int  // the client's parameters in the order of the statement's text, nil: as they are
 	names  []edit // spans of select items that need their own text as an alias
+	write  bool   // GatherWrite
 }
 
 // copied is a mention of a table that is copied.
@@ -79,6 +84,10 @@ type copied struct {
 	filters []filter
 	alias   string // what the conditions call the table, "" for its own name
 	where   []condition
+	order   *condition  // ORDER BY: with limit, only the first rows matter
+	limit   query.Limit // that a shard's rows need not be more than
+	lock    string      // how the rows are locked, "" for not at all
+	write   *writeBack
 }
 
 // filter is a predicate of the statement that rows of one mention of a table must hold.
@@ -100,6 +109,7 @@ type gatherer struct {
 	plan  *gatherPlan
 	spans []query.Span    // of the names that are edited
 	names map[string]bool // all words and names of the statement, in lower case
+	write *targets        // what a GatherWrite writes; nil for reads
 }
 
 // gather plans the last step of the ladder before a refusal. base are edits that the
@@ -127,10 +137,7 @@ func (p reader) gather(only bool, base []edit) error {
 			return err
 		}
 	}
-	if err := (cloner{gatherer: g}).run(); err != nil {
-		return err
-	}
-	if err := g.nameItems(); err != nil {
+	if err := g.finish(); err != nil {
 		return err
 	}
 	p.plan.gather = g.plan
@@ -138,6 +145,14 @@ func (p reader) gather(only bool, base []edit) error {
 		p.plan.Strategy = Gather
 	}
 	return nil
+}
+
+// finish edits what the copies' names change elsewhere.
+func (g *gatherer) finish() error {
+	if err := (cloner{gatherer: g}).run(); err != nil {
+		return err
+	}
+	return g.nameItems()
 }
 
 // ungatherable refuses what rows of a copy cannot stand for.
@@ -156,7 +171,7 @@ func (g *gatherer) ungatherable() *Refusal {
 func (g *gatherer) placeHome() {
 	u := g.first((*table).unsharded)
 	switch {
-	case u != nil && !g.in.Apart:
+	case u != nil && !g.plan.apart:
 		g.plan.home, g.plan.fixed = u.home, true
 	case g.stmt.NamedLock: // locks are those of the first shard for all clients
 		g.plan.fixed = true
@@ -170,7 +185,7 @@ func (g *gatherer) isCopied(t *table) bool {
 	switch {
 	case t.system:
 		return false
-	case t.sharded() || g.in.Apart:
+	case t.sharded() || g.plan.apart:
 		return true
 	}
 	return t.unsharded() && t.home != g.plan.home
@@ -202,11 +217,10 @@ func (g *gatherer) copy(i int) (at query.Span, text string, err error) {
 	if t.sharded() {
 		c.key = g.keyOf(i)
 	}
-	for _, np := range g.graph.filtering(i) {
-		col := &t.info.Columns[np.at.column]
-		c.filters = append(c.filters, filter{column: string(query.QuoteName(nil, col.Name)), values: np.pred.Values, all: np.pred.All, nullable: t.ref.Nullable || np.stored})
+	if g.write != nil {
+		return locker{g}.copyLocked(i, &c)
 	}
-	g.addConditions(i, &c)
+	sifter{g}.addFilters(i, &c)
 	if same := g.sameRows(&c); same != "" {
 		if g.in.Mode.MariaDB { // which can open a temporary table twice
 			return g.renamed(t, same)
@@ -217,8 +231,21 @@ func (g *gatherer) copy(i int) (at query.Span, text string, err error) {
 	return g.renamed(t, c.to.Name)
 }
 
+// sifter finds which rows of a table a statement needs.
+type sifter struct{ *gatherer }
+
+// addFilters adds what the statement says of the rows of one mention of a table.
+func (g sifter) addFilters(i int, c *copied) {
+	t := &g.tables[i]
+	for _, np := range g.graph.filtering(i) {
+		col := &t.info.Columns[np.at.column]
+		c.filters = append(c.filters, filter{column: string(query.QuoteName(nil, col.Name)), values: np.pred.Values, all: np.pred.All, nullable: t.ref.Nullable || np.stored})
+	}
+	g.addConditions(i, c)
+}
+
 // addConditions adds the parts of the WHERE that speak of the table alone.
-func (g *gatherer) addConditions(i int, c *copied) {
+func (g sifter) addConditions(i int, c *copied) {
 	t := &g.tables[i]
 	if t.ref.Nullable || !g.nameable(t.ref.Alias) {
 		return
@@ -238,7 +265,7 @@ func (g *gatherer) addConditions(i int, c *copied) {
 }
 
 // allOf tells whether columns are all a table's own for certain.
-func (g *gatherer) allOf(cols []query.ColumnRef, block, table int) bool {
+func (g sifter) allOf(cols []query.ColumnRef, block, table int) bool {
 	for _, col := range cols {
 		if at := g.column(block, col); at.table != table {
 			return false

@@ -16,7 +16,7 @@ func (g *gatherPlan) bind(p *Plan, a *Args, b *Bound) error {
 	}
 	s := &b.scratch
 	home := g.shard(a)
-	out := &Gathering{Apart: g.apart, Limits: a.Map.Spec.Gather, Tables: make([]GatherTable, len(g.tables))}
+	out := &Gathering{Apart: g.apart, Limits: a.Map.Spec.Gather, Tables: make([]GatherTable, len(g.tables)), Check: -1}
 	together := !g.apart // all rows are on the home shard
 	for i := range g.tables {
 		c := &g.tables[i]
@@ -24,6 +24,9 @@ func (g *gatherPlan) bind(p *Plan, a *Args, b *Bound) error {
 			continue
 		}
 		c.places(p, a, b, home)
+		if c.write != nil {
+			out.Tables[i].Write = c.write.bind(a)
+		}
 		for _, l := range b.Legs {
 			together = together && l.Shard == home
 		}
@@ -31,7 +34,10 @@ func (g *gatherPlan) bind(p *Plan, a *Args, b *Bound) error {
 		if len(b.Legs) == 0 {
 			continue
 		}
-		sql, params := c.source(s, a)
+		sql, params, refusal := c.source(s, a)
+		if refusal != nil {
+			return refusal
+		}
 		legs := make([]Leg, len(b.Legs))
 		for j := range legs {
 			legs[j] = Leg{Shard: b.Legs[j].Shard, SQL: sql, Params: params}
@@ -56,6 +62,10 @@ func (g *gatherPlan) bind(p *Plan, a *Args, b *Bound) error {
 	}
 	b.Legs[0].SQL, b.Legs[0].Params = sql, g.params
 	b.Strategy, b.Gathering = Gather, out
+	if g.write {
+		b.Strategy = GatherWrite
+		out.Check = out.checks()
+	}
 	return nil
 }
 
@@ -112,6 +122,8 @@ func (c *copied) places(p *Plan, a *Args, b *Bound, home int) {
 	case c.on != "":
 		at, _ := a.Map.ShardIndex(c.on)
 		b.leg(at)
+	case c.anyOne && c.write != nil: // all writers lock the same copy first
+		b.leg(0)
 	case c.anyOne:
 		b.leg(home)
 	case c.key == nil:
@@ -133,11 +145,11 @@ func (c *copied) places(p *Plan, a *Args, b *Bound, home int) {
 
 // source is the SELECT of a copy's rows: at most one more than a statement may gather.
 // params are those of the client's that its placeholders stand for.
-func (c *copied) source(s *scratch, a *Args) (sql []byte, params []int) {
+func (c *copied) source(s *scratch, a *Args) (sql []byte, params []int, why *Refusal) {
 	params = []int{}
 	sql = append(append(append(sql, "SELECT "...), c.columns...), " FROM "...)
 	sql = query.QuoteName(append(query.QuoteName(sql, c.to.Schema), '.'), c.to.Table)
-	if len(c.where) > 0 && c.alias != "" {
+	if (len(c.where) > 0 || c.order != nil) && c.alias != "" {
 		sql = query.QuoteName(append(sql, " AS "...), c.alias)
 	}
 	word := " WHERE "
@@ -151,21 +163,53 @@ func (c *copied) source(s *scratch, a *Args) (sql []byte, params []int) {
 		word = " AND "
 	}
 	for i := range c.where {
-		from, ok1 := c.where[i].from.find(a.SQL, a.Scan)
-		to, ok2 := c.where[i].to.find(a.SQL, a.Scan)
-		if !ok1 || !ok2 || from > to {
+		text, used, ok := c.where[i].text(s, a)
+		if !ok {
+			if c.limit.Has { // without the condition the first rows are others
+				return nil, nil, notFound()
+			}
 			continue
 		}
-		sql = append(append(append(append(sql, word...), '('), a.SQL[from:to]...), ')')
+		sql = append(append(append(append(sql, word...), '('), text...), ')')
+		params = append(params, used...)
 		word = " AND "
-		for j, lit := range a.Scan.Literals {
-			if lit.Kind == query.Param && lit.Start >= from && lit.End <= to {
-				params = append(params, s.paramOf(a.Scan, j))
-			}
+	}
+	if c.order != nil {
+		text, used, ok := c.order.text(s, a)
+		if !ok {
+			return nil, nil, notFound()
+		}
+		sql = append(append(sql, " ORDER BY "...), text...)
+		params = append(params, used...)
+	}
+	rows := uint64(a.Map.Spec.Gather.Rows()) + 1
+	if c.limit.Has {
+		n, _, err := s.limits(&c.limit, a)
+		if err != nil {
+			return nil, nil, limitRefused()
+		}
+		rows = min(rows, n)
+	}
+	sql = strconv.AppendUint(append(sql, " LIMIT "...), rows, 10)
+	return append(sql, c.lock...), params, nil
+}
+
+// limitRefused is for a LIMIT that is no number.
+func limitRefused() *Refusal { return refuse(1210, "HY000", "LIMIT must be an integer from 0 on") }
+
+// text gives a condition as a bind's statement has it, with its parameters.
+func (c *condition) text(s *scratch, a *Args) (text []byte, params []int, ok bool) {
+	from, ok1 := c.from.find(a.SQL, a.Scan)
+	to, ok2 := c.to.find(a.SQL, a.Scan)
+	if !ok1 || !ok2 || from > to {
+		return nil, nil, false
+	}
+	for j, lit := range a.Scan.Literals {
+		if lit.Kind == query.Param && lit.Start >= from && lit.End <= to {
+			params = append(params, s.paramOf(a.Scan, j))
 		}
 	}
-	sql = append(sql, " LIMIT "...)
-	return strconv.AppendInt(sql, int64(a.Map.Spec.Gather.Rows())+1, 10), params
+	return a.SQL[from:to], params, true
 }
 
 // text writes a predicate with the statement's values. A parameter may be NULL, which <=>

@@ -26,7 +26,7 @@ const (
 // mentions, where that is certain, and those that keys need; else all.
 func (g *gatherer) selectColumns(i int, c *copied) error {
 	t := &g.tables[i]
-	every := t.info.Tied || g.unsureOfNames()
+	every := t.info.Tied || g.unsureOfNames() || g.write.movesRows(i) || g.stmt.Returning
 	star := every || g.hasStar(t)
 	if err := g.addColumns(c, t, t.info.Columns, star); err != nil {
 		return err
@@ -49,7 +49,7 @@ func (g *gatherer) selectColumns(i int, c *copied) error {
 func (g *gatherer) addColumns(c *copied, t *table, columns []shard.Column, all bool) error {
 	for j := range columns {
 		col := &columns[j]
-		if col.Generated || !all && !g.needed(col) {
+		if col.Generated || !all && !g.needed(col) && !(col.OnUpdate && g.write != nil) {
 			continue
 		}
 		quoted := string(query.QuoteName(nil, col.Name))

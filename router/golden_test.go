@@ -139,6 +139,8 @@ func column(name string, words []string) shard.Column {
 			c.Flags |= flagUnsigned
 		case "zerofill":
 			c.Flags |= flagZerofill
+		case "primary":
+			c.Flags |= flagPrimary | flagPartOfKey
 		case "key":
 			c.Flags |= flagPartOfKey
 		case "generated":

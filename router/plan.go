@@ -24,10 +24,11 @@ const (
 	Everywhere                  // the same write on every shard (reference tables, DDL); one answer
 	Gather                      // rows of several shards come together on one, whose bytes are the answer
 	AddCounts                   // an UPDATE or DELETE, each shard of its own rows; counts added
+	GatherWrite                 // an UPDATE or DELETE of rows that come together on one shard; what it changed goes back
 )
 
 func (s Strategy) String() string {
-	return [...]string{"relay", "concatenate", "merge-sort", "aggregate", "split-insert", "everywhere", "gather", "add-counts"}[s]
+	return [...]string{"relay", "concatenate", "merge-sort", "aggregate", "split-insert", "everywhere", "gather", "add-counts", "gather-write"}[s]
 }
 
 // Target is the set of shards a plan can reach, before values are known.
@@ -98,6 +99,7 @@ type setKey struct {
 	typ   keyType
 	value query.Value
 	name  string
+	why   *Refusal // why a row cannot move; nil when it can
 }
 
 // Input is what planning looks at.

@@ -1,15 +1,28 @@
 package router
 
 import (
+	"errors"
 	"strings"
 
 	"sluice/query"
 	"sluice/shard"
 )
 
-// writeReference plans a write that every shard makes on its own copy. What could come
-// out differently on two servers with the same rows is refused.
+// writeReference plans a write of reference tables: every shard makes it on its own copy
+// or, where that could come out differently, an UPDATE or DELETE runs once and its changes
+// go to all.
 func (p writer) writeReference() error {
+	err := p.writeCopies()
+	var refusal *Refusal
+	if errors.As(err, &refusal) && p.changes() {
+		return p.gatherWrite(true)
+	}
+	return err
+}
+
+// writeCopies plans a write that every shard makes on its own copy. What could come
+// out differently on two servers with the same rows is refused.
+func (p writer) writeCopies() error {
 	st := p.stmt
 	name := p.targetNames()
 	if t := p.first(func(t *table) bool { return !t.reference() }); t != nil {

@@ -24,6 +24,8 @@ var unplanned = []string{
 	"the statement could not be changed",
 	"%s has no column that a value can be given to",
 	"%s without a table",
+	"an UPDATE of the shard key %s moves rows",
+	"the new value of the shard key",
 }
 
 var refusalText = regexp.MustCompile(`(?:unsupported\(|notOverShards\(|refuse\(\w+, (?:"\w+"|\w+), |deniedPrivilege\()"((?:[^"\\]|\\.)*)"`)

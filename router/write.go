@@ -1,6 +1,7 @@
 package router
 
 import (
+	"errors"
 	"strings"
 
 	"sluice/query"
@@ -17,7 +18,7 @@ func (p writer) write() error {
 	case sharded+reference+unsharded+system == 0:
 		return unsupported("%s without a table", strings.ToUpper(p.stmt.Verb))
 	case unsharded > 0 && sharded+reference > 0 || sharded > 0 && reference > 0:
-		return unsupported("one statement that writes to tables of several kinds (%s) is not available yet; write to each in a statement of its own", p.targetNames())
+		return p.gatherWrite(true) // an UPDATE or DELETE: others write one table
 	case unsharded > 0 || system > 0:
 		return p.writeDefault()
 	}
@@ -49,13 +50,22 @@ func (p writer) targetNames() string {
 	return strings.Join(names, ", ")
 }
 
+// changes tells whether a statement is an UPDATE or DELETE.
+func (p writer) changes() bool { return p.stmt.Kind == query.Update || p.stmt.Kind == query.Delete }
+
 // writeDefault plans a write of unsharded tables; reference tables may be read beside them.
 func (p writer) writeDefault() error {
 	if t := p.first((*table).sharded); t != nil {
+		if p.changes() {
+			return p.gatherWrite(true)
+		}
 		return notOverShards("a write of the unsharded table "+p.targetNames()+" that reads the sharded "+t.name(), "read the rows first, then write them")
 	}
 	home, err := p.oneHome()
 	if err != nil {
+		if p.changes() {
+			return p.gatherWrite(true)
+		}
 		return err
 	}
 	p.plan.home, p.plan.pinned = home, true
@@ -65,6 +75,9 @@ func (p writer) writeDefault() error {
 // writeSharded plans a write of sharded tables.
 func (p writer) writeSharded() error {
 	if t := p.first(func(t *table) bool { return !t.system && t.unsharded() }); t != nil {
+		if p.changes() {
+			return p.gatherWrite(true)
+		}
 		return notOverShards("a write of the sharded table "+p.targetNames()+" that reads the unsharded "+t.name(), "read the rows first, then write them")
 	}
 	if t := p.first(func(t *table) bool { return t.system }); t != nil {
@@ -86,7 +99,7 @@ func (p writer) writeSharded() error {
 }
 
 // writeByKey plans UPDATE and DELETE: on the shard of the key or, where that comes to the
-// same, on all that may have rows, each with the rows of its own.
+// same, on all that may have rows, each with the rows of its own; else over copies.
 func (p writer) writeByKey() error {
 	g := newGraph(p.planner)
 	uses, complete := g.locate()
@@ -94,15 +107,37 @@ func (p writer) writeByKey() error {
 	if complete {
 		p.plan.Target, p.plan.keys = ToKey, uses
 	}
-	if why := p.notByParts(g); why != nil {
-		if !complete && len(p.in.Map.Spec.Shards) > 1 {
-			return why
-		}
-		p.plan.oneOnly = why
-	} else if len(uses) <= 1 {
+	if len(p.in.Map.Spec.Shards) == 1 {
+		return nil
+	}
+	why := p.notByParts(g)
+	if why == nil && len(uses) <= 1 {
 		p.plan.Strategy = AddCounts
 	}
-	return p.assignsKey()
+	assigned, open := p.assignsKey()
+	if why == nil && len(uses) <= 1 && assigned == "" {
+		return nil
+	}
+	usesText := p.plan.usesText
+	err := error(why)
+	if p.changes() {
+		err = p.gatherWrite(open)
+	}
+	var refusal *Refusal
+	if err == nil || !errors.As(err, &refusal) {
+		return err
+	}
+	p.plan.usesText, p.err = usesText, nil
+	if open || why != nil && !complete {
+		return refusal
+	}
+	if why != nil {
+		p.plan.oneOnly = refusal
+	}
+	for i := range p.plan.setKeys {
+		p.plan.setKeys[i].why = refusal
+	}
+	return nil
 }
 
 // notByParts says why an UPDATE or DELETE is not the same as its parts, one a shard.
@@ -130,10 +165,11 @@ func (p writer) notByParts(g *graph) *Refusal {
 	return why
 }
 
-// assignsKey finds assignments of a shard key in an UPDATE.
-func (p writer) assignsKey() error {
+// assignsKey finds assignments of a shard key in an UPDATE and gives the key's name, ""
+// for none. open says that it is not known before the statement runs whether rows move.
+func (p writer) assignsKey() (name string, open bool) {
 	if p.stmt.Kind != query.Update {
-		return nil
+		return "", false
 	}
 	for i := range p.stmt.Sets {
 		s := &p.stmt.Sets[i]
@@ -142,14 +178,15 @@ func (p writer) assignsKey() error {
 			if !t.sharded() || at.column != t.key {
 				continue
 			}
-			name := t.name() + "." + t.rule.ShardKey
-			if s.Value.Kind != query.ValLiteral || p.plan.Target != ToKey {
-				return keyUpdate(name)
-			}
-			p.plan.setKeys = append(p.plan.setKeys, setKey{t.typ, s.Value, name})
+			name = t.name() + "." + t.rule.ShardKey
+			open = open || s.Value.Kind != query.ValLiteral || p.plan.Target != ToKey
+			p.plan.setKeys = append(p.plan.setKeys, setKey{typ: t.typ, value: s.Value, name: name})
 		}
 	}
-	return nil
+	if open {
+		p.plan.setKeys = nil
+	}
+	return name, open
 }
 
 // insertSelect plans INSERT … SELECT: all on one shard, or each shard its own rows.

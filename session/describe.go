@@ -65,6 +65,10 @@ func (pr *preparer) describeGathering(ctx context.Context, e *entry, p *prepared
 	if err != nil || bound.Gathering == nil {
 		return nil, false, nil
 	}
+	if at := bound.Gathering.Check; at >= 0 {
+		cols, err = pr.describeOn(ctx, pr.args.Map.ShardName(at), p)
+		return cols, true, err
+	}
 	for i := range bound.Gathering.Tables {
 		if bound.Gathering.Tables[i].Foreign {
 			cols, err := exec.DescribeGather(ctx, describers{pr}, &exec.Request{Bound: bound, SQL: p.sql, Execute: unknownParams(p.params)})

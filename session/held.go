@@ -62,12 +62,16 @@ func (h *held) lease(ctx context.Context, shard string, write bool) (*backend.Co
 		h.done(l.conn, 0, true)
 		return nil, err
 	}
-	if h.preset {
-		if _, err := l.conn.Exec("SET last_insert_id=" + string(appendUint(nil, h.answers.insertID))); err != nil {
-			return nil, err
-		}
+	return l.conn, h.presetID(l.conn)
+}
+
+// presetID tells a connection the session's last insert id, if the statement reads it.
+func (h *held) presetID(c *backend.Conn) error {
+	if !h.preset {
+		return nil
 	}
-	return l.conn, nil
+	_, err := c.Exec("SET last_insert_id=" + string(appendUint(nil, h.answers.insertID)))
+	return err
 }
 
 // connection finds the session's connection of a shard or takes one from the pool and
@@ -132,7 +136,7 @@ func (h *held) apart(ctx context.Context, shard string) (*backend.Conn, error) {
 		h.done(c, 0, true)
 		return nil, err
 	}
-	return c, nil
+	return c, h.presetID(c)
 }
 
 // done ends the use of a connection, see exec.Leases: the connection goes back when the statement has ended.

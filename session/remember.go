@@ -83,6 +83,9 @@ func (s *settling) fetchWarnings(out *exec.Outcome, runErr error) {
 		if l.status == 0 {
 			l.status = status
 		}
+		if out.Conditions != nil {
+			rows, asked = out.Conditions, !kept
+		}
 		if asked && len(rows) > 0 {
 			if !kept {
 				s.answers.clear()

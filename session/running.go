@@ -210,6 +210,9 @@ func severalShards(b *router.Bound) bool {
 	if b.Gathering == nil || len(b.Legs) == 0 { // none: a statement that the session carries out itself
 		return len(b.Legs) > 1
 	}
+	if b.Strategy == router.GatherWrite { // whose rows may come to any
+		return true
+	}
 	for i := range b.Gathering.Tables {
 		for _, l := range b.Gathering.Tables[i].Legs {
 			if l.Shard != b.Legs[0].Shard {

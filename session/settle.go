@@ -85,6 +85,10 @@ func (s *settling) endStatementTx(e *entry, out *exec.Outcome, runErr error) err
 	ok := runErr == nil && out.Response.Err == nil
 	for i := range s.held.list {
 		l := &s.held.list[i]
+		if l.kind == fromApart {
+			l.endApart(killed)
+			continue
+		}
 		if l.done && l.ok {
 			s.kept.tx.NoteWrite(l.shard)
 			continue

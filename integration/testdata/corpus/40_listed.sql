@@ -116,6 +116,18 @@ DELETE FROM x WHERE id = 5
 DELETE FROM x WHERE v = 3
 DELETE FROM x WHERE id = 6 ORDER BY id LIMIT 1
 DELETE x, o FROM x JOIN o ON o.uid = x.id WHERE x.id = 9
+UPDATE x SET v = 1 WHERE v > 1 ORDER BY v, id LIMIT 3
+DELETE FROM x ORDER BY id DESC LIMIT 2
+UPDATE x SET v = (SELECT COUNT(*) FROM o)
+DELETE FROM o WHERE uid IN (SELECT v FROM x)
+UPDATE x JOIN t ON t.i = x.v SET x.txt = t.nm, t.ti = 3
+UPDATE x JOIN p ON p.i = x.id SET x.txt = p.name, p.name = 'both'
+UPDATE x JOIN r ON r.n > x.id SET x.txt = 'below', r.name = 'above'
+DELETE q FROM x AS q LEFT JOIN o AS z ON z.n = q.id WHERE z.n IS NULL
+UPDATE p SET name = (SELECT MAX(v) FROM x)
+UPDATE r SET name = 'first' ORDER BY code LIMIT 1
+UPDATE x SET id = 1000 WHERE id = 3
+UPDATE w SET k = k + 1 ORDER BY k DESC
 
 #! doc schema
 CREATE TABLE docs1 (id INT PRIMARY KEY, v INT)
