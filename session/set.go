@@ -249,10 +249,12 @@ func (s *setter) setLocally(p *setPlan) error {
 	if p.autocommit == "" {
 		return nil
 	}
-	if p.autocommit == "1" && !s.state.autocommit() {
+	if p.autocommit == "1" && !s.state.autocommit() && s.kept.tx.Open() {
+		given := s.kept.tx.given
 		if err := s.kept.commit(); err != nil {
 			return err
 		}
+		s.kept.tx.next = given // the servers do not take it back with this commit (fix_autocommit)
 	}
 	s.state.setVars(s.state.vars.with(map[string]string{"autocommit": p.autocommit}, s.h.intern))
 	return nil

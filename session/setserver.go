@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sluice/backend"
@@ -25,10 +26,8 @@ func (s *setter) setOnServer(ctx context.Context, st *statement, p *setPlan) (wa
 		key = s.state.vars.backend.Key + "\x00" + string(text)
 	}
 	if v := s.h.sets.get(key); v != nil {
-		if v.plain(s.h.defaults.isolationVar()) != s.state.vars.plain(s.h.defaults.isolationVar()) ||
-			v.plain(s.h.defaults.readOnlyVar()) != s.state.vars.plain(s.h.defaults.readOnlyVar()) {
-			s.kept.tx.freeze()
-		}
+		d := &s.h.defaults
+		s.kept.tx.sessionSet(slices.Contains(p.reads, d.isolationVar()), slices.Contains(p.reads, d.readOnlyVar()))
 		s.state.setVars(v)
 		return nil, nil
 	}
@@ -117,9 +116,7 @@ func (s *setter) adopt(c *backend.Conn, before *settings) error {
 // carry takes values into the session's settings.
 func (s *setter) carry(changes map[string]string) {
 	d := &s.h.defaults
-	if changes[d.isolationVar()]+changes[d.readOnlyVar()] != "" {
-		s.kept.tx.freeze()
-	}
+	s.kept.tx.sessionSet(changes[d.isolationVar()] != "", changes[d.readOnlyVar()] != "")
 	s.state.setVars(s.state.vars.with(changes, s.h.intern))
 }
 

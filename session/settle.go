@@ -19,7 +19,7 @@ func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec
 		runErr = out.Response.Err
 	}
 	if len(s.held.list) > 0 {
-		s.kept.tx.applied, s.kept.tx.next = s.kept.tx.next, nextTx{} // it was for this statement, or its transaction
+		s.kept.tx.spend(usesTables(e.stmt) && codeOf(outcomeError(out, runErr)) != readOnlyTx)
 	}
 	s.remember(st, e, out, runErr)
 	s.cleanUp(out)
@@ -46,6 +46,14 @@ func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec
 		s.afterDDL(ctx, e)
 	}
 	return s.answer(st, out, runErr)
+}
+
+// readOnlyTx is ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, which comes before a table is used.
+const readOnlyTx = 1792
+
+// usesTables tells whether a statement may have used a table.
+func usesTables(stmt *query.Statement) bool {
+	return len(stmt.Tables) > 0 || len(stmt.Routines) > 0 || stmt.Opaque || stmt.Kind == query.Call
 }
 
 func outcomeError(out *exec.Outcome, runErr error) error {

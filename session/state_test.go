@@ -75,9 +75,7 @@ var stateQuestions = []string{
 // no client's state is lost and none is seen by another.
 func TestStateIsolation(t *testing.T) {
 	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
-		// Fixed seeds: a run of the tests says something of the change, not of luck. One known
-		// difference is MariaDB's: after ROLLBACK AND CHAIN of a READ ONLY transaction and SET
-		// autocommit=1 (which ends it) it refuses the next write with 1792, Sluice does not.
+		// Fixed seeds: a run of the tests says something of the change, not of luck.
 		seed, runs := uint64(1), 3
 		if again, err := strconv.ParseUint(os.Getenv("SLUICE_TEST_SEED"), 10, 64); err == nil {
 			seed, runs = again, 1

@@ -47,17 +47,40 @@ func (t *transaction) startImplicit() {
 	t.BeginImplicit(false, t.given.text())
 }
 
+// spend notes that next was said on a connection for the running statement. It is used up by a
+// statement that uses tables, and by a COMMIT (trans_commit_stmt, trans_reset_one_shot_chistics).
+func (t *transaction) spend(usedTables bool) {
+	t.applied = t.next
+	if usedTables {
+		t.next = nextTx{}
+	}
+}
+
 // found takes note of a transaction that a server has opened with the statement.
 func (t *transaction) found() {
 	t.given = t.applied
 	t.BeginImplicit(t.state.autocommit(), t.given.text())
 }
 
-// freeze keeps an open transaction as it is when the session's characteristics change.
-func (t *transaction) freeze() {
-	if !t.Open() {
+// sessionSet is told of SET SESSION TRANSACTION before it: an open transaction stays as it is;
+// otherwise it is the last word about the next one, too.
+func (t *transaction) sessionSet(isolation, access bool) {
+	if t.Open() {
+		if isolation || access {
+			t.freeze()
+		}
 		return
 	}
+	if isolation {
+		t.next.isolation = ""
+	}
+	if access {
+		t.next.access = ""
+	}
+}
+
+// freeze keeps the open transaction as it is when the session's characteristics change.
+func (t *transaction) freeze() {
 	if t.given.isolation == "" {
 		t.given.isolation = strings.ReplaceAll(t.state.vars.plain(t.state.h.defaults.isolationVar()), "-", " ")
 	}

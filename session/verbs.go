@@ -147,6 +147,8 @@ func (v *verbs) end(stmt *query.Statement) error {
 		v.kept.tx.start("BEGIN")
 	case stmt.Release:
 		v.kept.gone = true
+	default:
+		v.kept.tx.next = nextTx{} // also when none was open
 	}
 	return nil
 }
