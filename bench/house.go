@@ -45,19 +45,32 @@ func (h *house) open(sluice string) []*target {
 	haproxy := testkit.Start(h, testkit.Spec{Name: "haproxy", Argv: []string{"haproxy", "-db", "-f", h.file("haproxy.cfg", fmt.Sprintf(
 		"global\n  nbthread 2\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n"+
 			"listen bench\n  bind 127.0.0.1:%d\n  server db %s\n", haproxyPort, direct.Addr))}, Ready: listens(haproxyPort)})
-	var list strings.Builder
-	for i := range shards {
+	var list []string
+	for range shards {
 		s := h.server()
 		s.Exec("CREATE DATABASE bench")
-		fmt.Fprintf(&list, "    - {name: s%d, primary: %s}\n", i, s.Addr)
+		list = append(list, s.Addr)
 	}
-	port := testkit.Port(h)
-	dir := testkit.Dir(h, "sluice")
 	program, err := filepath.Abs(sluice)
 	if err != nil {
 		h.Fatalf("%v", err)
 	}
-	proxy := testkit.Start(h, testkit.Spec{Name: "sluice", Dir: dir, Argv: []string{program, "serve", "-config",
+	return []*target{
+		{name: "direct", port: portOf(direct.Addr)},
+		{name: "haproxy", port: haproxyPort, pid: haproxy.PID()},
+		h.proxy("sluice", program, list, `"sbtest*": {shard_key: id}`),
+	}
+}
+
+// proxy starts Sluice before shards, with rules of tables.
+func (h *house) proxy(name, program string, shards []string, rules string) *target {
+	var list strings.Builder
+	for i, addr := range shards {
+		fmt.Fprintf(&list, "    - {name: s%d, primary: %s}\n", i, addr)
+	}
+	port := testkit.Port(h)
+	dir := testkit.Dir(h, name)
+	proxy := testkit.Start(h, testkit.Spec{Name: name, Dir: dir, Argv: []string{program, "serve", "-config",
 		h.file("sluice.yaml", fmt.Sprintf(`node: bench
 listen: 127.0.0.1:%d
 admin: 127.0.0.1:%d
@@ -71,13 +84,9 @@ cluster:
 %s  schemas:
     - name: bench
       default_shard: s0
-      tables: {"sbtest*": {shard_key: id}}
-`, port, testkit.Port(h), testkit.Port(h), dir, list.String()))}, Ready: listens(port)})
-	return []*target{
-		{name: "direct", port: portOf(direct.Addr)},
-		{name: "haproxy", port: haproxyPort, pid: haproxy.PID()},
-		{name: "sluice", port: port, pid: proxy.PID()},
-	}
+      tables: {%s}
+`, port, testkit.Port(h), testkit.Port(h), dir, list.String(), rules))}, Ready: listens(port)})
+	return &target{name: name, port: port, pid: proxy.PID()}
 }
 
 // server starts a MariaDB whose tables fit its memory: the cost of the way is what counts.

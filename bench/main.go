@@ -6,7 +6,10 @@
 // steadiest figure is the CPU time that the proxy's process used for a statement, from
 // /proc/PID/stat.
 //
-//	go run ./bench [-rounds 3] [-time 5s] [-threads 1,8,64] [-work point_select,…]
+// -only=tx measures transactions: those of one shard beside the same proxy without the code
+// for several, those of two shards beside two plain COMMITs, and their round trips.
+//
+//	go run ./bench [-only sysbench|tx] [-rounds 3] [-time 5s] [-threads 1,8,64] [-work point_select,…]
 package main
 
 import (
@@ -30,6 +33,8 @@ type options struct {
 	tables  int
 	rows    int
 	sluice  string
+	only    string
+	base    string
 }
 
 func main() {
@@ -47,7 +52,12 @@ func run() (err error) {
 	flag.StringVar(&threads, "threads", "1,8,64", "client threads")
 	flag.StringVar(&work, "work", "point_select,read_only,read_write", "sysbench oltp_… programs")
 	flag.StringVar(&o.sluice, "sluice", "bin/sluice", "the proxy's `program`")
+	flag.StringVar(&o.only, "only", "", "sysbench or tx; default: both")
+	flag.StringVar(&o.base, "base", "", "a `program` that transactions on one shard are compared with, instead of this one without its code for several")
 	flag.Parse()
+	if o.only != "" && o.only != "sysbench" && o.only != "tx" {
+		return fmt.Errorf("-only: %q is neither sysbench nor tx", o.only)
+	}
 	o.work = strings.Split(work, ",")
 	for _, n := range strings.Split(threads, ",") {
 		v, err := strconv.Atoi(n)
@@ -65,19 +75,31 @@ func run() (err error) {
 			err = f
 		}
 	}()
+	if o.only != "tx" {
+		if err := measureSysbench(ctx, house, &o); err != nil {
+			return err
+		}
+	}
+	if o.only != "sysbench" {
+		return house.measureTransactions(ctx, &o)
+	}
+	return nil
+}
+
+func measureSysbench(ctx context.Context, house *house, o *options) error {
 	targets := house.open(o.sluice)
 	for _, t := range targets {
 		if t.name == "haproxy" {
 			continue // it stands before the same server as direct
 		}
 		fmt.Printf("== filling %d tables of %d rows, %s\n", o.tables, o.rows, t.name)
-		if err := t.prepare(ctx, &o); err != nil {
+		if err := t.prepare(ctx, o); err != nil {
 			return err
 		}
 	}
 	for _, w := range o.work {
 		for _, n := range o.threads {
-			rounds, err := measureAll(ctx, targets, &o, w, n)
+			rounds, err := measureAll(ctx, targets, o, w, n)
 			if err != nil {
 				return err
 			}

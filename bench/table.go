@@ -11,7 +11,7 @@ import (
 // within the rounds, with the lowest and the highest.
 func printTable(w io.Writer, work string, threads int, targets []*target, rounds [][]result) {
 	fmt.Fprintf(w, "\noltp_%s, %d threads, %d rounds\n", work, threads, len(rounds))
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	tw := newTable(w)
 	fmt.Fprintln(tw, "target\tqps\tqps / direct\t(min … max)\tp50 ms\tp99 ms\tCPU us/query")
 	for i, t := range targets {
 		var qps, ratio, p50, p99, cpu []float64
@@ -28,6 +28,8 @@ func printTable(w io.Writer, work string, threads int, targets []*target, rounds
 	}
 	tw.Flush()
 }
+
+func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
 
 func median(v []float64) float64 {
 	s := slices.Sorted(slices.Values(v))

@@ -129,6 +129,17 @@ func (s *Server) DB(t TB, database string) *sql.DB {
 	return db
 }
 
+// Open opens a pool of connections to whatever speaks MySQL at addr. The caller closes it.
+func Open(addr, user, password, database string) (*sql.DB, error) {
+	c := mysql.NewConfig()
+	c.User, c.Passwd, c.Net, c.Addr, c.DBName = user, password, "tcp", addr, database
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
+}
+
 // Exec runs statements as root over one connection; one that fails ends the test.
 func (s *Server) Exec(statements ...string) {
 	s.t.Helper()
