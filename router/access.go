@@ -37,7 +37,7 @@ func (p *planner) schema(name string) (*shard.Schema, error) {
 // systemTable tells whether a table of a system schema may be read.
 func (p access) systemTable(t *table) error {
 	if t.ref.Target {
-		return p.deniedSchema(t.schema)
+		return p.deniedTable(t.schema, t.ref)
 	}
 	name := strings.ToUpper(t.ref.Name)
 	switch strings.ToLower(t.schema) {
@@ -52,7 +52,7 @@ func (p access) systemTable(t *table) error {
 			return nil
 		}
 	}
-	return p.deniedTable(t.ref.Name)
+	return p.deniedTable(t.schema, t.ref)
 }
 
 // schemaColumn gives the column of an information_schema table by which rows belong to a

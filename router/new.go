@@ -184,7 +184,7 @@ func (p opaque) possible(r *query.TableRef, aliases map[string]bool) (home strin
 	case s == nil && r.Schema != "" && aliases[strings.ToLower(r.Schema)]:
 		return "", nil // alias.column
 	case !p.in.User.May(name):
-		return "", p.deniedSchema(name)
+		return "", access(p).deniedTable(name, r)
 	case s == nil:
 		return "", unknownSchema(name)
 	}

@@ -3,6 +3,8 @@ package router
 import (
 	"fmt"
 	"strings"
+
+	"sluice/query"
 )
 
 // NeedTable is returned by New when the catalog lacks a table that the plan depends on:
@@ -50,12 +52,71 @@ func unknownSchema(name string) *Refusal {
 
 func noSchema() *Refusal { return &Refusal{1046, "3D000", "No database selected"} }
 
-func (p access) deniedTable(name string) *Refusal {
-	verb := strings.ToUpper(p.stmt.Verb)
-	if verb == "" || strings.Contains(verb, " ") {
-		verb = "SELECT"
+// deniedTable is what a server says of a table in a schema that the user was not given,
+// whether it exists or not. LOCK TABLES, temporary tables and information_schema are a
+// matter of the whole schema to servers.
+func (p access) deniedTable(schema string, ref *query.TableRef) *Refusal {
+	if p.stmt.Kind == query.LockTables || p.stmt.Temporary && ref.Target || ref.Target && strings.EqualFold(schema, informationSchema) {
+		return p.deniedSchema(schema)
 	}
-	return &Refusal{1142, "42000", fmt.Sprintf("%s command denied to user '%s'@'%%' for table '%s'", verb, p.in.User.Name, name)}
+	name := "'" + ref.Name + "'"
+	if p.in.Mode.MariaDB {
+		name = string(query.QuoteName(nil, schema)) + "." + string(query.QuoteName(nil, ref.Name))
+	}
+	return &Refusal{1142, "42000", fmt.Sprintf("%s command denied to user '%s'@'%%' for table %s", p.rightsOn(ref), p.in.User.Name, name)}
+}
+
+// rightsOn names the rights that a statement needs on a table, in the servers' order.
+func (p access) rightsOn(ref *query.TableRef) string {
+	kind := p.stmt.Kind
+	if kind == query.Explain {
+		kind = p.stmt.InnerKind
+	}
+	switch {
+	case kind == query.Show && p.stmt.ShowWhat == "create table":
+		return "SHOW"
+	case p.stmt.Opaque && !ref.Target:
+		if verb := strings.ToUpper(p.words.at(0)); verb == "CREATE" || verb == "ALTER" || verb == "DROP" || verb == "INSERT" || verb == "UPDATE" || verb == "DELETE" {
+			return verb
+		}
+		return "SELECT"
+	case !ref.Target || p.stmt.MultiTable:
+		return "SELECT"
+	}
+	switch kind {
+	case query.Insert:
+		if p.stmt.Insert != nil && p.stmt.Insert.OnDuplicate {
+			return "INSERT, UPDATE"
+		}
+		return "INSERT"
+	case query.Replace:
+		return "INSERT, DELETE"
+	case query.LoadData:
+		return "INSERT"
+	case query.Update:
+		return "UPDATE"
+	case query.Delete:
+		return "DELETE"
+	case query.CreateTable:
+		if p.stmt.CreateSelect {
+			return "INSERT, CREATE"
+		}
+		return "CREATE"
+	case query.DropTable, query.TruncateTable:
+		return "DROP"
+	case query.AlterTable:
+		if p.words.has("rename") {
+			return "DROP, ALTER"
+		}
+		return "ALTER"
+	case query.RenameTable:
+		return "DROP, ALTER"
+	case query.CreateIndex, query.DropIndex:
+		return "INDEX"
+	case query.OtherDDL:
+		return strings.ToUpper(p.words.at(0))
+	}
+	return "SELECT"
 }
 
 // deniedPrivilege is for statements that need a right which no application account has.

@@ -12,7 +12,7 @@ func (p shower) show() error {
 	for i := range p.tables {
 		t := &p.tables[i]
 		if t.system && !strings.EqualFold(t.schema, informationSchema) {
-			return access(p).deniedTable(t.ref.Name)
+			return access(p).deniedTable(t.schema, t.ref)
 		}
 		if !t.system {
 			p.plan.home = t.home

@@ -70,6 +70,9 @@ func (p *planner) tableOf(ref *query.TableRef) (table, error) {
 		t.rule.Name = ref.Name
 		return t, access{p}.systemTable(&t)
 	}
+	if !p.in.User.May(t.schema) {
+		return t, access{p}.deniedTable(t.schema, ref)
+	}
 	s, err := p.schema(t.schema)
 	if err != nil {
 		return t, err
