@@ -45,6 +45,9 @@ func (p access) systemTable(t *table) error {
 		if _, ok := schemaColumn(name); ok || harmless(name) {
 			return nil
 		}
+		if name == "FILES" || strings.HasPrefix(name, "INNODB_") {
+			return deniedPrivilege(name+" of information_schema", "PROCESS")
+		}
 		return refuse(1142, "42000", "%s of information_schema shows what belongs to all users of a shard; ask the shard itself", name)
 	case performanceSchema:
 		switch strings.ToLower(name) {
@@ -149,6 +152,9 @@ func (p access) guard() error {
 		}
 	}
 	for _, schema := range p.words.schemasOfFunctions() {
+		if !p.stmt.Opaque && slices.ContainsFunc(p.stmt.Tables, func(r query.TableRef) bool { return r.Schema == schema }) {
+			continue // CREATE TABLE schema.t ( …; where it is a function as well, the table is denied
+		}
 		if !slices.ContainsFunc(p.in.User.Schemas, func(s string) bool { return strings.EqualFold(s, schema) }) {
 			return p.deniedSchema(schema)
 		}

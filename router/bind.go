@@ -63,6 +63,10 @@ func (p *Plan) Bind(a *Args, b *Bound) (*Bound, error) {
 		}
 		return b, nil
 	}
+	if p.lock != nil {
+		p.lock.bind(a, b)
+		return b, nil
+	}
 	if p.gather != nil && p.gather.only {
 		return b, p.gather.bind(p, a, b)
 	}

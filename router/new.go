@@ -71,7 +71,9 @@ func (p *planner) run() error {
 		return changer{p}.ddl()
 	case query.Other:
 		return changer{p}.maintenance()
-	case query.Call, query.LockTables, query.Handler:
+	case query.LockTables:
+		return p.lock()
+	case query.Call, query.Handler:
 		return p.onDefault()
 	}
 	return unsupported("%s is not a statement that a shard can be asked", strings.ToUpper(p.stmt.Verb))
@@ -111,7 +113,7 @@ func writes(st *query.Statement, w words) (write, locking bool) {
 // namedSchema checks the schema of SHOW … FROM x and CREATE DATABASE x.
 func (p access) namedSchema() error {
 	name := p.stmt.Schema
-	if name == "" || strings.EqualFold(name, informationSchema) && p.stmt.Kind == query.Show {
+	if name == "" || p.stmt.Kind == query.Show && (strings.EqualFold(name, informationSchema) || len(p.stmt.Tables) > 0) {
 		return nil
 	}
 	s, err := p.schema(name)
@@ -229,9 +231,6 @@ func (p *planner) onDefault() error {
 		return err
 	}
 	p.plan.home = home
-	if p.stmt.Kind == query.LockTables {
-		p.plan.Write = false
-	}
 	return access{p}.filterInformationSchema()
 }
 

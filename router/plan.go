@@ -82,6 +82,7 @@ type Plan struct {
 	usesText bool
 	resolver *merger // what Resolve finishes
 	system   *systemHome
+	lock     *lockPlan
 }
 
 // keyUse says which rows of the sharded tables matter: those whose key is one of values.

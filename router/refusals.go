@@ -76,9 +76,6 @@ func (p access) rightsOn(ref *query.TableRef) string {
 	case kind == query.Show && p.stmt.ShowWhat == "create table":
 		return "SHOW"
 	case p.stmt.Opaque && !ref.Target:
-		if verb := strings.ToUpper(p.words.at(0)); verb == "CREATE" || verb == "ALTER" || verb == "DROP" || verb == "INSERT" || verb == "UPDATE" || verb == "DELETE" {
-			return verb
-		}
 		return "SELECT"
 	case !ref.Target || p.stmt.MultiTable:
 		return "SELECT"

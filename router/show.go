@@ -22,7 +22,7 @@ func (p shower) show() error {
 	p.plan.Write = false
 	what := p.stmt.ShowWhat
 	switch what {
-	case "function status", "procedure status":
+	case "function status", "procedure status", "package status", "package body status":
 		return p.ownRoutines()
 	case "open tables":
 		if p.stmt.Schema == "" && p.in.Schema == "" {
@@ -49,7 +49,7 @@ func showable(what string) bool {
 	case "tables", "full tables", "table status", "triggers", "events", "columns", "full columns", "fields", "index", "indexes", "keys",
 		"create table", "create view", "create database", "create schema", "create trigger", "create procedure", "create function",
 		"create event", "create sequence", "variables", "status", "engines", "storage engines", "character set", "charset",
-		"collation", "plugins", "privileges", "count", "profiles", "profile", "function code", "procedure code", "package status", "locales":
+		"collation", "plugins", "privileges", "count", "profiles", "profile", "function code", "procedure code", "locales":
 		return true
 	}
 	return false

@@ -72,7 +72,8 @@ func (p access) severalHomes() bool {
 
 func isSchemaColumn(name string) bool {
 	switch strings.ToUpper(name) {
-	case "TABLE_SCHEMA", "CONSTRAINT_SCHEMA", "SCHEMA_NAME", "TRIGGER_SCHEMA", "ROUTINE_SCHEMA", "SPECIFIC_SCHEMA", "EVENT_SCHEMA":
+	case "TABLE_SCHEMA", "CONSTRAINT_SCHEMA", "SCHEMA_NAME", "TRIGGER_SCHEMA", "ROUTINE_SCHEMA", "SPECIFIC_SCHEMA", "EVENT_SCHEMA",
+		"EVENT_OBJECT_SCHEMA", "REFERENCED_TABLE_SCHEMA", "UNIQUE_CONSTRAINT_SCHEMA":
 		return true
 	}
 	return false

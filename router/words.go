@@ -152,6 +152,7 @@ func (w words) aliases() map[string]bool {
 	out := map[string]bool{}
 	tables := map[string]bool{}
 	context := ""
+	trigger := w.has("trigger")
 	for i, s := range w {
 		switch s {
 		case "from", "join", "straight_join", "update", "into", "table", "tables", "references", "delete", "insert", "call", "handler", "on",
@@ -168,6 +169,8 @@ func (w words) aliases() map[string]bool {
 			out[name] = true
 		case w.at(i+3) == "(" || w.namesTables(context, i):
 			tables[name] = true
+		case trigger && (name == "new" || name == "old"): // its rows
+			out[name] = true
 		}
 	}
 	for name := range tables {

@@ -46,6 +46,7 @@ type held struct {
 
 	// What the statement asks of them:
 	several   bool // it reads or writes on more than one shard
+	plain     bool // each is to open a transaction of the server's own, under autocommit
 	preset    bool // they are told the session's LAST_INSERT_ID() first
 	localFile bool // they may ask for a file
 }
@@ -61,6 +62,11 @@ func (h *held) lease(ctx context.Context, shard string, write bool) (*backend.Co
 	if err := h.shared.watch(l.conn); err != nil {
 		h.done(l.conn, 0, true)
 		return nil, err
+	}
+	if h.plain {
+		if _, err := l.conn.Exec("SET autocommit = 0"); err != nil {
+			return nil, err
+		}
 	}
 	return l.conn, h.presetID(l.conn)
 }
@@ -109,7 +115,7 @@ func (h *held) connection(ctx context.Context, shard string) (lease, error) {
 // enter opens the transaction on a connection, or applies a SET TRANSACTION for one
 // statement.
 func (h *held) enter(ctx context.Context, l *lease) error {
-	if h.kept.tx.Open() {
+	if h.kept.tx.Open() && !h.kept.pins.locked() { // BEGIN would unlock: under autocommit=0 the server opens it itself
 		taken, err := h.kept.tx.Join(ctx, l.conn, h.several, h.state.vars.plain("innodb_lock_wait_timeout"))
 		if taken {
 			l.kind = fromTx

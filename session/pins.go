@@ -19,6 +19,7 @@ type pin struct {
 	cursors int
 	// temporary: it has temporary tables, or procedures that may have made some.
 	temporary bool
+	locked    bool // it has tables locked
 	since     time.Time
 }
 
@@ -102,6 +103,7 @@ func (p *pins) add(c *backend.Conn, shard string, reason string) {
 		q.reason = reason
 	}
 	q.home = q.home || isHome(reason)
+	q.locked = q.locked || reason == pinTableLock
 	q.temporary = q.temporary || reason == pinTemporary || reason == pinProcedure
 	p.shared.notePins(p.list)
 }
@@ -144,8 +146,6 @@ func stateReason(scan *query.Scan, stmt *query.Statement) string {
 		return pinTemporary
 	case stmt.NamedLock:
 		return pinNamedLock
-	case stmt.Kind == query.LockTables:
-		return pinTableLock
 	case stmt.Kind == query.Handler:
 		return pinHandler
 	case stmt.UserVarAssign, scan.UserVariable && (stmt.Into || stmt.Kind == query.Set || stmt.Opaque):

@@ -32,8 +32,8 @@ func (s *Session) queries(ctx context.Context, sql []byte, started time.Time) er
 		st := statement{sql: sql, scan: &s.scan, started: started}
 		rest, err := s.state.cut(&st)
 		if err != nil {
-			if !first && codeOf(err) == emptyQuery {
-				return s.reply.writeOK(&st, wire.OK{}) // a comment behind the last semicolon
+			if codeOf(err) == emptyQuery && (!first || commented(st.sql)) {
+				return s.reply.writeOK(&st, wire.OK{}) // a comment, or nothing behind the last semicolon
 			}
 			return s.reply.fail(err)
 		}
@@ -47,6 +47,10 @@ func (s *Session) queries(ctx context.Context, sql []byte, started time.Time) er
 		sql, started = rest, time.Now()
 	}
 }
+
+// commented tells whether a text without tokens has a comment, which servers carry out:
+// dump tools send what is meant for another version only.
+func commented(sql []byte) bool { return len(bytes.Trim(sql, " \t\n\v\f\r;")) > 0 }
 
 func codeOf(err error) uint16 {
 	var we *wire.Error
@@ -117,6 +121,9 @@ func isStale(err error) bool {
 func (s *Session) run(ctx context.Context, st *statement, e *entry) error {
 	if err := s.running.bind(ctx, st, e); err != nil {
 		return err
+	}
+	if isLock(e) {
+		return locking{&s.running}.run(ctx, st)
 	}
 	// cache: a stored result would be looked up here, between binding and running.
 	if err := s.running.before(ctx, st, e); err != nil {

@@ -36,7 +36,7 @@ type running struct {
 // start forgets the statement before.
 func (r *running) start() {
 	r.bound.Legs, r.bound.Gathering = r.bound.Legs[:0], nil
-	r.held.several, r.held.preset, r.held.localFile = false, false, false
+	r.held.several, r.held.plain, r.held.preset, r.held.localFile = false, false, false, false
 	r.reply.failed, r.reply.diagnosed, r.reply.rows = false, false, 0
 }
 
@@ -145,6 +145,12 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 	r.held.preset = e.ids == idsAsked || readsInsertID(st.scan, e.stmt)
 	r.held.localFile = e.stmt.LocalFile
 	r.mayWrite = mayWrite(e.stmt)
+	locked := r.kept.pins.locked()
+	if locked {
+		if err := (locking{r}).check(e); err != nil {
+			return err
+		}
+	}
 	if r.held.localFile && r.c.Capabilities&wire.ClientLocalFiles == 0 {
 		return &wire.Error{Code: 3948, SQLState: "42000", Message: "Loading local data is disabled; this must be enabled on both the client and server sides"}
 	}
@@ -160,6 +166,8 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 		}
 		return r.declare(ctx, p)
 	case r.kept.tx.Open() || !r.held.several || p.DDL:
+	case locked: // neither BEGIN nor XA is possible
+		r.held.plain = r.state.autocommit() && p.Write && !p.Locking
 	case !r.state.autocommit() && (p.Write || e.stmt.Kind == query.Select):
 		// The servers would open a transaction each, none of which can be a branch of one.
 		r.kept.tx.startImplicit()
@@ -230,7 +238,7 @@ func (r *running) Lease(ctx context.Context, shard int, write bool) (*backend.Co
 	}
 	write = write || r.mayWrite
 	name := r.args.Map.ShardName(shard)
-	if write {
+	if write && !r.kept.pins.locked() { // under LOCK TABLES no shard's commit is atomic with another's
 		if err := r.kept.tx.MayWrite(ctx, name); err != nil {
 			return nil, refuse(1235, "42000", "%v", err)
 		}

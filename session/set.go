@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"sluice/backend"
 	"sluice/query"
 	"sluice/wire"
 )
@@ -21,6 +22,7 @@ type setPlan struct {
 	ran      bool         // the server has carried its part out
 
 	autocommit string // "0" or "1"; "" when not set
+	computed   string // the expression that gives autocommit
 	insertID   *uint64
 	next       nextTx
 }
@@ -65,6 +67,11 @@ func (s *setter) set(ctx context.Context, st *statement, stmt *query.Statement) 
 	p, err := s.planSet(st, stmt)
 	if err != nil {
 		return err
+	}
+	if p.computed != "" {
+		if err := s.computeAutocommit(ctx, p); err != nil {
+			return err
+		}
 	}
 	var warnings [][][]byte
 	if len(p.elements) > 0 {
@@ -121,7 +128,7 @@ func (s *setter) planVariable(p *setPlan, st *statement, stmt *query.Statement, 
 		return s.planCharset(p, st, stmt, i, text)
 	case "autocommit":
 		p.whole = false
-		return planAutocommit(p, a, value, s.h.defaults.autocommit)
+		return planAutocommit(p, a, value, s.h.defaults.autocommit, text)
 	case "last_insert_id", "identity":
 		p.whole = false
 		id := parseUint([]byte(a.Plain))
@@ -186,7 +193,7 @@ func (s *setter) planCharset(p *setPlan, st *statement, stmt *query.Statement, i
 	return nil
 }
 
-func planAutocommit(p *setPlan, a *query.Assignment, value, byDefault string) error {
+func planAutocommit(p *setPlan, a *query.Assignment, value, byDefault, text string) error {
 	switch {
 	case a.Default:
 		p.autocommit = byDefault
@@ -195,11 +202,33 @@ func planAutocommit(p *setPlan, a *query.Assignment, value, byDefault string) er
 	case a.IsPlain && isOff(value):
 		p.autocommit = "0"
 	case a.IsPlain:
-		return &wire.Error{Code: 1231, SQLState: "42000", Message: "Variable 'autocommit' can't be set to the value of '" + a.Plain + "'"}
+		return notAutocommit(a.Plain)
 	default:
-		return notBuilt("SET autocommit takes 0 or 1")
+		p.computed = text
 	}
 	return nil
+}
+
+func notAutocommit(value string) *wire.Error {
+	return &wire.Error{Code: 1231, SQLState: "42000", Message: "Variable 'autocommit' can't be set to the value of '" + value + "'"}
+}
+
+// computeAutocommit asks the connection that has the session's variables for the value of
+// SET autocommit = @saved, with which dump files end.
+func (s *setter) computeAutocommit(ctx context.Context, p *setPlan) error {
+	return s.held.onHome(ctx, pinUserVars, func(c *backend.Conn) error {
+		_, rows, err := c.Query("SELECT " + p.computed)
+		switch {
+		case err != nil:
+			return err
+		case len(rows) == 1 && len(rows[0]) == 1 && (string(rows[0][0]) == "0" || string(rows[0][0]) == "1"):
+			p.autocommit = string(rows[0][0])
+			return nil
+		case len(rows) == 1 && len(rows[0]) == 1 && rows[0][0] != nil:
+			return notAutocommit(string(rows[0][0]))
+		}
+		return notAutocommit("NULL")
+	})
 }
 
 // planNext is SET @@transaction_isolation without SESSION, which holds for the next

@@ -26,6 +26,9 @@ func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec
 	if s.kept.tx.Statement() {
 		runErr = s.endStatementTx(e, out, runErr)
 	}
+	if s.held.plain {
+		runErr = locking{s.running}.end(e, out, runErr)
+	}
 	ended := s.held.txEnded()
 	if s.kept.tx.Several() && txn.LockFailed(outcomeError(out, runErr)) {
 		// A deadlock over two servers shows as a timeout: here, too, all is rolled back.
@@ -111,8 +114,7 @@ func (s *settling) endStatementTx(e *entry, out *exec.Outcome, runErr error) err
 	case ok && killed:
 		ok, runErr = false, interrupted()
 	case ok && len(out.Uneven) > 0:
-		ok, runErr = false, refuse(1105, "HY000", "the copies of %s are not alike: the statement would change another number of rows on shard %s "+
-			"than on the first; nothing was written", e.plan.Table, s.args.Map.ShardName(out.Uneven[0]))
+		ok, runErr = false, unevenCopies(e.plan.Table, s.args.Map.ShardName(out.Uneven[0]))
 	}
 	if !ok {
 		s.kept.finish(s.kept.tx.Rollback())

@@ -19,7 +19,7 @@ func shownLocally(stmt *query.Statement) bool {
 	case "databases", "schemas", "warnings", "errors", "count warnings", "count errors", "processlist", "grants":
 		return true
 	}
-	return false
+	return asksGTIDs(stmt)
 }
 
 // clearsWarnings tells whether a statement forgets the warnings of the one before it also
@@ -76,11 +76,27 @@ func (s *shows) rows(st *statement, stmt *query.Statement) ([]wire.Column, [][][
 		}
 		cols, rows := s.peers.processList(stmt.ShowFull)
 		return cols, rows, nil
+	case "variables":
+		return showGTIDMode(s.state.mode.MariaDB)
 	case "grants":
 		cols, rows, err := s.grants(st, stmt)
 		return cols, rows, err
 	}
 	return nil, nil, notBuilt("this form of SHOW %s", stmt.ShowWhat)
+}
+
+// asksGTIDs finds the statement by which mysqldump asks whether to set the GTIDs of the
+// server that its output is loaded into. Those of one shard's are not the cluster's.
+func asksGTIDs(stmt *query.Statement) bool {
+	return stmt.ShowWhat == "variables" && stmt.ShowHasLike && stmt.ShowLike == "gtid_mode"
+}
+
+func showGTIDMode(mariaDB bool) ([]wire.Column, [][][]byte, error) {
+	cols := []wire.Column{textColumn("Variable_name", 64), textColumn("Value", 1024)}
+	if mariaDB { // which has no such variable
+		return cols, nil, nil
+	}
+	return cols, [][][]byte{{[]byte("gtid_mode"), []byte("OFF")}}, nil
 }
 
 func countRow(name string, n int) ([]wire.Column, [][][]byte, error) {

@@ -67,6 +67,9 @@ func (v *verbs) begin(ctx context.Context, stmt *query.Statement) error {
 	if open && !v.state.mode.MariaDB {
 		v.kept.tx.next = old // MySQL's trans_begin commits without taking SET TRANSACTION and READ ONLY back
 	}
+	if err := v.kept.unlock(); err != nil {
+		return err
+	}
 	v.kept.tx.start(beginText(stmt))
 	switch {
 	case stmt.TxReadOnly:
