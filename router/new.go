@@ -72,7 +72,7 @@ func (p *planner) run() error {
 	case query.Other:
 		return changer{p}.maintenance()
 	case query.LockTables:
-		return p.lock()
+		return changer{p}.lock()
 	case query.Call, query.Handler:
 		return p.onDefault()
 	}

@@ -152,12 +152,15 @@ func (w words) aliases() map[string]bool {
 	out := map[string]bool{}
 	tables := map[string]bool{}
 	context := ""
-	trigger := w.has("trigger")
+	trigger, joined := w.has("trigger"), false
 	for i, s := range w {
 		switch s {
 		case "from", "join", "straight_join", "update", "into", "table", "tables", "references", "delete", "insert", "call", "handler", "on",
 			"select", "where", "set", "values", "group", "order", "having", "limit", "using", "returning":
 			context = s
+			if joined = joined || s == "join" || s == "straight_join"; joined && s == "on" {
+				context = "using" // a condition, as behind it
+			}
 			continue
 		}
 		if !isWordByte(s[0]) && s[0] != '`' && s[0] != '"' || w.at(i-1) == "." {
@@ -185,8 +188,10 @@ func (w words) namesTables(context string, i int) bool {
 	switch context {
 	case "select", "where", "set", "values", "group", "order", "having", "limit", "returning", "":
 		return false
-	case "on", "using":
+	case "on":
 		return w.at(i-1) == "," || w.at(i-1) == "on"
+	case "using":
+		return w.at(i-1) == ","
 	}
 	return true
 }

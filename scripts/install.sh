@@ -44,6 +44,7 @@ common() {
 	need mariadbd mariadb-server-core
 	need mariadb-install-db mariadb-server-core
 	need mariadb mariadb-client-core
+	need mariadb-dump mariadb-client
 	need php php-cli
 	[ -n "$(find /usr/lib/php -name mysqli.so 2>/dev/null | head -1)" ] || wanted="$wanted php-mysql"
 	need sysbench sysbench

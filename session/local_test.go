@@ -27,7 +27,7 @@ func TestRefusals(t *testing.T) {
 			"SET sql_auto_is_null = 1":                        1235,
 			"SET auto_increment_increment = 2":                1235,
 			"SET autocommit = 5":                              1231,
-			"SET autocommit = @x":                             1235,
+			"SET autocommit = @x":                             1231,
 			"SET nosuch = 1":                                  1193,
 			"SET NAMES nosuch":                                1115,
 			"SET character_set_client = ucs2":                 1231,
