@@ -147,7 +147,14 @@ func testTableLocks(t *testing.T, c *cluster, db *sql.DB) {
 	exec1(t, a, "ROLLBACK")
 
 	// The documented way to use it with transactions.
-	exec1(t, a, "SET autocommit = 0", "LOCK TABLES users WRITE, settings WRITE", "UPDATE users SET name = 'm' WHERE user_id IN (1,2,3,4)",
+	exec1(t, a, "SET autocommit = 0", "LOCK TABLES users WRITE, settings WRITE")
+	for range 2 {
+		if _, err := a.ExecContext(context.Background(), "INSERT INTO users (user_id, name, email, country) VALUES (2001,'x','x','de'),(2002,'y','y','de'),(2003,'z','z','fr'),(1,'z','z','fr')"); err == nil {
+			t.Error("a duplicate key is inserted")
+		}
+		expect(t, a, "SELECT COUNT(*) FROM users", "200")
+	}
+	exec1(t, a, "UPDATE users SET name = 'm' WHERE user_id IN (1,2,3,4)",
 		"UPDATE settings SET value = 'd'", "COMMIT")
 	blocked("SELECT value FROM settings")
 	exec1(t, a, "UPDATE users SET name = 'gone'", "ROLLBACK", "UNLOCK TABLES", "SET autocommit = 1")

@@ -115,7 +115,14 @@ func (h *held) connection(ctx context.Context, shard string) (lease, error) {
 // enter opens the transaction on a connection, or applies a SET TRANSACTION for one
 // statement.
 func (h *held) enter(ctx context.Context, l *lease) error {
-	if h.kept.tx.Open() && !h.kept.pins.locked() { // BEGIN would unlock: under autocommit=0 the server opens it itself
+	if h.kept.pins.locked() { // BEGIN would unlock: under autocommit=0 the server opens the transaction itself
+		if h.kept.tx.guarded {
+			_, err := l.conn.Exec("SAVEPOINT " + statementGuard)
+			return err
+		}
+		return nil
+	}
+	if h.kept.tx.Open() {
 		taken, err := h.kept.tx.Join(ctx, l.conn, h.several, h.state.vars.plain("innodb_lock_wait_timeout"))
 		if taken {
 			l.kind = fromTx

@@ -167,7 +167,9 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 		return r.declare(ctx, p)
 	case r.kept.tx.Open() || !r.held.several || p.DDL:
 	case locked: // neither BEGIN nor XA is possible
-		r.held.plain = r.state.autocommit() && p.Write && !p.Locking
+		if r.held.plain = r.state.autocommit() && p.Write && !p.Locking; !r.state.autocommit() && p.Write {
+			r.kept.tx.startImplicit()
+		}
 	case !r.state.autocommit() && (p.Write || e.stmt.Kind == query.Select):
 		// The servers would open a transaction each, none of which can be a branch of one.
 		r.kept.tx.startImplicit()
