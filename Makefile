@@ -1,11 +1,12 @@
 # Sluice. On a fresh Debian with Go and make:
 #   make demo    four MariaDB shards, a proxy and a sample shop; Ctrl-C ends it all
 #   make test    everything that is tested, on real servers
+#   make soak    a million random statements: Sluice over four shards against one plain server
 SHELL   := /bin/sh
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: build demo test check bench clean fmt
+.PHONY: build demo test soak check bench clean fmt
 
 build:
 	@mkdir -p bin
@@ -30,6 +31,15 @@ test:
 	@$(MAKE) --no-print-directory check
 	@echo '== tests, with the race detector'
 	go test -race -timeout 25m -p 2 ./...
+
+# soak: SOAK statements, half on MariaDB and half on Oracle MySQL, each in text and binary protocol; SEED repeats
+# a run. It prints the seed, the time, the counts and what was refused, and each difference reduced.
+SOAK := 1000000
+SEED :=
+
+soak:
+	@sh scripts/install.sh test
+	SLUICE_SOAK=$(SOAK) SLUICE_SEED=$(SEED) go test -count 1 -timeout 0 -v -run '^TestDiffRandom$$' ./integration
 
 bench:
 	@sh scripts/install.sh bench

@@ -22,7 +22,8 @@ const (
 type comparison struct {
 	order      order
 	fold       bool   // strings of groups: any of those that the collation takes for equal may stand for them
-	names      bool   // of columns only names and types: what the servers' own SHOW says of the rest depends on how it is made
+	mysql      bool   // the server is Oracle MySQL
+	names      bool   // SHOW and information_schema: where a server has the rows from, and how long it calls its numbers, is its own affair
 	reads      bool   // a SELECT: its warnings come once for each row that was looked at, or each shard that folded a constant
 	deprecated bool   // Oracle MySQL warns of the statement's syntax, or does not, as it is parsed once or for each part
 	insert     bool   // an INSERT or REPLACE of several rows
@@ -91,6 +92,9 @@ func (how comparison) differOne(want, got *result) string {
 			}
 			return "another error"
 		}
+		if w, g := errorText(want.err), errorText(got.err); w != g {
+			return fmt.Sprintf("error %q, want %q", g, w)
+		}
 		return ""
 	case want.err != nil:
 		return "no error"
@@ -118,9 +122,36 @@ func (how comparison) differOne(want, got *result) string {
 	return how.differRows(want, got)
 }
 
+// errorText is the text of an error as it is compared. A syntax error quotes the statement as the
+// shard got it; a row's number is that of its part of the statement; a column that only ORDER BY
+// names stands among the columns of the shards' SELECTs.
+func errorText(e *wire.Error) string {
+	const syntax, unknownColumn = 1064, 1054
+	text := atRow.ReplaceAllString(e.Message, "$1 row …")
+	switch e.Code {
+	case syntax, 1044, 1142, 1227: // of rights: user@host, and which of several would do
+		return ""
+	case unknownColumn:
+		text = inClause.ReplaceAllString(text, "")
+	}
+	return text
+}
+
+var inClause = regexp.MustCompile(` in '[^']*'$`)
+
 // flagMask are the flags that are of the values; the others tell of indexes, and differ with
-// the way in which a server found the rows.
-const flagMask = wire.FlagNotNull | wire.FlagUnsigned | wire.FlagZerofill | wire.FlagBlob | wire.FlagEnum | wire.FlagSet
+// the way in which a server found the rows. FlagBinary is of the values in strings only: numbers
+// that come out of a server's temporary table have it, or not.
+const flagMask = wire.FlagNotNull | wire.FlagUnsigned | wire.FlagZerofill | wire.FlagBlob | wire.FlagEnum | wire.FlagSet |
+	wire.FlagAutoIncrement | wire.FlagTimestamp | wire.FlagOnUpdateNow
+
+func maskedFlags(c *wire.Column) uint16 {
+	switch c.Type {
+	case wire.TypeString, wire.TypeVarString, wire.TypeVarchar, wire.TypeBlob:
+		return c.Flags & (flagMask | wire.FlagBinary)
+	}
+	return c.Flags & flagMask
+}
 
 func (how comparison) differColumns(want, got []wire.Column) string {
 	if len(want) != len(got) {
@@ -128,14 +159,15 @@ func (how comparison) differColumns(want, got []wire.Column) string {
 	}
 	for i := range want {
 		w, g := want[i], got[i]
-		w.Flags &= flagMask
-		g.Flags &= flagMask
+		w.Flags, g.Flags = maskedFlags(&w), maskedFlags(&g)
 		if how.outer {
 			w.Flags &^= wire.FlagNotNull
 			g.Flags &^= wire.FlagNotNull
 		}
-		if w.Table == "" && g.Table == "" { // Oracle MySQL names what it has sorted
-			w.OrgName, g.OrgName = "", ""
+		if w.Table == "" && g.Table == "" {
+			if how.mysql { // it names what it has sorted
+				w.OrgName, g.OrgName = "", ""
+			}
 			if how.quiet { // whether an expression can be NULL depends on what the optimizer has seen before
 				w.Flags &^= wire.FlagNotNull
 				g.Flags &^= wire.FlagNotNull
@@ -144,11 +176,12 @@ func (how comparison) differColumns(want, got []wire.Column) string {
 				}
 			}
 		}
-		if w.Type == wire.TypeString || w.Type == wire.TypeVarString { // MariaDB says 0, 31 or 39 as it likes
-			w.Decimals, g.Decimals = 0, 0
-		}
 		if how.names {
-			w, g = wire.Column{Name: w.Name, Type: w.Type}, wire.Column{Name: g.Name, Type: g.Type}
+			for _, c := range []*wire.Column{&w, &g} {
+				if c.Schema, c.Table, c.OrgTable, c.OrgName, c.Decimals = "", "", "", "", 0; c.Type != wire.TypeVarString {
+					c.Length = 0
+				}
+			}
 		}
 		if w != g {
 			return fmt.Sprintf("column %d is %+v,\nwant %+v", i+1, g, w)

@@ -50,6 +50,20 @@ func TestDiffNotices(t *testing.T) {
 			t.Errorf("error %d for %d: %q", c.got, c.want, d)
 		}
 	}
+	said := func(code uint16, text string) []result {
+		return []result{{err: &wire.Error{Code: code, SQLState: "HY000", Message: text}}}
+	}
+	for _, c := range []struct {
+		code      uint16
+		want, got string
+		alike     bool
+	}{{1062, "Duplicate entry '1'", "Duplicate entry '2'", false}, {1406, "too long for 'a' at row 2", "too long for 'a' at row 1", true},
+		{1406, "too long for 'a' at row 2", "too long for 'b' at row 2", false}, {1064, "near 'x'", "near 'y'", true},
+		{1054, "Unknown column 'a' in 'ORDER BY'", "Unknown column 'a' in 'SELECT'", true}, {1054, "Unknown column 'a' in 'SELECT'", "Unknown column 'b' in 'SELECT'", false}} {
+		if d := (comparison{}).differ(said(c.code, c.want), said(c.code, c.got)); (d == "") != c.alike {
+			t.Errorf("errors %q and %q: %q", c.want, c.got, d)
+		}
+	}
 	if d := (comparison{}).differ([]result{base(), base()}, []result{base()}); d != "1 results, want 2" {
 		t.Errorf("a result less: %q", d)
 	}

@@ -124,6 +124,8 @@ type generator struct {
 	binary bool
 	g      *generated
 	made   []*generated
+	queue  []func(*generator) // what has to come next
+	repeat int                // how often the last statement comes again
 }
 
 func (r *generator) oneIn(n int) bool { return r.IntN(n) == 0 }
@@ -198,48 +200,6 @@ func (r *generator) otherValue(p param) string {
 	return p.value
 }
 
-// next makes a statement: a new one, or one that was made before with other values.
-func (r *generator) next() *generated {
-	if len(r.made) > 0 && r.oneIn(6) {
-		return r.again(pick(r, r.made...))
-	}
-	r.g = &generated{second: r.oneIn(5)}
-	if r.g.second {
-		switch r.IntN(4) {
-		case 0:
-			r.session()
-		case 1:
-			r.selectGroups()
-		default:
-			r.selectRows()
-		}
-		r.made = append(r.made, r.g)
-		return r.g
-	}
-	switch n := r.IntN(100); {
-	case n < 30:
-		r.selectRows()
-	case n < 46:
-		r.selectGroups()
-	case n < 54:
-		r.selectJoin()
-	case n < 62:
-		r.selectNested()
-	case n < 74:
-		r.insert()
-	case n < 84:
-		r.update()
-	case n < 89:
-		r.delete()
-	case n < 95:
-		r.transaction()
-	default:
-		r.session()
-	}
-	r.made = append(r.made, r.g)
-	return r.g
-}
-
 // value gives a literal for a column: mostly of its type, sometimes of another.
 func (r *generator) value(c *genColumn) string {
 	if c.null && r.oneIn(15) {
@@ -267,11 +227,14 @@ func (r *generator) value(c *genColumn) string {
 	case double, float:
 		return r.literal("double", pick(r, "0.5", "-0.25", "3", "1e10", "2.5"))
 	case date:
-		return r.literal("str", pick(r, "2020-01-01", "1999-12-31", "2024-02-29"))
+		return r.literal(pick(r, "str", "date"), pick(r, "2020-01-01", "1999-12-31", "2024-02-29"))
 	case datetime:
+		if r.oneIn(3) {
+			return r.literal("datetime", pick(r, "2020-01-01 00:00:00", "2021-06-15 12:34:56.789000"))
+		}
 		return r.literal("str", pick(r, "2020-01-01 00:00:00", "2021-06-15 12:34:56.789", "2020-01-01"))
 	case timeOfDay:
-		return r.literal("str", pick(r, "00:00:00", "-12:30:00", "100:00:00"))
+		return r.literal(pick(r, "str", "time"), pick(r, "00:00:00", "-12:30:00", "100:00:00"))
 	case enumeration:
 		return r.literal("str", pick(r, "small", "MEDIUM", "Big", "none"))
 	default:
@@ -355,11 +318,26 @@ func (r *generator) expression(c *genColumn, prefix string) string {
 	}
 	switch c.class {
 	case integer, decimal:
+		if r.oneIn(2) {
+			return pick(r, "ROUND("+name+" / 3, 2)", "GREATEST("+name+", 2)", "NULLIF("+name+", 3)", name+" DIV 2", "CAST("+name+" AS CHAR)", "COALESCE("+name+", 'none')", "IF("+name+" > 1, "+name+", 'n')",
+				"ABS("+name+")", "SIGN("+name+")", name+" * 1.5", "FORMAT("+name+", 1)", name+" BETWEEN 1 AND 5", "HEX("+name+")", name+" / 0", "CAST("+name+" AS DECIMAL(10,1))", name+" IN (1, 2)")
+		}
 		return pick(r, name+" + 1", "-"+name, name+" * 2", "IFNULL("+name+", 0)", name+" IS NULL", "CASE WHEN "+name+" > 2 THEN 'a' ELSE 'b' END", name+" % 3", name+" / 4")
 	case binString, ciString:
+		if r.oneIn(2) {
+			return pick(r, "CONCAT_WS('-', "+name+", 'x')", "REPLACE("+name+", 'a', 'bb')", "SUBSTRING("+name+", 2)", "LPAD("+name+", 6, '*')", "TRIM("+name+")", "REVERSE("+name+")", "INSTR("+name+", 'b')",
+				"CHAR_LENGTH("+name+")", name+" LIKE 'a%'", name+" IN ('abc', 'e')", "IFNULL("+name+", 0)", name+" < 'b'", "MD5("+name+")", "ASCII("+name+")", "CAST("+name+" AS BINARY)")
+		}
 		return pick(r, "UPPER("+name+")", "LENGTH("+name+")", "CONCAT("+name+", '!')", "LEFT("+name+", 1)", name+" = 'abc'", "COALESCE("+name+", 'none')", "HEX("+name+")")
 	case date, datetime:
-		return pick(r, "YEAR("+name+")", "DATE("+name+")", name+" IS NULL", "DATE_FORMAT("+name+", '%m/%Y')")
+		return pick(r, "YEAR("+name+")", "DATE("+name+")", name+" IS NULL", "DATE_FORMAT("+name+", '%m/%Y')", "DATE_ADD("+name+", INTERVAL 1 DAY)", "DATEDIFF("+name+", '2020-01-01')", "LAST_DAY("+name+")",
+			"CAST("+name+" AS CHAR)", name+" + INTERVAL 1 MONTH", "EXTRACT(YEAR_MONTH FROM "+name+")", "TIMESTAMPDIFF(DAY, '2000-01-01', "+name+")", name+" + 0", "COALESCE("+name+", '2000-01-01')")
+	case timeOfDay:
+		return pick(r, "TIME_TO_SEC("+name+")", "HOUR("+name+")", "CAST("+name+" AS CHAR)", name+" + 0", "ADDTIME("+name+", '01:00:00')")
+	case enumeration:
+		return pick(r, name+" + 0", "UPPER("+name+")", name+" = 'small'", "CONCAT("+name+", '')")
+	case bits:
+		return pick(r, name+" + 0", "HEX("+name+")", "BIN("+name+")", name+" | 1")
 	}
 	return pick(r, name+" IS NULL", "IFNULL("+name+", 'x')")
 }

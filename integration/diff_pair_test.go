@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"sluice/internal/testkit"
 )
 
 // pair is a session of the same client on both sides.
@@ -66,6 +68,7 @@ func (p *pair) run(s *diffStatement) (o outcome) {
 	}
 	var err error
 	s.how = comparisonOf(s.sql, s.how)
+	s.how.mysql = p.w.flavor == testkit.MySQLFlavor
 	if p.binary && !s.textOnly {
 		o, err = p.runBinary(s)
 	} else {

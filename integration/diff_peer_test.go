@@ -282,7 +282,7 @@ func rowText(b []byte, cols []wire.Column, binary bool) ([]string, error) {
 
 // param is a parameter of a prepared statement: its type's name and its value as text.
 type param struct {
-	kind  string // int, uint, double, str, blob, date, null
+	kind  string // int, uint, tiny, double, decimal, str, blob, date, datetime, time, null
 	value string
 }
 
@@ -316,8 +316,8 @@ func (a param) wire() wire.Param {
 		return wire.Param{Type: wire.TypeBlob, Value: text}
 	case "null":
 		return wire.Param{Type: wire.TypeNull}
-	case "date":
-		p := convert(wire.TypeDate, false)
+	case "date", "datetime", "time":
+		p := convert(map[string]byte{"date": wire.TypeDate, "datetime": wire.TypeDatetime, "time": wire.TypeTime}[a.kind], false)
 		p.Value = p.Value[1:] // stands without its length
 		return p
 	default:
@@ -330,7 +330,7 @@ func (a param) literal() string {
 	switch a.kind {
 	case "null":
 		return "NULL"
-	case "str", "blob", "date":
+	case "str", "blob", "date", "datetime", "time":
 		return "'" + strings.ReplaceAll(strings.ReplaceAll(a.value, `\`, `\\`), "'", "''") + "'"
 	}
 	return a.value

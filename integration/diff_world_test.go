@@ -169,50 +169,93 @@ func (w *world) reset() {
 		known[table.name] = true
 	}
 	w.everywhere(func(db *sql.DB) error {
+		var b strings.Builder
+		b.WriteString("BEGIN;")
 		for _, table := range tablesOf(w.t, db) {
-			statement := fmt.Sprintf("DELETE FROM shop.%s; INSERT INTO shop.%[1]s SELECT * FROM kept.%[1]s", table)
-			if !known[table] {
-				statement = "DROP TABLE shop." + table
-			}
-			if _, err := db.Exec(statement); err != nil {
-				return fmt.Errorf("%s: %w", statement, err)
+			if known[table] {
+				fmt.Fprintf(&b, "DELETE FROM shop.%s;INSERT INTO shop.%[1]s SELECT * FROM kept.%[1]s;", table)
+			} else if _, err := db.Exec("DROP TABLE shop." + table); err != nil {
+				return err
 			}
 		}
-		return nil
+		b.WriteString("COMMIT")
+		_, err := db.Exec(b.String())
+		return err
 	})
+}
+
+// holding is what a server has of a table: its rows, and the keys of those that belong to
+// slots of another shard.
+type holding struct{ rows, strays []string }
+
+// holdings reads all tables of all servers at once.
+func (w *world) holdings() []map[string]holding {
+	w.t.Helper()
+	all := make([]map[string]holding, len(w.all))
+	var group sync.WaitGroup
+	errs := make([]error, len(w.all))
+	for i := range w.all {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			all[i], errs[i] = w.held(i)
+		}()
+	}
+	group.Wait()
+	if err := errors.Join(errs...); err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
+// held reads the tables of the i-th server; the last is the one server.
+func (w *world) held(i int) (map[string]holding, error) {
+	all := map[string]holding{}
+	for _, table := range diffTables {
+		shard := i < len(w.all)-1
+		if shard && i != 1 && !table.reference && table.key == "" {
+			continue // another is the default shard
+		}
+		var h holding
+		var err error
+		if h.rows, err = tryRows(w.all[i], fmt.Sprintf("SELECT %s FROM shop.%s", table.compare, table.name)); err != nil {
+			return nil, err
+		}
+		sort.Strings(h.rows)
+		if shard && table.key != "" {
+			key := table.key
+			if table.padded {
+				key = "TRIM(TRAILING ' ' FROM " + key + ")"
+			}
+			if h.strays, err = tryRows(w.all[i], fmt.Sprintf("SELECT %s FROM shop.%s WHERE MOD(CRC32(%s), 16384) NOT BETWEEN %d AND %d",
+				table.key, table.name, key, i*16384/4, (i+1)*16384/4-1)); err != nil {
+				return nil, err
+			}
+		}
+		all[table.name] = h
+	}
+	return all, nil
 }
 
 // contents compares all rows of all tables, and where they are.
 func (w *world) contents() string {
 	w.t.Helper()
-	one := w.all[len(w.all)-1]
+	all := w.holdings()
+	shards, one := all[:len(all)-1], all[len(all)-1]
 	for _, table := range diffTables {
-		query := fmt.Sprintf("SELECT %s FROM shop.%s", table.compare, table.name)
-		want := rows(w.t, one, query)
-		sort.Strings(want)
+		want := one[table.name].rows
 		var got []string
-		for i, db := range w.all[:len(w.all)-1] {
-			if !table.reference && table.key == "" && i != 1 {
-				continue
-			}
-			part := rows(w.t, db, query)
+		for i, shard := range shards {
+			part := shard[table.name].rows
 			if table.reference {
-				if sort.Strings(part); !slices.Equal(part, want) {
+				if !slices.Equal(part, want) {
 					return fmt.Sprintf("table %s, copy on shard s%d has %q,\nwant %q", table.name, i, missing(part, want), missing(want, part))
 				}
 				got = part
 				continue
 			}
-			if got = append(got, part...); table.key == "" {
-				continue
-			}
-			first, last := i*16384/4, (i+1)*16384/4-1
-			key := table.key
-			if table.padded {
-				key = "TRIM(TRAILING ' ' FROM " + key + ")"
-			}
-			strays := rows(w.t, db, fmt.Sprintf("SELECT %s FROM shop.%s WHERE MOD(CRC32(%s), 16384) NOT BETWEEN %d AND %d", table.key, table.name, key, first, last))
-			if len(strays) > 0 {
+			got = append(got, part...)
+			if strays := shard[table.name].strays; len(strays) > 0 {
 				return fmt.Sprintf("table %s has on shard s%d rows of slots of others: %q", table.name, i, strays)
 			}
 		}
