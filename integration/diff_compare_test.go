@@ -22,7 +22,7 @@ const (
 type comparison struct {
 	order      order
 	fold       bool   // strings of groups: any of those that the collation takes for equal may stand for them
-	mysql      bool   // the server is Oracle MySQL
+	conditions bool   // SHOW WARNINGS and the like: see differWarnings
 	names      bool   // SHOW and information_schema: where a server has the rows from, and how long it calls its numbers, is its own affair
 	reads      bool   // a SELECT: its warnings come once for each row that was looked at, or each shard that folded a constant
 	deprecated bool   // Oracle MySQL warns of the statement's syntax, or does not, as it is parsed once or for each part
@@ -37,6 +37,7 @@ type comparison struct {
 func comparisonOf(sql string, how comparison) comparison {
 	word, _, _ := strings.Cut(strings.ToLower(strings.TrimLeft(sql, "( ")), " ")
 	how.names = how.names || word == "show" || word == "desc" || word == "describe" || word == "explain" || strings.Contains(strings.ToLower(sql), "information_schema")
+	how.conditions = strings.HasPrefix(strings.ToLower(sql), "show warnings") || strings.HasPrefix(strings.ToLower(sql), "show errors")
 	how.outer = how.quiet && strings.Contains(strings.ToLower(sql), " left join ")
 	how.reads = word == "select" || word == "with" || word == "table"
 	if how.quiet && (word == "update" || word == "delete") {
@@ -92,7 +93,7 @@ func (how comparison) differOne(want, got *result) string {
 			}
 			return "another error"
 		}
-		if w, g := errorText(want.err), errorText(got.err); w != g {
+		if w, g := how.errorText(want.err), how.errorText(got.err); w != g {
 			return fmt.Sprintf("error %q, want %q", g, w)
 		}
 		return ""
@@ -119,13 +120,16 @@ func (how comparison) differOne(want, got *result) string {
 	case w.Info != g.Info && !(how.upsert && numbers.ReplaceAllString(w.Info, "") == numbers.ReplaceAllString(g.Info, "")):
 		return fmt.Sprintf("info %q, want %q", g.Info, w.Info)
 	}
+	if how.conditions {
+		return how.differWarnings([]result{*want}, []result{*got})
+	}
 	return how.differRows(want, got)
 }
 
 // errorText is the text of an error as it is compared. A syntax error quotes the statement as the
 // shard got it; a row's number is that of its part of the statement; a column that only ORDER BY
 // names stands among the columns of the shards' SELECTs.
-func errorText(e *wire.Error) string {
+func (how comparison) errorText(e *wire.Error) string {
 	const syntax, unknownColumn = 1064, 1054
 	text := atRow.ReplaceAllString(e.Message, "$1 row …")
 	switch e.Code {
@@ -134,8 +138,13 @@ func errorText(e *wire.Error) string {
 	case unknownColumn:
 		text = inClause.ReplaceAllString(text, "")
 	}
+	if how.quiet { // of several rows at fault any may be the first
+		text = quoted.ReplaceAllString(text, "'…'")
+	}
 	return text
 }
+
+var quoted = regexp.MustCompile(`'[^']*'`)
 
 var inClause = regexp.MustCompile(` in '[^']*'$`)
 
@@ -165,9 +174,7 @@ func (how comparison) differColumns(want, got []wire.Column) string {
 			g.Flags &^= wire.FlagNotNull
 		}
 		if w.Table == "" && g.Table == "" {
-			if how.mysql { // it names what it has sorted
-				w.OrgName, g.OrgName = "", ""
-			}
+			w.OrgName, g.OrgName = "", "" // servers name what they have put into a temporary table to sort it
 			if how.quiet { // whether an expression can be NULL depends on what the optimizer has seen before
 				w.Flags &^= wire.FlagNotNull
 				g.Flags &^= wire.FlagNotNull

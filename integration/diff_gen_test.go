@@ -44,7 +44,7 @@ func (g *generated) statement(dropped map[int]bool) diffStatement {
 		for i, text := range strings.Split(p.text, "\x00") {
 			switch {
 			case i == 0:
-			case args[i-1].inline:
+			case args[i-1].inline || g.text:
 				b.WriteString(args[i-1].literal())
 			default:
 				b.WriteByte('?')

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-
-	"sluice/internal/testkit"
 )
 
 // pair is a session of the same client on both sides.
@@ -68,7 +66,6 @@ func (p *pair) run(s *diffStatement) (o outcome) {
 	}
 	var err error
 	s.how = comparisonOf(s.sql, s.how)
-	s.how.mysql = p.w.flavor == testkit.MySQLFlavor
 	if p.binary && !s.textOnly {
 		o, err = p.runBinary(s)
 	} else {
@@ -79,7 +76,9 @@ func (p *pair) run(s *diffStatement) (o outcome) {
 	}
 	if o.refused != "" {
 		p.lost = true
-		p.w.refusals[o.refused]++
+		if p.w.refusals[o.refused]++; p.w.refusals[o.refused] == 1 {
+			p.w.examples[o.refused] = fmt.Sprintf("%.300s %v", s.sql, s.args)
+		}
 		if strings.HasPrefix(o.refused, "1105") {
 			o.diff = "an internal error"
 		}

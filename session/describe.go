@@ -101,9 +101,9 @@ func (pr *preparer) describeLocal(st *statement, stmt *query.Statement) ([]wire.
 		return nil, &wire.Error{Code: 1295, SQLState: "HY000", Message: "This command is not supported in the prepared statement protocol yet"}
 	case stmt.Kind == query.Show, stmt.Kind == query.Select:
 		cols, _, err := pr.shows.rows(st, stmt)
-		return cols, err
+		return pr.state.inResults(cols), err
 	case stmt.Kind == query.ExplainRoute:
-		return routeColumns(), nil
+		return pr.state.inResults(routeColumns()), nil
 	}
 	return nil, nil
 }

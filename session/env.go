@@ -94,9 +94,17 @@ type defaults struct {
 	readOnly   string
 	mode       query.Mode // dialect and version
 	collations map[uint16]collation
+	charsets   map[string]charset
 }
 
 type collation struct{ name, charset string }
+
+// charset is what columns say of their character set: the id of its default collation, and
+// the bytes of its longest character.
+type charset struct {
+	collation uint16
+	bytes     uint32
+}
 
 // load asks a shard for the defaults. A failure is that shard's error; the next session
 // tries again.
@@ -138,15 +146,19 @@ func (d *defaults) ask(c *backend.Conn) error {
 		return err
 	}
 	d.isolation, d.readOnly = string(rows[0][0]), string(rows[0][1])
-	_, rows, err = c.Query("SELECT ID, COLLATION_NAME, CHARACTER_SET_NAME FROM information_schema.COLLATIONS WHERE ID < 1024")
+	_, rows, err = c.Query("SELECT ID, COLLATION_NAME, CHARACTER_SET_NAME, MAXLEN, DEFAULT_COLLATE_NAME = COLLATION_NAME FROM information_schema.COLLATIONS JOIN " +
+		"information_schema.CHARACTER_SETS USING (CHARACTER_SET_NAME) WHERE ID < 1024")
 	if err != nil {
 		return err
 	}
-	d.collations = make(map[uint16]collation, len(rows))
+	d.collations, d.charsets = make(map[uint16]collation, len(rows)), map[string]charset{}
 	for _, r := range rows {
 		id, err := strconv.ParseUint(string(r[0]), 10, 16)
 		if err == nil {
 			d.collations[uint16(id)] = collation{name: string(r[1]), charset: string(r[2])}
+			if n, err := strconv.ParseUint(string(r[3]), 10, 8); err == nil && string(r[4]) == "1" {
+				d.charsets[string(r[2])] = charset{uint16(id), uint32(n)}
+			}
 		}
 	}
 	return nil

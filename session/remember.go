@@ -85,6 +85,8 @@ func (s *settling) fetchWarnings(out *exec.Outcome, runErr error) {
 		}
 		if out.Conditions != nil {
 			rows, asked = out.Conditions, !kept
+		} else if failed && (kept || !hasError(rows)) {
+			continue // one server stops at the first error: it has none of what other shards say
 		}
 		if asked && len(rows) > 0 {
 			if !kept {
@@ -100,6 +102,16 @@ func (s *settling) fetchWarnings(out *exec.Outcome, runErr error) {
 	if warned && kept { // the servers keep the first of them only
 		s.answers.count = max(s.answers.count, int(out.Response.OK.Warnings))
 	}
+}
+
+// hasError finds an error among rows of SHOW WARNINGS.
+func hasError(rows [][][]byte) bool {
+	for _, r := range rows {
+		if len(r) > 0 && string(r[0]) == "Error" {
+			return true
+		}
+	}
+	return false
 }
 
 // isServerError tells whether an error is a server's, or one of the session's own in its shape.

@@ -55,6 +55,7 @@ func (r *reply) result(st *statement, cols []wire.Column, rows [][][]byte) error
 func (r *reply) writeRows(st *statement, cols []wire.Column, rows [][][]byte) error {
 	r.rows = uint64(len(rows))
 	status := r.statusOf(st)
+	cols = r.kept.state.inResults(cols)
 	if !st.binary {
 		return r.c.WriteResult(cols, rows, status, 0)
 	}
@@ -80,7 +81,8 @@ func (r *reply) writeRows(st *statement, cols []wire.Column, rows [][][]byte) er
 	return r.c.WriteEOF(status, 0)
 }
 
-// textColumn and numberColumn are columns of the session's own results.
+// textColumn and numberColumn are columns of the session's own results; length counts
+// characters, which inResults makes those of the client's character set.
 func textColumn(name string, length uint32) wire.Column {
 	return wire.Column{
 		Name: name, Type: wire.TypeVarString, Collation: wire.CollationUTF8MB4, Length: length * 4, Flags: wire.FlagNotNull, Decimals: wire.NotFixedDecimals,

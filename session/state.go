@@ -39,6 +39,22 @@ func (s *state) reset() {
 // charset is the one of the client's texts.
 func (s *state) charset() string { return s.vars.plain("character_set_client") }
 
+// inResults gives columns of the session's own results the character set of results, in which
+// their values are already: they are ASCII or a shard's words.
+func (s *state) inResults(cols []wire.Column) []wire.Column {
+	name := s.vars.plain("character_set_results")
+	if name == "utf8" {
+		name = "utf8mb3"
+	}
+	set, ok := s.h.defaults.charsets[name]
+	for i := range cols {
+		if c := &cols[i]; ok && c.Type == wire.TypeVarString {
+			c.Collation, c.Length = set.collation, c.Length/4*set.bytes
+		}
+	}
+	return cols
+}
+
 // load finds out what a session starts from, with its first statement.
 func (s *state) load(ctx context.Context) error {
 	if s.ready {
