@@ -44,6 +44,8 @@ type Request struct {
 	More      bool           // further statements of the same client packet follow
 	LocalFile bool           // LOAD DATA LOCAL
 	Status    uint16         // status flags for an answer that no single shard gave
+	HomeShard int            // LOAD DATA: index of the shard that has the session's user variables, -1 for none of the map
+	IDs       IDs            // LOAD DATA: the table's sequence
 	HoldError bool           // an ERR that is the whole answer is given in Outcome.Response, not written
 }
 
@@ -58,14 +60,14 @@ type Outcome struct {
 	Started  bool          // some bytes of an answer have been written
 	Legs     int
 	Warned   []int // shards (map index) that reported warnings
-	Uneven   []int // Everywhere: shards (map index) whose affected rows differ from the first leg's: their copies are not alike
+	Uneven     []int // Everywhere: shards (map index) whose affected rows differ from the first leg's: their copies are not alike
 	// Home is the connection that a Gather's answer came from. Cleanup, if there is one, removes
 	// what the statement has left on it: to be called after its warnings were asked for and
 	// before it is used for anything else. If that fails, Home has to be closed.
 	Home    *backend.Conn
 	Cleanup func() error
-	// Conditions are the rows of SHOW WARNINGS after a GatherWrite's statement, whose connection
-	// has done other things since.
+	// Conditions are the rows of SHOW WARNINGS after the statement of a GatherWrite or SplitLoad,
+	// whose connections have done other things since.
 	Conditions [][][]byte
 }
 

@@ -25,9 +25,14 @@ type scatter struct {
 
 // run leases, sends, makes the answer and gives every lease back.
 func (s *scatter) run() (Outcome, error) {
-	err := s.start()
+	err := leaseLegs(s)
+	if err == nil && s.req.Bound.Strategy != router.SplitLoad {
+		err = s.start()
+	}
 	if err == nil {
 		switch s.req.Bound.Strategy {
+		case router.SplitLoad:
+			err = (&fileLoad{scatter: s, load: s.req.Bound.Load}).run()
 		case router.Concatenate, router.MergeSort, router.Aggregate:
 			err = s.merge()
 		case router.SplitInsert, router.Everywhere, router.AddCounts, router.Relay:
@@ -71,10 +76,9 @@ func isCode(err error, code uint16) bool {
 	return errors.As(err, &we) && we.Code == code
 }
 
-// start leases all connections, prepares where that is needed and sends every command.
-// Leases are taken in the order of the shards: two statements that each wait for the
-// other's connection cannot be.
-func (s *scatter) start() error {
+// leaseLegs leases all connections, in the order of the shards: two statements that each wait
+// for the other's connection cannot be.
+func leaseLegs(s *scatter) error {
 	bound := s.req.Bound
 	order := make([]int, len(bound.Legs))
 	s.legs = make([]leg, 0, len(bound.Legs))
@@ -95,6 +99,11 @@ func (s *scatter) start() error {
 		}
 		s.legs[i].conn = c
 	}
+	return nil
+}
+
+// start prepares where that is needed and sends every command.
+func (s *scatter) start() error {
 	if s.req.Execute != nil {
 		for i := range s.legs {
 			if err := s.legs[i].prepare(s.req); err != nil {

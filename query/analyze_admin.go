@@ -111,32 +111,6 @@ func (c adminReader) callProcedure() bool {
 	return c.expressions(args)
 }
 
-// load is LOAD DATA [LOCAL] INFILE … INTO TABLE t ….
-func (c adminReader) load() bool {
-	c.st.Kind = LoadData
-	if c.acceptAny("DATA", "XML") == "" {
-		c.st.Kind = Other
-		return false
-	}
-	c.acceptAny("LOW_PRIORITY", "CONCURRENT")
-	c.st.LocalFile = c.accept("LOCAL")
-	if !c.accept("INFILE") || c.kind(c.i) != tokString {
-		return false
-	}
-	c.i++
-	c.acceptAny("REPLACE", "IGNORE")
-	if !c.accept("INTO", "TABLE") || !c.tableRef(true) {
-		return false
-	}
-	for ; !c.done(); c.i++ {
-		if c.is(c.i, "SELECT") {
-			return false
-		}
-		c.st.UserVarAssign = c.st.UserVarAssign || c.kind(c.i) == tokUserVar
-	}
-	return true
-}
-
 // lock is LOCK TABLES, UNLOCK TABLES, FLUSH TABLES … WITH READ LOCK, and the other forms of
 // FLUSH, which are no locks.
 func (c adminReader) lock() bool {

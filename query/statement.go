@@ -57,6 +57,28 @@ type InsertInfo struct {
 	RowsSpan        Span // from the first "(" to the last ")"
 }
 
+// LoadInfo is the shape of LOAD DATA. Its texts are values of literals: TextBound is set.
+type LoadInfo struct {
+	Charset           string // CHARACTER SET, lower case; "" when not written
+	FieldEnd, LineEnd string
+	LineStart         string
+	Enclosed, Escaped string
+	IgnoreLines       uint64
+	IgnoreSpan        Span        // IGNORE n LINES; empty when not written
+	Fields            []LoadField // nil when there is no list
+	FieldsSpan        Span        // "( … )" of the list; empty when none
+	FieldsAt          int32       // where a list could be inserted
+	Sets              []string    // columns that SET assigns
+	Assigns           bool        // := in SET
+	Reads             []string    // user variables that SET reads, lower case
+}
+
+// LoadField is a column of LOAD DATA's list, or a user variable.
+type LoadField struct {
+	Name string // of a variable in lower case, without @
+	Var  bool
+}
+
 // Assignment is one SET element, of SET or UPDATE. SET NAMES x COLLATE y, alone or in a
 // list, is the elements "names" and "collate"; SET CHARACTER SET x is "character set".
 type Assignment struct {
@@ -180,6 +202,7 @@ type Statement struct {
 	CreateLike                   *TableRef
 	CreateSelect                 bool
 	LocalFile                    bool       // LOAD DATA LOCAL
+	Load                         *LoadInfo  // LOAD DATA whose clauses are understood; else nil
 	Isolation                    string     // SET TRANSACTION ISOLATION LEVEL
 	TxScope                      string     // SET TRANSACTION: "", "session", "global"
 	ForeignKeys                  []TableRef // tables referenced by foreign keys in DDL

@@ -38,6 +38,7 @@ type Bound struct {
 	Merge    *Merge // nil for Relay
 	// Gathering, for Gather, is what comes before Legs[0], the only one, can answer.
 	Gathering *Gathering
+	Load      *Load // for SplitLoad
 
 	scratch scratch
 }
@@ -66,6 +67,9 @@ func (p *Plan) Bind(a *Args, b *Bound) (*Bound, error) {
 	if p.lock != nil {
 		p.lock.bind(a, b)
 		return b, nil
+	}
+	if p.load != nil {
+		return b, p.load.bind(p, a, b)
 	}
 	if p.gather != nil && p.gather.only {
 		return b, p.gather.bind(p, a, b)

@@ -25,10 +25,11 @@ const (
 	Gather                      // rows of several shards come together on one, whose bytes are the answer
 	AddCounts                   // an UPDATE or DELETE, each shard of its own rows; counts added
 	GatherWrite                 // an UPDATE or DELETE of rows that come together on one shard; what it changed goes back
+	SplitLoad                   // rows of a LOAD DATA LOCAL dealt to the shards while they stream; counts added
 )
 
 func (s Strategy) String() string {
-	return [...]string{"relay", "concatenate", "merge-sort", "aggregate", "split-insert", "everywhere", "gather", "add-counts", "gather-write"}[s]
+	return [...]string{"relay", "concatenate", "merge-sort", "aggregate", "split-insert", "everywhere", "gather", "add-counts", "gather-write", "split-load"}[s]
 }
 
 // Target is the set of shards a plan can reach, before values are known.
@@ -77,6 +78,7 @@ type Plan struct {
 	many     *many       // how the answers of several legs become one; nil for writes
 	gather   *gatherPlan // how one shard answers instead; nil when it cannot, or need not
 	insert   *insertPlan
+	load     *loadPlan
 	setKeys  []setKey // UPDATE assigns the shard key: only the value that it has
 	drops    []string
 	usesText bool

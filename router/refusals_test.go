@@ -22,6 +22,7 @@ var unplanned = []string{
 	"a part of the statement that must change",
 	"CREATE TABLE without a name",
 	"the statement could not be changed",
+	"%s has no visible column %s, which its rule names as the sequence",
 	"%s has no column that a value can be given to",
 	"%s without a table",
 	"an UPDATE of the shard key %s moves rows",

@@ -84,7 +84,7 @@ func (p writer) writeSharded() error {
 		return notOverShards("a write of the sharded table "+p.targetNames()+" that reads "+t.schema, "read the rows first, then write them")
 	}
 	if p.stmt.Kind == query.LoadData {
-		return unsupported("LOAD DATA LOCAL into the sharded table %s is not available yet; load the rows with multi-row INSERT statements", p.targetNames())
+		return p.loadFile()
 	}
 	if err := p.load(); err != nil {
 		return err

@@ -35,7 +35,7 @@ type running struct {
 
 // start forgets the statement before.
 func (r *running) start() {
-	r.bound.Legs, r.bound.Gathering = r.bound.Legs[:0], nil
+	r.bound.Legs, r.bound.Gathering, r.bound.Load = r.bound.Legs[:0], nil, nil
 	r.held.several, r.held.plain, r.held.preset, r.held.localFile = false, false, false, false
 	r.reply.failed, r.reply.diagnosed, r.reply.rows = false, false, 0
 }
@@ -92,7 +92,7 @@ func (r *running) place(st *statement, e *entry) error {
 		return r.placeLock(e)
 	}
 	home := r.kept.pins.home()
-	if home == nil || len(r.bound.Legs) == 0 {
+	if home == nil || len(r.bound.Legs) == 0 || r.bound.Load != nil { // a load reads no variable that it has not assigned
 		return nil
 	}
 	i, ok := r.args.Map.ShardIndex(home.shard)
@@ -212,13 +212,19 @@ func (r *running) request(st *statement, e *entry) *exec.Request {
 		Bound: &r.bound, SQL: st.sql, Execute: st.exec, Long: st.long, More: st.more, LocalFile: r.held.localFile,
 		Charset: r.state.charset(), Status: r.kept.tx.status(), HoldError: r.kept.tx.Open(),
 	}
+	if r.bound.Load != nil {
+		r.req.IDs, r.req.HomeShard = &loadIDs{h: r.h, planner: r.planner}, -1
+		if i, ok := r.args.Map.ShardIndex(r.kept.homeShard()); ok {
+			r.req.HomeShard = i
+		}
+	}
 	return &r.req
 }
 
 // severalShards tells whether a bound statement reads or writes on more than one shard.
 func severalShards(b *router.Bound) bool {
 	if b.Gathering == nil || len(b.Legs) == 0 { // none: a statement that the session carries out itself
-		return len(b.Legs) > 1
+		return len(b.Legs) > 1 || b.Load != nil // a load on one shard can be refused when half of it is done
 	}
 	if b.Strategy == router.GatherWrite { // whose rows may come to any
 		return true

@@ -83,7 +83,7 @@ func (s *settling) answer(st *statement, out *exec.Outcome, runErr error) error 
 		return nil
 	}
 	ok := out.Response.OK
-	if s.bound.InsertID != 0 {
+	if s.bound.InsertID != 0 && s.bound.Load == nil { // servers do not tell it of LOAD DATA, only LAST_INSERT_ID() does
 		ok.LastInsertID = s.bound.InsertID
 	}
 	return s.reply.writeOK(st, ok)
@@ -170,6 +170,8 @@ func (s *settling) atHome(out *exec.Outcome) *lease {
 func (s *settling) keepState(st *statement, e *entry) {
 	switch reason := stateReason(st.scan, e.stmt); {
 	case reason == "":
+	case s.bound.Load != nil:
+		s.held.pin(reason, s.kept.homeShard())
 	case s.bound.Gathering == nil:
 		s.held.pin(reason, "")
 	case len(s.bound.Legs) == 1:
