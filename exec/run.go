@@ -60,7 +60,7 @@ type Outcome struct {
 	Started  bool          // some bytes of an answer have been written
 	Legs     int
 	Warned   []int // shards (map index) that reported warnings
-	Uneven     []int // Everywhere: shards (map index) whose affected rows differ from the first leg's: their copies are not alike
+	Uneven   []int // Everywhere: shards (map index) whose affected rows differ from the first leg's: their copies are not alike
 	// Home is the connection that a Gather's answer came from. Cleanup, if there is one, removes
 	// what the statement has left on it: to be called after its warnings were asked for and
 	// before it is used for anything else. If that fails, Home has to be closed.

@@ -76,8 +76,8 @@ func (l *Load) Names() (table, key, id string) {
 	return l.plan.table, l.plan.shardKey, l.plan.seqColumn
 }
 
-// loadFile plans LOAD DATA LOCAL into a sharded or reference table.
-func (p writer) loadFile() error {
+// planLoad plans LOAD DATA LOCAL into a sharded or reference table.
+func (p filer) planLoad() error {
 	t := p.first(func(t *table) bool { return t.ref.Target })
 	in := p.stmt.Load
 	what := "LOAD DATA LOCAL into the " + t.rule.Kind.String() + " table " + t.name()
@@ -131,7 +131,7 @@ func (p writer) loadFile() error {
 }
 
 // foreignVariable gives a user variable that SET reads and no field assigns.
-func (p writer) foreignVariable() string {
+func (p filer) foreignVariable() string {
 	for _, v := range p.stmt.Load.Reads {
 		if !slices.Contains(p.stmt.Load.Fields, query.LoadField{Name: v, Var: true}) {
 			return v
@@ -141,7 +141,7 @@ func (p writer) foreignVariable() string {
 }
 
 // loadFields finds the fields of the shard key and of the sequence column.
-func (p writer) loadFields(l *loadPlan, t *table, what string) error {
+func (p filer) loadFields(l *loadPlan, t *table, what string) error {
 	in := p.stmt.Load
 	at := func(column string) int {
 		if in.Fields == nil {
@@ -180,7 +180,7 @@ func (p writer) loadFields(l *loadPlan, t *table, what string) error {
 }
 
 // sameEverywhere refuses what would make the copies of a reference table differ.
-func (p writer) sameEverywhere(t *table, what string) error {
+func (p filer) sameEverywhere(t *table, what string) error {
 	in := p.stmt.Load
 	if p.stmt.Nondeterministic || len(p.stmt.SysVars) > 0 || len(p.stmt.Calls) > 0 {
 		return unsupported("%s that computes values in SET which differ between the shards (NOW(), RAND(), UUID(), system variables …); write them into the file", what)

@@ -15,6 +15,7 @@ type (
 	hinted   struct{ *planner } // shard=… and key=…
 	reader   struct{ *planner } // SELECT
 	writer   struct{ *planner } // UPDATE, DELETE and reference tables
+	filer    struct{ *planner } // LOAD DATA
 	inserter struct{ *planner } // INSERT and REPLACE
 	changer  struct{ *planner } // DDL
 	creator  struct{ changer }  // CREATE TABLE

@@ -30,7 +30,7 @@ func (p writer) writeCopies() error {
 	}
 	switch {
 	case st.Kind == query.LoadData:
-		return p.loadFile()
+		return filer(p).planLoad()
 	case st.Nondeterministic || p.words.calls("ps_current_thread_id") || p.words.calls("ps_thread_id"):
 		return unsupported("this statement would store different values in the copies of the reference table %s on the shards "+
 			"(NOW(), RAND(), UUID() …); compute the value first and write it as a literal", name)

@@ -84,7 +84,7 @@ func (p writer) writeSharded() error {
 		return notOverShards("a write of the sharded table "+p.targetNames()+" that reads "+t.schema, "read the rows first, then write them")
 	}
 	if p.stmt.Kind == query.LoadData {
-		return p.loadFile()
+		return filer(p).planLoad()
 	}
 	if err := p.load(); err != nil {
 		return err
