@@ -193,6 +193,10 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	defer s.wg.Done()
 	defer context.AfterFunc(ctx, s.closeAll)()
+	var watch sync.WaitGroup
+	watch.Go(s.watchHangups)
+	defer watch.Wait()
+	defer s.stop()
 	return s.acceptAll()
 }
 

@@ -195,3 +195,39 @@ func TestClientGone(t *testing.T) {
 		want(t, rows(t, o, "SELECT COUNT(*) FROM plain"), "0")
 	}
 }
+
+// TestClientLeavesStatement: a statement that would run for long is stopped on the shards when
+// its client goes away; a statement of a client that stays is not.
+func TestClientLeavesStatement(t *testing.T) {
+	f := newFront(t, frontOptions{shards: 2})
+	f.tables()
+	stays, other := f.raw(0), on{conn(t, f.open(""))}
+	var left []*raw
+	stays.send(3, "SELECT SLEEP(600), 'stays'")
+	f.await(other, "stays")
+	for _, text := range []string{"SELECT SLEEP(300), 'one goes'", "SELECT SLEEP(300), user_id, 'many goes' FROM users UNION ALL SELECT SLEEP(300), 1, 'x'"} {
+		c := f.raw(0)
+		c.send(3, text)
+		f.await(other, "goes")
+		left = append(left, c)
+	}
+	for _, c := range left {
+		c.Close()
+	}
+	eventually(t, "the statements are stopped", func() bool { return !f.running("SLEEP(300)") })
+	eventually(t, "their sessions have ended", func() bool { return !strings.Contains(rows(t, other, "SHOW PROCESSLIST"), "goes") })
+	if !f.running("SLEEP(600)") {
+		t.Error("the statement of a client that is there was stopped, too")
+	}
+	stays.Close()
+	eventually(t, "that one is stopped when it leaves", func() bool { return !f.running("SLEEP(600)") })
+}
+
+func eventually(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !f(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not so: %s", what)
+		}
+	}
+}
