@@ -81,6 +81,7 @@ func (v *visitor) variable(n *ast.VariableExpr) {
 func (v *visitor) function(n *ast.FuncCallExpr) {
 	a := v.a
 	name := n.FnName.L
+	a.st.Clock = a.st.Clock || isClock(name) && n.Schema.O == ""
 	switch {
 	case n.Schema.O != "":
 		a.routine(name)
@@ -142,16 +143,25 @@ func isLockFunction(name string) bool {
 	return false
 }
 
+// isClock lists the functions of the time at which the statement began: all of them give
+// one time within it. SYSDATE() is none.
+func isClock(name string) bool {
+	switch name {
+	case "now", "current_timestamp", "localtime", "localtimestamp", "curdate", "current_date", "curtime", "current_time",
+		"utc_date", "utc_time", "utc_timestamp", "unix_timestamp":
+		return true
+	}
+	return false
+}
+
 // isNondeterministic: two servers, or two moments, give different values. NOW() and its like
 // are among them: each server has its own clock.
 func isNondeterministic(name string) bool {
 	switch name {
-	case "rand", "uuid", "uuid_short", "sys_guid", "random_bytes", "now", "current_timestamp", "localtime",
-		"localtimestamp", "sysdate", "curdate", "current_date", "curtime", "current_time",
-		"utc_date", "utc_time", "utc_timestamp", "unix_timestamp", "load_file":
+	case "rand", "uuid", "uuid_short", "sys_guid", "random_bytes", "sysdate", "load_file":
 		return true
 	}
-	return false
+	return isClock(name)
 }
 
 // hasAggregate says whether an expression aggregates over its own block.

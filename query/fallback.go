@@ -97,6 +97,7 @@ func possibleTables(t *text, lo int) (out []TableRef, any bool) {
 func noteFeatures(t *text, lo int, st *Statement) {
 	st.Subquery, st.Into = false, false
 	for i := lo; i < len(t.toks); i++ {
+		st.Clock = st.Clock || t.isName(i) && isClock(lower([]byte(t.name(i)))) // some need no "("
 		switch {
 		case t.kind(i) == tokUserVar && t.isOp(i+1, ":="):
 			st.UserVarAssign = true

@@ -163,6 +163,7 @@ type Statement struct {
 	Returning                    bool // INSERT, REPLACE or DELETE … RETURNING: it answers with rows
 	Into                         bool // SELECT … INTO
 	CalcFoundRows                bool
+	Clock                        bool     // NOW(), CURRENT_DATE …: functions of the time at which the statement began
 	Nondeterministic             bool     // RAND(), UUID(), NOW() … in a value that reference tables would store differently
 	UserVarAssign                bool     // assigns @x outside SET
 	SysVars                      []string // @@names, lower case, without scope

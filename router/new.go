@@ -40,7 +40,20 @@ func New(stmt *query.Statement, in *Input) (*Plan, error) {
 	if in.Hints.DenyScatter {
 		hinted{p}.denyScatter()
 	}
+	p.plan.Clock = stmt.Clock || p.stampsRows()
 	return p.plan, nil
+}
+
+// stampsRows tells whether a write may store the time in a column that it does not name.
+func (p *planner) stampsRows() bool {
+	switch p.stmt.Kind {
+	case query.Insert, query.Replace, query.Update, query.LoadData:
+		return p.first(func(t *table) bool {
+			stamped := func(c shard.Column) bool { return c.Computed || c.OnUpdate }
+			return t.info != nil && (slices.ContainsFunc(t.info.Columns, stamped) || slices.ContainsFunc(t.info.Hidden, stamped))
+		}) != nil
+	}
+	return false
 }
 
 // run plans by what the statement is.

@@ -56,6 +56,7 @@ type Plan struct {
 	Write    bool // changes data, or takes locks: must run on the primary, joins a transaction as a writer
 	Locking  bool // SELECT … FOR UPDATE
 	DDL      bool
+	Clock    bool // looks at the time, or may store it in a column by itself: its legs must be told the same
 	Stmt     *query.Statement
 	Table    string // schema.table of the sharded table that decides, for messages and digests
 

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"strconv"
 
 	"sluice/backend"
 	"sluice/wire"
@@ -44,11 +45,16 @@ type held struct {
 
 	list []lease
 
-	// What the statement asks of them:
-	several   bool // it reads or writes on more than one shard
-	plain     bool // each is to open a transaction of the server's own, under autocommit
-	preset    bool // they are told the session's LAST_INSERT_ID() first
-	localFile bool // they may ask for a file
+	asked
+}
+
+// asked is what the running statement asks of its connections.
+type asked struct {
+	several   bool   // it reads or writes on more than one shard
+	plain     bool   // each is to open a transaction of the server's own, under autocommit
+	preset    bool   // they are told the session's LAST_INSERT_ID() first
+	localFile bool   // they may ask for a file
+	now       string // they are told this time, in seconds; "" is their own
 }
 
 // lease takes a connection of a shard for the running statement.
@@ -68,16 +74,43 @@ func (h *held) lease(ctx context.Context, shard string, write bool) (*backend.Co
 			return nil, err
 		}
 	}
-	return l.conn, h.presetID(l.conn)
+	return l.conn, h.tell(l.conn)
 }
 
-// presetID tells a connection the session's last insert id, if the statement reads it.
-func (h *held) presetID(c *backend.Conn) error {
-	if !h.preset {
+// tell sets on a connection what the statement has to find there: the session's last insert
+// id, and the time that is NOW() on all of its shards.
+func (h *held) tell(c *backend.Conn) error {
+	var text string
+	switch {
+	case h.preset && h.now != "":
+		text = "SET last_insert_id=" + strconv.FormatUint(h.answers.insertID, 10) + ", timestamp=" + h.now
+	case h.preset:
+		text = "SET last_insert_id=" + strconv.FormatUint(h.answers.insertID, 10)
+	case h.now != "":
+		text = "SET timestamp=" + h.now
+	default:
 		return nil
 	}
-	_, err := c.Exec("SET last_insert_id=" + string(appendUint(nil, h.answers.insertID)))
+	_, err := c.Exec(text)
 	return err
+}
+
+// forgetNow gives the connections their own clocks back; one that does not take it is lost.
+func (h *held) forgetNow() {
+	if h.now == "" {
+		return
+	}
+	for i := range h.list {
+		l := &h.list[i]
+		if !l.done || !l.ok {
+			continue
+		}
+		_, err := l.conn.Exec("SET timestamp=DEFAULT")
+		if err != nil && inOrder(err) {
+			_, err = l.conn.Exec("SET timestamp=DEFAULT") // the first took a late KILL QUERY upon itself
+		}
+		l.ok = err == nil
+	}
 }
 
 // connection finds the session's connection of a shard or takes one from the pool and
@@ -149,7 +182,7 @@ func (h *held) apart(ctx context.Context, shard string) (*backend.Conn, error) {
 		h.done(c, 0, true)
 		return nil, err
 	}
-	return c, h.presetID(c)
+	return c, h.tell(c)
 }
 
 // done ends the use of a connection, see exec.Leases: the connection goes back when the statement has ended.

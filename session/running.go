@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ type running struct {
 // start forgets the statement before.
 func (r *running) start() {
 	r.bound.Legs, r.bound.Gathering, r.bound.Load = r.bound.Legs[:0], nil, nil
-	r.held.several, r.held.plain, r.held.preset, r.held.localFile = false, false, false, false
+	r.held.asked = asked{}
 	r.reply.failed, r.reply.diagnosed, r.reply.rows = false, false, 0
 }
 
@@ -142,6 +143,9 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 		}
 	}
 	r.held.several = severalShards(&r.bound)
+	if r.held.now = ""; r.held.several && p.Clock {
+		r.held.now = unixSeconds(st.started)
+	}
 	r.held.preset = e.ids == idsAsked || readsInsertID(st.scan, e.stmt)
 	r.held.localFile = e.stmt.LocalFile
 	r.mayWrite = mayWrite(e.stmt)
@@ -177,6 +181,11 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 		r.kept.tx.BeginStatement()
 	}
 	return r.kept.guard(p, r.held.several)
+}
+
+// unixSeconds writes a time as SET timestamp takes it, to the microsecond.
+func unixSeconds(t time.Time) string {
+	return fmt.Sprintf("%d.%06d", t.Unix(), t.Nanosecond()/1000)
 }
 
 // refuseSpread refuses what only the one server that ran the whole statement could answer.

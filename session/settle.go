@@ -23,6 +23,7 @@ func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec
 	}
 	s.remember(st, e, out, runErr)
 	s.cleanUp(out)
+	s.held.forgetNow()
 	if s.kept.tx.Statement() {
 		runErr = s.endStatementTx(e, out, runErr)
 	}
