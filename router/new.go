@@ -40,12 +40,12 @@ func New(stmt *query.Statement, in *Input) (*Plan, error) {
 	if in.Hints.DenyScatter {
 		hinted{p}.denyScatter()
 	}
-	p.plan.Clock = stmt.Clock || p.stampsRows()
+	p.plan.Clock = stmt.Clock || (writer{p}).stampsRows()
 	return p.plan, nil
 }
 
 // stampsRows tells whether a write may store the time in a column that it does not name.
-func (p *planner) stampsRows() bool {
+func (p writer) stampsRows() bool {
 	switch p.stmt.Kind {
 	case query.Insert, query.Replace, query.Update, query.LoadData:
 		return p.first(func(t *table) bool {
