@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,8 +44,12 @@ type bank struct {
 	mu     sync.Mutex
 	next   int
 	told   map[int]verdict // by number of the transfer
+	parts  map[int]int     // of transfers over more than two shards
 	errors map[string]int
 }
+
+// ports and transactions' names would make every error another one.
+var ports = regexp.MustCompile(`:\d+|[0-9a-f]{8}\.\S+`)
 
 // verdict is what a client was told.
 type verdict uint8
@@ -57,7 +62,7 @@ const (
 
 func newBank(t *testing.T, c *cluster, db *sql.DB) *bank {
 	t.Helper()
-	b := &bank{t: t, c: c, byRow: make([][]int, c.setup.shards), told: map[int]verdict{}, errors: map[string]int{}}
+	b := &bank{t: t, c: c, byRow: make([][]int, c.setup.shards), told: map[int]verdict{}, parts: map[int]int{}, errors: map[string]int{}}
 	must(t, db, "CREATE TABLE accounts (user_id BIGINT NOT NULL PRIMARY KEY, balance BIGINT NOT NULL)",
 		"CREATE TABLE ledger (user_id BIGINT NOT NULL, transfer BIGINT NOT NULL, amount BIGINT NOT NULL, PRIMARY KEY (user_id, transfer))")
 	var rows []string
@@ -89,14 +94,9 @@ func (b *bank) note(n int, o verdict, err error) {
 	defer b.mu.Unlock()
 	b.told[n] = o
 	if err != nil {
-		text := strings.Map(func(r rune) rune {
-			if r >= '0' && r <= '9' {
-				return '0'
-			}
-			return r
-		}, err.Error())
+		text := ports.ReplaceAllString(err.Error(), "…")
 		if me := (*mysql.MySQLError)(nil); errors.As(err, &me) {
-			text = fmt.Sprintf("%d (%s) %.200s", me.Number, me.SQLState, strings.TrimPrefix(me.Message, "sluice: "))
+			text = fmt.Sprintf("%d (%s) %.120s", me.Number, me.SQLState, ports.ReplaceAllString(strings.TrimPrefix(me.Message, "sluice: "), "…"))
 		}
 		b.errors[[]string{"acknowledged", "refused", "unknown"}[o]+": "+text]++
 	}
@@ -195,8 +195,12 @@ func (b *bank) faults() (list []string) {
 	for n := 1; n <= b.next; n++ {
 		l, o := ledger[n], b.told[n]
 		_, known := b.told[n]
+		parts := 2
+		if more, ok := b.parts[n]; ok {
+			parts = more
+		}
 		switch {
-		case l.rows != 0 && (l.rows != 2 || l.sum != 0):
+		case l.rows != 0 && (l.rows != parts || l.sum != 0):
 			list = append(list, fmt.Sprintf("transfer %d is there by half", n))
 		case known && o == acknowledged && l.rows == 0:
 			list = append(list, fmt.Sprintf("transfer %d was acknowledged and is not there", n))
@@ -256,6 +260,31 @@ func (b *bank) settled(limit time.Duration) time.Duration {
 		time.Sleep(50 * time.Millisecond)
 	}
 	b.t.Errorf("after %v there are still prepared branches: %v", limit, list)
+	return limit
+}
+
+// recovered waits until no branch is prepared and no account is locked on any shard, which
+// must be so within limit, without any help of a proxy that is asked something.
+func (b *bank) recovered(limit time.Duration) time.Duration {
+	b.t.Helper()
+	began := time.Now()
+	left := ""
+	for time.Since(began) < limit {
+		left = fmt.Sprint(b.prepared())
+		if left == "[]" {
+			left = ""
+		}
+		for i, s := range b.c.servers {
+			if err := s.Try("BEGIN; SELECT user_id FROM shop.accounts FOR UPDATE NOWAIT; ROLLBACK"); err != nil {
+				left += fmt.Sprintf(" s%d: %v", i, err)
+			}
+		}
+		if left == "" {
+			return time.Since(began)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	b.t.Errorf("after %v there is still: %s", limit, left)
 	return limit
 }
 

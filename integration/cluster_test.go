@@ -108,6 +108,7 @@ type setup struct {
 	maxConns int               // per shard; default 32
 	etcd     string            // endpoint; default: embedded
 	plain    bool              // without the race detector
+	env      []string          // of the first proxy
 }
 
 // cluster is the shards and the proxies before them.
@@ -162,7 +163,7 @@ func start(t *testing.T, s setup) *cluster {
 			}
 		}
 	}
-	c.addProxy()
+	c.addProxy(s.env...)
 	return c
 }
 

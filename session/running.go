@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -257,6 +258,10 @@ func (r *running) Lease(ctx context.Context, shard int, write bool) (*backend.Co
 	name := r.args.Map.ShardName(shard)
 	if write && !r.kept.pins.locked() { // under LOCK TABLES no shard's commit is atomic with another's
 		if err := r.kept.tx.MayWrite(ctx, name); err != nil {
+			var down *backend.Unavailable
+			if errors.As(err, &down) {
+				return nil, err
+			}
 			return nil, refuse(1235, "42000", "%v", err)
 		}
 	}

@@ -262,6 +262,9 @@ func (w *lookout) finishAll(ctx context.Context, gtrid string, x *doubt, dec dec
 		if err != nil {
 			failed = fmt.Errorf("shard %s: %w", shard, err)
 		}
+		if err := w.d.opts.Faults.At("recover.half-finished"); err != nil {
+			return err
+		}
 	}
 	if failed != nil {
 		return failed
