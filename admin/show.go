@@ -100,7 +100,11 @@ func showTransactions(_ context.Context, a *Admin, _ *server.Client, _ map[strin
 	var rows [][]any
 	for _, i := range a.sessions() {
 		if i.Transaction != "" {
-			rows = append(rows, []any{i.ID, i.User, i.Transaction, seconds(i.Since), strings.Join(i.Shards, ","), i.Statement, nil, nil})
+			var name any
+			if i.TxName != "" {
+				name = i.TxName
+			}
+			rows = append(rows, []any{i.ID, i.User, i.Transaction, seconds(i.TxSince), strings.Join(i.Shards, ","), i.Statement, name, nil})
 		}
 	}
 	for _, x := range a.Decisions.InDoubt() {

@@ -7,16 +7,22 @@ import (
 	"sluice/internal/testkit"
 )
 
+// leastRights makes the account least, with the rights that the documentation asks for.
+func leastRights(flavor testkit.Flavor) []string {
+	list := []string{"DROP USER IF EXISTS least", "CREATE USER least IDENTIFIED BY 'least'", "GRANT ALL PRIVILEGES ON shop.* TO least",
+		"GRANT ALL PRIVILEGES ON plain.* TO least", "GRANT CREATE, SELECT, INSERT, UPDATE, DELETE ON `\\_sluice`.* TO least"}
+	if flavor == testkit.MySQLFlavor {
+		list = append(list, "GRANT XA_RECOVER_ADMIN ON *.* TO least")
+	}
+	return list
+}
+
 // TestLeastRights: the account of the documentation is enough.
 func TestLeastRights(t *testing.T) {
 	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
 		for i := range 4 {
 			s := testkit.Shared(t, flavor, i)
-			s.Exec("DROP USER IF EXISTS least", "CREATE USER least IDENTIFIED BY 'least'", "GRANT ALL PRIVILEGES ON shop.* TO least",
-				"GRANT ALL PRIVILEGES ON plain.* TO least", "GRANT CREATE, SELECT, INSERT, UPDATE, DELETE ON `\\_sluice`.* TO least")
-			if flavor == testkit.MySQLFlavor {
-				s.Exec("GRANT XA_RECOVER_ADMIN ON *.* TO least")
-			}
+			s.Exec(leastRights(flavor)...)
 			t.Cleanup(func() { s.Exec("DROP USER IF EXISTS least") })
 		}
 		c := start(t, setup{flavor: flavor, account: "least"})

@@ -71,10 +71,17 @@ func processState(pid int) string {
 	return rest[:1]
 }
 
-// bankCluster starts a cluster whose first proxy has no fault, and its bank.
+// bankCluster starts a cluster whose first proxy has no fault, and its bank. The proxies have
+// no more rights on the servers than docs/TRANSACTIONS.md asks for: no SUPER.
 func bankCluster(t *testing.T, s setup) (*cluster, *bank) {
 	t.Helper()
-	s.shards, s.schemas, s.plain, s.own = 3, bankSchema, true, true
+	s.shards, s.schemas, s.plain, s.account = 3, bankSchema, true, "least"
+	for len(s.on) < s.shards {
+		s.on = append(s.on, testkit.StartServer(t, s.flavor))
+	}
+	for _, server := range s.on {
+		server.Exec(leastRights(s.flavor)...)
+	}
 	s.etcd = testkit.Etcd(t).Addr
 	c := start(t, s)
 	return c, newBank(t, c, c.open("shop"))

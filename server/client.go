@@ -62,6 +62,8 @@ type SessionInfo struct {
 	State       string
 	Statement   string // the text now running, shortened; "" when idle
 	Transaction string // "", "open", "read only"
+	TxSince     time.Time
+	TxName      string // of one over several shards
 	Pinned      string // why connections are held: "user variables on s0", …; "" when not
 	PinnedSince time.Time
 	Shards      []string          // connections held now

@@ -74,7 +74,7 @@ func (sh *shared) end(k *kept) (killed bool) {
 	sh.info.Statements++
 	sh.info.Transaction = ""
 	if open {
-		sh.info.Transaction = "open"
+		sh.info.Transaction, sh.info.TxSince, sh.info.TxName = "open", k.tx.Since(), k.tx.Name()
 	}
 	sh.text = sh.text[:0]
 	sh.shards = sh.shards[:0]

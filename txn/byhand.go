@@ -97,12 +97,12 @@ func (d *Decisions) Resolve(ctx context.Context, gtrid string, commit bool) (fin
 			failed = append(failed, fmt.Sprintf("%s (%v)", shard, err))
 		}
 	}
+	if finished == 0 && len(failed) == 0 {
+		return 0, fmt.Errorf("no shard has a prepared branch of %s", gtrid)
+	}
 	d.opts.Log.Warn("a transaction was resolved by hand", "gtrid", gtrid, "decision", want.String(), "branches", finished, "failed", failed)
 	if len(failed) > 0 {
 		return finished, fmt.Errorf("%d branches were finished, but not all shards could be asked: %s", finished, strings.Join(failed, ", "))
-	}
-	if finished == 0 {
-		return 0, fmt.Errorf("no shard has a prepared branch of %s", gtrid)
 	}
 	return finished, nil
 }

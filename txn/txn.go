@@ -32,6 +32,7 @@ type Tx struct {
 	savepoints savepoints // replayed on legs that join later
 	home       string     // the first shard, which coordinates
 	gtrid      string     // names the transaction, once there is a second shard
+	since      time.Time
 }
 
 // Open tells whether a transaction is open, with or without legs.
@@ -81,6 +82,12 @@ func (t *Tx) MayWrite(ctx context.Context, shard string) error {
 	return t.Decisions.Ready(ctx, t.home)
 }
 
+// Since is when the transaction was opened.
+func (t *Tx) Since() time.Time { return t.since }
+
+// Name is the transaction's gtrid, "" on one shard.
+func (t *Tx) Name() string { return t.gtrid }
+
 // Several tells whether the transaction is one over several shards.
 func (t *Tx) Several() bool { return t.gtrid != "" }
 
@@ -117,6 +124,8 @@ func (t *Tx) Rollback() (ended []Ended) {
 
 // start makes the Tx another transaction, of the same proxy.
 func (t *Tx) start(next Tx) {
-	next.Decisions, next.legs = t.Decisions, t.legs[:0]
+	if next.Decisions, next.legs = t.Decisions, t.legs[:0]; next.open {
+		next.since = time.Now()
+	}
 	*t = next
 }

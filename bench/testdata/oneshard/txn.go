@@ -54,6 +54,8 @@ func (t *Tx) Marks() bool                            { return t.next != "" }
 func (t *Tx) Statement() bool                        { return false }
 func (t *Tx) MayWrite(context.Context, string) error { return nil }
 func (t *Tx) Several() bool                          { return false }
+func (t *Tx) Since() time.Time                       { return time.Time{} }
+func (t *Tx) Name() string                           { return "" }
 func (t *Tx) Legs() []Leg                            { return t.legs }
 func (t *Tx) Branch(string) bool                     { return false }
 func (t *Tx) Chain() (begin, next string)            { return t.begin, t.next }
