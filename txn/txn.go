@@ -31,8 +31,13 @@ type Tx struct {
 	parts
 	savepoints savepoints // replayed on legs that join later
 	home       string     // the first shard, which coordinates
-	gtrid      string     // names the transaction, once there is a second shard
-	since      time.Time
+	identity
+}
+
+// identity is by what people know a transaction.
+type identity struct {
+	gtrid string // its name, once there is a second shard
+	since time.Time
 }
 
 // Open tells whether a transaction is open, with or without legs.
@@ -83,13 +88,13 @@ func (t *Tx) MayWrite(ctx context.Context, shard string) error {
 }
 
 // Since is when the transaction was opened.
-func (t *Tx) Since() time.Time { return t.since }
+func (i *identity) Since() time.Time { return i.since }
 
 // Name is the transaction's gtrid, "" on one shard.
-func (t *Tx) Name() string { return t.gtrid }
+func (i *identity) Name() string { return i.gtrid }
 
 // Several tells whether the transaction is one over several shards.
-func (t *Tx) Several() bool { return t.gtrid != "" }
+func (i *identity) Several() bool { return i.gtrid != "" }
 
 // Take adds a connection on which the server has opened the transaction already.
 func (t *Tx) Take(c *backend.Conn, shard string) {
