@@ -9,7 +9,10 @@
 // -only=tx measures transactions: those of one shard beside the same proxy without the code
 // for several, those of two shards beside two plain COMMITs, and their round trips.
 //
-//	go run ./bench [-only sysbench|tx] [-rounds 3] [-time 5s] [-threads 1,8,64] [-work point_select,…]
+// -only=merge measures merges: ordered rows, groups and a gather over four shards beside one
+// server that has all rows, and the proxy's memory for many more.
+//
+//	go run ./bench [-only sysbench|tx|merge] [-rounds 3] [-time 5s] [-threads 1,8,64] [-work point_select,…]
 package main
 
 import (
@@ -18,6 +21,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -35,6 +39,8 @@ type options struct {
 	sluice  string
 	only    string
 	base    string
+	merged  int
+	huge    int
 }
 
 func main() {
@@ -52,11 +58,13 @@ func run() (err error) {
 	flag.StringVar(&threads, "threads", "1,8,64", "client threads")
 	flag.StringVar(&work, "work", "point_select,read_only,read_write", "sysbench oltp_… programs")
 	flag.StringVar(&o.sluice, "sluice", "bin/sluice", "the proxy's `program`")
-	flag.StringVar(&o.only, "only", "", "sysbench or tx; default: both")
+	flag.StringVar(&o.only, "only", "", "sysbench, tx or merge; default: all")
+	flag.IntVar(&o.merged, "merged", 1_000_000, "rows that are merged")
+	flag.IntVar(&o.huge, "huge", 10_000_000, "rows that are merged for the proxy's memory; 0: none")
 	flag.StringVar(&o.base, "base", "", "a `program` that transactions on one shard are compared with, instead of this one without its code for several")
 	flag.Parse()
-	if o.only != "" && o.only != "sysbench" && o.only != "tx" {
-		return fmt.Errorf("-only: %q is neither sysbench nor tx", o.only)
+	if !slices.Contains([]string{"", "sysbench", "tx", "merge"}, o.only) {
+		return fmt.Errorf("-only: %q is none of sysbench, tx and merge", o.only)
 	}
 	o.work = strings.Split(work, ",")
 	for _, n := range strings.Split(threads, ",") {
@@ -75,13 +83,19 @@ func run() (err error) {
 			err = f
 		}
 	}()
-	if o.only != "tx" {
-		if err := measureSysbench(ctx, house, &o); err != nil {
-			return err
+	for _, part := range []struct {
+		name    string
+		measure func() error
+	}{
+		{"sysbench", func() error { return measureSysbench(ctx, house, &o) }},
+		{"tx", func() error { return house.measureTransactions(ctx, &o) }},
+		{"merge", func() error { return house.measureMerges(ctx, &o) }},
+	} {
+		if o.only == "" || o.only == part.name {
+			if err := part.measure(); err != nil {
+				return err
+			}
 		}
-	}
-	if o.only != "sysbench" {
-		return house.measureTransactions(ctx, &o)
 	}
 	return nil
 }
