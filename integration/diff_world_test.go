@@ -27,9 +27,10 @@ type world struct {
 	charset  map[uint16]uint16
 	refusals map[string]int
 	examples map[string]string // of refusals
-	lists    *lists // of docs/SQL.md; nil: none are kept
+	lists    *lists            // of docs/SQL.md; nil: none are kept
 	compared int
 	withRows int // of these
+	stale    int // and of these the one server had kept something of an earlier execution
 }
 
 // diffSchemas are the rules of the test's tables.
@@ -328,5 +329,6 @@ func (w *world) report() {
 	for _, k := range kinds {
 		fmt.Fprintf(&b, "\n%6d  %.160s\n            %s", w.refusals[k], k, w.examples[k])
 	}
-	w.t.Logf("%d statements compared (%d gave rows), %d refused:%s", w.compared, w.withRows, total, b.String())
+	w.t.Logf("%d statements compared (%d gave rows; of %d the one server kept something of earlier executions), %d refused:%s",
+		w.compared, w.withRows, w.stale, total, b.String())
 }

@@ -2,6 +2,7 @@ package router
 
 import (
 	"strconv"
+	"strings"
 
 	"sluice/query"
 	"sluice/shard"
@@ -256,12 +257,26 @@ func (h *hiddenColumns) sortKey(s *sortSpec, c *shard.Column) (k SortKey, used b
 		return k, true, nil
 	}
 	if k.Column < 0 {
-		if h.m.groups && s.col == nil { // MySQL sees that a column depends on its group, but not an expression of it
+		if s.col == nil && (h.m.groups || h.m.groupedBy(s.expr)) { // MySQL sees that a column depends on its group, but not an expression of it
 			wrap = "MIN(" + wrap + ")"
 		}
 		k.Column = h.add(wrap, s.span)
 	}
 	return k, true, nil
+}
+
+// groupedBy tells whether the statement groups by an expression.
+func (m *merger) groupedBy(expr string) bool {
+	for i := range m.block.GroupBy {
+		span := m.block.GroupBy[i].Span
+		if item := m.block.GroupBy[i].Item; item >= 0 {
+			span = m.block.Items[item].Span
+		}
+		if strings.EqualFold(string(span.Of(m.in.SQL)), expr) {
+			return true
+		}
+	}
+	return false
 }
 
 // comparison says how values of a column are ordered; wrap is the expression to compare by,

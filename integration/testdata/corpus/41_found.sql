@@ -17,3 +17,10 @@ DELETE FROM o WHERE uid = '1e1' AND uid BETWEEN 'blob' AND - 5
 SHOW ERRORS
 #! text mysql
 SELECT @@error_count
+# Groups on their own shards, in the order of an expression that they are grouped by (only_full_group_by).
+#! fold
+SELECT uid, LOWER(code), SUM(n) FROM o GROUP BY uid, LOWER(code) ORDER BY uid, LOWER(code)
+#! fold
+SELECT uid, LOWER(code) AS l, SUM(n) FROM o GROUP BY uid, l ORDER BY l, uid
+#! fold
+SELECT uid, LOWER(code), SUM(n) FROM o GROUP BY uid, 2 ORDER BY 2, uid
