@@ -158,7 +158,7 @@ func (r *generator) selectWith() {
 		r.add(" GROUP BY n.k")
 		r.add(" ORDER BY n.k", r.g.order)
 	case 1:
-		r.add("WITH RECURSIVE q AS (SELECT id, v FROM x WHERE " + r.condition(&genTables[3], "", 0) + " UNION SELECT x.id, x.v FROM q JOIN x ON x.id = q.v + " + r.literal("int", "1") + ") SELECT * FROM q")
+		r.add("WITH RECURSIVE q AS (SELECT id, v FROM x WHERE id < " + r.literal("int", fmt.Sprint(r.IntN(30))) + " UNION SELECT x.id, x.v FROM q JOIN x ON x.id = q.v + " + r.literal("int", "1") + ") SELECT * FROM q")
 		r.g.order = r.group()
 		r.add(" ORDER BY id", r.g.order)
 	case 2:

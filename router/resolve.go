@@ -257,7 +257,7 @@ func (h *hiddenColumns) sortKey(s *sortSpec, c *shard.Column) (k SortKey, used b
 		return k, true, nil
 	}
 	if k.Column < 0 {
-		if s.col == nil && (h.m.groups || h.m.groupedBy(s.expr)) { // MySQL sees that a column depends on its group, but not an expression of it
+		if s.col == nil && (h.m.groups || h.groupedBy(s.expr)) { // MySQL sees that a column depends on its group, but not an expression of it
 			wrap = "MIN(" + wrap + ")"
 		}
 		k.Column = h.add(wrap, s.span)
@@ -266,7 +266,8 @@ func (h *hiddenColumns) sortKey(s *sortSpec, c *shard.Column) (k SortKey, used b
 }
 
 // groupedBy tells whether the statement groups by an expression.
-func (m *merger) groupedBy(expr string) bool {
+func (h *hiddenColumns) groupedBy(expr string) bool {
+	m := h.m
 	for i := range m.block.GroupBy {
 		span := m.block.GroupBy[i].Span
 		if item := m.block.GroupBy[i].Item; item >= 0 {

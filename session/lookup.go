@@ -131,12 +131,15 @@ func (p *planner) sequenceColumn(schema, table string) string {
 // say why. A temporary table is this session's alone and not looked up.
 func (p *planner) targetInfo(ctx context.Context, stmt *query.Statement) (*shard.TableInfo, error) {
 	i := slices.IndexFunc(stmt.Tables, func(t query.TableRef) bool { return t.Target })
-	if i < 0 || stmt.Opaque || p.kept.pins.temporary() {
+	if i < 0 || stmt.Opaque {
 		return nil, nil
 	}
 	schema, table := stmt.Tables[i].Schema, stmt.Tables[i].Name
 	if schema == "" {
 		schema = p.state.schema
+	}
+	if p.kept.pins.temporary() && !p.spread(schema, table) {
+		return nil, nil
 	}
 	for range 3 { // again when the catalog is renewed meanwhile
 		cat := p.h.catalog.snapshot(p.args.Map.Version, time.Now())
@@ -153,4 +156,10 @@ func (p *planner) targetInfo(ctx context.Context, stmt *query.Statement) (*shard
 		}
 	}
 	return nil, nil
+}
+
+// spread tells whether a table is on several shards: no temporary table may have its name.
+func (p *planner) spread(schema, table string) bool {
+	s := p.args.Map.Schema(schema)
+	return s != nil && s.Rule(table).Kind != shard.Unsharded
 }

@@ -24,3 +24,8 @@ SELECT uid, LOWER(code), SUM(n) FROM o GROUP BY uid, LOWER(code) ORDER BY uid, L
 SELECT uid, LOWER(code) AS l, SUM(n) FROM o GROUP BY uid, l ORDER BY l, uid
 #! fold
 SELECT uid, LOWER(code), SUM(n) FROM o GROUP BY uid, 2 ORDER BY 2, uid
+# A temporary table of the session is in nobody's way.
+CREATE TEMPORARY TABLE tt (id INT NOT NULL PRIMARY KEY, v INT)
+INSERT INTO x (id, v) VALUES (901, 1), (902, 2), (903, 3), (904, 4), (905, 5)
+INSERT INTO r (code, name, n) VALUES ('t1', 'temporary', 901)
+DROP TEMPORARY TABLE tt
