@@ -193,6 +193,10 @@ func administrative(first, second, verb string, all bool) (what, right string) {
 		return strings.ToUpper(first), "GRANT OPTION"
 	case "cache", "import":
 		return what, "SUPER"
+	case "lock", "unlock":
+		if second == "instance" {
+			return what, "BACKUP_ADMIN"
+		}
 	case "load":
 		if second == "index" {
 			return what, "SUPER"

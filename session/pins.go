@@ -142,7 +142,7 @@ func (p *pins) drop() {
 // stateReason says what a statement leaves behind on its connection, "" for nothing.
 func stateReason(scan *query.Scan, stmt *query.Statement) string {
 	switch {
-	case stmt.Temporary && stmt.Kind == query.CreateTable:
+	case stmt.Temporary && stmt.Kind != query.DropTable: // a table, or MariaDB's sequence
 		return pinTemporary
 	case stmt.NamedLock:
 		return pinNamedLock

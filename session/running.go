@@ -138,6 +138,9 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 	if asksConditions(e.stmt) {
 		return notBuilt("@@warning_count and @@error_count within a longer statement; select them alone, or SHOW COUNT(*) WARNINGS")
 	}
+	if e.stmt.Verb == "get" { // another statement may have run on the connection since
+		return notBuilt("GET DIAGNOSTICS outside of a stored program; ask SHOW WARNINGS instead")
+	}
 	if e.stmt.Opaque {
 		if name := unanswered(st.scan.Fingerprint); name != "" {
 			return notBuilt("%s() in a statement that is not understood (%s); select it alone", name, e.stmt.Reason)
