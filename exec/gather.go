@@ -198,7 +198,9 @@ func (g *gathering) fill() error {
 	return g.interrupted()
 }
 
-// copy fills one temporary table. All shards are asked before the first answers.
+// copy fills one temporary table. All shards are asked before the first answers, unless
+// rows are locked: two statements that lock them in the same order do not wait for each other
+// in a circle.
 func (g *gathering) copy(i int) error {
 	t := &g.plan.Tables[i]
 	if t.CopyOf != "" {
@@ -207,7 +209,7 @@ func (g *gathering) copy(i int) error {
 	ld := &loader{g: g, table: t}
 	ld.begin()
 	for j := range t.Legs {
-		if l := g.source(t.Legs[j].Shard); l != g.home {
+		if l := g.source(t.Legs[j].Shard); l != g.home && g.write == nil {
 			if err := g.ask(l, &t.Legs[j]); err != nil {
 				return err
 			}
@@ -216,6 +218,12 @@ func (g *gathering) copy(i int) error {
 	for j := range t.Legs {
 		l := g.source(t.Legs[j].Shard)
 		var err error
+		if g.write != nil {
+			err = g.ask(l, &t.Legs[j])
+		}
+		if err != nil {
+			return err
+		}
 		if l == g.home {
 			err = homeRows{g}.fetch(i, ld)
 		} else {

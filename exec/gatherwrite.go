@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -236,12 +237,37 @@ func (g marker) rename() error {
 			continue
 		}
 		name, own := tableName(t.Schema, t.Name), tableName(t.Schema, t.Table)
-		if _, err := g.home.conn.Exec("ALTER TABLE " + name + " RENAME TO " + own); err != nil {
+		_, err := g.home.conn.Exec("ALTER TABLE " + name + " RENAME TO " + own)
+		if isCode(err, 3822) {
+			if err = g.unchecked(name); err == nil {
+				_, err = g.home.conn.Exec("ALTER TABLE " + name + " RENAME TO " + own)
+			}
+		}
+		if err != nil {
 			return g.home.failed(err)
 		}
 		g.made = append(slices.DeleteFunc(g.made, func(s string) bool { return s == name }), own)
 	}
 	return nil
+}
+
+var checkName = regexp.MustCompile("(?m)^  CONSTRAINT (`(?:[^`]|``)*`) CHECK ")
+
+// unchecked drops a copy's CHECK constraints. MySQL names them by the table, and the name of
+// the original is taken by its own: these check the rows when they come back.
+func (g marker) unchecked(name string) error {
+	_, rows, err := g.home.conn.Query("SHOW CREATE TABLE " + name)
+	if err != nil {
+		return err
+	}
+	var drops []string
+	for _, r := range rows {
+		for _, m := range checkName.FindAllSubmatch(r[1], -1) {
+			drops = append(drops, "DROP CHECK "+string(m[1]))
+		}
+	}
+	_, err = g.home.conn.Exec("ALTER TABLE " + name + " " + strings.Join(drops, ", "))
+	return err
 }
 
 func (g marker) keep(i int) error {
