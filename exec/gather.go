@@ -209,7 +209,7 @@ func (g *gathering) copy(i int) error {
 	ld := &loader{g: g, table: t}
 	ld.begin()
 	for j := range t.Legs {
-		if l := g.source(t.Legs[j].Shard); l != g.home && g.write == nil {
+		if l := g.source(t.Legs[j].Shard); l != g.home && !g.locks() {
 			if err := g.ask(l, &t.Legs[j]); err != nil {
 				return err
 			}
@@ -218,7 +218,7 @@ func (g *gathering) copy(i int) error {
 	for j := range t.Legs {
 		l := g.source(t.Legs[j].Shard)
 		var err error
-		if g.write != nil {
+		if g.locks() && l != g.home {
 			err = g.ask(l, &t.Legs[j])
 		}
 		if err != nil {
@@ -284,8 +284,7 @@ func (g *gathering) read(l *leg, ld *loader) error {
 	}
 }
 
-// answer runs the client's statement over the copies and relays what it says. Definitions
-// name the originals.
+// answer runs the client's statement over the copies and relays what it says.
 func (g *gathering) answer() error {
 	l := g.home
 	l.part = &g.req.Bound.Legs[0]
@@ -303,29 +302,10 @@ func (g *gathering) answer() error {
 		g.out.Response.OK = l.ok
 		return nil
 	}
-	for i := range l.cols {
-		g.rename(&l.cols[i])
+	eof, err := g.relayRows()
+	if err != nil {
+		return err
 	}
-	g.out.Started = true
-	g.out.Response.Columns = len(l.cols)
-	if err := wire.WriteColumns(g.client, l.cols, g.status(), 0); err != nil {
-		return clientGone(err)
-	}
-	for {
-		row, err := l.next()
-		if err != nil {
-			return err
-		}
-		if row == nil {
-			break
-		}
-		if err := g.client.WritePacket(row); err != nil {
-			return clientGone(err)
-		}
-		g.out.Response.Rows++
-		g.out.Response.Bytes += int64(len(row))
-	}
-	eof := wire.OK{Status: g.status(), Warnings: l.ok.Warnings}
 	if err := g.client.WriteEOF(eof.Status, eof.Warnings); err != nil {
 		return clientGone(err)
 	}
@@ -335,6 +315,34 @@ func (g *gathering) answer() error {
 	}
 	g.out.Response.OK, g.out.Answered = eof, true
 	return nil
+}
+
+// relayRows relays the home connection's rows, without what ends them. Definitions name the
+// originals.
+func (g *gathering) relayRows() (eof wire.OK, err error) {
+	l := g.home
+	for i := range l.cols {
+		g.rename(&l.cols[i])
+	}
+	g.out.Started = true
+	g.out.Response.Columns = len(l.cols)
+	if err := wire.WriteColumns(g.client, l.cols, g.status(), 0); err != nil {
+		return eof, clientGone(err)
+	}
+	for {
+		row, err := l.next()
+		if err != nil {
+			return eof, err
+		}
+		if row == nil {
+			return wire.OK{Status: g.status(), Warnings: l.ok.Warnings}, nil
+		}
+		if err := g.client.WritePacket(row); err != nil {
+			return eof, clientGone(err)
+		}
+		g.out.Response.Rows++
+		g.out.Response.Bytes += int64(len(row))
+	}
 }
 
 // sendAnswer sends the statement, as text or prepared, as the client has.

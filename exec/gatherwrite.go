@@ -74,6 +74,9 @@ func readOnly(req *Request) error {
 	return &wire.Error{Code: 1792, SQLState: "25006", Message: "Cannot execute statement in a READ ONLY transaction"}
 }
 
+// locks tells whether the rows that are copied are locked.
+func (g *gathering) locks() bool { return g.write != nil || g.req.Bound.Plan.Locking }
+
 // writes tells whether a statement may write on a shard.
 func (g *gathering) writes(shard int) bool {
 	for i := range g.plan.Tables {
@@ -295,8 +298,9 @@ func (g marker) run() error {
 	if err == nil {
 		err = l.header()
 	}
-	if err == nil && l.cols != nil {
-		err = refuse(1235, "42000", "RETURNING in a statement over several shards is not available yet; SELECT the rows first")
+	if err == nil && l.cols != nil { // RETURNING
+		_, err = g.relayRows()
+		g.out.Unended = err == nil
 	}
 	if err != nil && l.state != legIdle {
 		return err

@@ -58,6 +58,7 @@ type Outcome struct {
 	Response wire.Response // of the whole statement; Response.OK sums counts up
 	Answered bool          // the client's answer is written completely
 	Started  bool          // some bytes of an answer have been written
+	Unended  bool          // rows have been written, but not what ends them: the session commits first
 	Legs     int
 	Warned   []int // shards (map index) that reported warnings
 	Uneven   []int // Everywhere: shards (map index) whose affected rows differ from the first leg's: their copies are not alike

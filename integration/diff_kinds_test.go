@@ -20,6 +20,7 @@ var genKinds = []struct {
 	{12, (*generator).insert},
 	{10, (*generator).update},
 	{5, (*generator).delete},
+	{6, (*generator).gatherWrite},
 	{4, (*generator).transaction},
 	{4, (*generator).session},
 	{1, (*generator).block},

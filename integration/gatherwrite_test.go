@@ -204,12 +204,21 @@ func writesUnderLocks(t *testing.T, c *cluster, db *sql.DB) {
 	}
 	expect(t, db, "SELECT v FROM held ORDER BY user_id", "101", "102", "3", "4", "5")
 	must(t, other, "UPDATE held SET v = 0 WHERE user_id = 1")
+
+	if tx, err = db.Begin(); err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	expect(t, tx, "SELECT a.user_id FROM held a JOIN held b ON b.v = a.v + 1 WHERE a.v < 4 ORDER BY a.user_id FOR UPDATE", "3")
+	expectError(t, other, "UPDATE held SET v = 0 WHERE user_id = 3", 1205)
+	expect(t, tx, "SELECT user_id FROM held ORDER BY user_id DESC LIMIT 1 FOR UPDATE", "5")
+	expectError(t, other, "UPDATE held SET v = 0 WHERE user_id = 5", 1205)
 }
 
 // TestMoveKilled: a proxy dies while a row moves: before its new place is written, and at
 // every step of the commit. The row is there exactly once.
 func TestMoveKilled(t *testing.T) {
-	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
+	for _, flavor := range soaked() {
 		c := start(t, setup{flavor: flavor, shards: 3, schemas: moveSchema, plain: true, own: true, etcd: testkit.Etcd(t).Addr})
 		db := c.open("shop")
 		must(t, db, "CREATE TABLE movers (user_id BIGINT NOT NULL, id INT NOT NULL, v INT, PRIMARY KEY (id))")
@@ -270,5 +279,5 @@ func TestMoveKilled(t *testing.T) {
 		})
 		expect(t, db, "SELECT COUNT(*), MAX(user_id) FROM movers", "1\t"+at)
 		c.inPlace(t, "movers")
-	})
+	}
 }

@@ -44,6 +44,9 @@ func (a *blockReader) selects(n *ast.SelectStmt, lo int) {
 	blk := &a.st.Blocks[a.b]
 	blk.Distinct = n.Distinct
 	blk.Locking = n.LockInfo != nil && n.LockInfo.LockType != ast.SelectLockNone
+	if lo, hi := a.c.body(clTail, 0); blk.Locking && len(n.LockInfo.Tables) == 0 && n.SelectIntoOpt == nil && a.isAny(lo, "FOR", "LOCK") {
+		blk.Lock = a.span(lo, hi)
+	}
 	a.st.Into = a.st.Into || n.SelectIntoOpt != nil
 	if n.SelectStmtOpts != nil && n.SelectStmtOpts.CalcFoundRows {
 		a.st.CalcFoundRows = true

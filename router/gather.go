@@ -158,9 +158,9 @@ func (g *gatherer) finish() error {
 // ungatherable refuses what rows of a copy cannot stand for.
 func (g *gatherer) ungatherable() *Refusal {
 	switch {
-	case g.planner.plan.Locking:
-		return notOverShards("SELECT … FOR UPDATE or LOCK IN SHARE MODE of rows that must be brought together on one shard",
-			"lock the rows by their shard key first, then select without a lock")
+	case g.planner.plan.Locking && slices.ContainsFunc(g.stmt.Blocks, func(b query.Block) bool { return b.Locking && b.Lock.Empty() }):
+		return notOverShards("SELECT … FOR UPDATE OF some of its tables, whose rows must be brought together on one shard,",
+			"leave OF out, or lock the rows by their shard key first")
 	case len(g.stmt.Routines) > 0:
 		return g.noRoutines().(*Refusal)
 	}
@@ -220,6 +220,7 @@ func (g *gatherer) copy(i int) (at query.Span, text string, err error) {
 	if g.write != nil {
 		return locker{g}.copyLocked(i, &c)
 	}
+	c.lock = g.lockOf(t)
 	sifter{g}.addFilters(i, &c)
 	if same := g.sameRows(&c); same != "" {
 		if g.in.Mode.MariaDB { // which can open a temporary table twice
@@ -279,11 +280,28 @@ func (g *gatherer) sameRows(c *copied) string {
 	for i := range g.plan.tables {
 		o := &g.plan.tables[i]
 		if o.to.CopyOf == "" && o.to.Schema == c.to.Schema && o.to.Table == c.to.Table && o.columns == c.columns &&
-			slices.EqualFunc(o.filters, c.filters, sameFilter) && slices.Equal(o.where, c.where) && (o.alias == c.alias || len(c.where) == 0) {
+			o.lock == c.lock && slices.EqualFunc(o.filters, c.filters, sameFilter) && slices.Equal(o.where, c.where) && (o.alias == c.alias || len(c.where) == 0) {
 			return o.to.Name
 		}
 	}
 	return ""
+}
+
+// lockOf gives how the statement locks the rows of a table: as its query block says.
+func (g *gatherer) lockOf(t *table) string {
+	if !g.planner.plan.Locking {
+		return ""
+	}
+	s := g.stmt.Blocks[t.ref.Block].Lock
+	if s.Empty() {
+		return ""
+	}
+	for _, l := range g.in.Scan.Literals {
+		if l.Start >= s.Start && l.End <= s.End { // WAIT 5
+			g.planner.plan.usesText = true
+		}
+	}
+	return " " + string(s.Of(g.in.SQL))
 }
 
 func sameFilter(a, b filter) bool {
@@ -459,20 +477,15 @@ func (p reader) gatherUnsharded() error {
 // gatherInstead plans what is not proven to be the sum of the shards' answers. Where that
 // is refused, too, the statement may still go to one shard.
 func (p reader) gatherInstead() error {
-	var why *Refusal
-	if p.plan.Locking { // copies of rows cannot be locked: the reason stands
-		why = p.plan.oneOnly
-	} else {
-		err := p.gather(false, nil)
-		refused := false
-		if why, refused = err.(*Refusal); !refused {
-			return err
-		}
-		if p.plan.many == nil {
-			p.plan.oneOnly = why
-		}
+	err := p.gather(false, nil)
+	why, refused := err.(*Refusal)
+	if !refused {
+		return err
 	}
-	if why != nil && p.plan.Target == ToAll && len(p.in.Map.Spec.Shards) > 1 {
+	if p.plan.many == nil {
+		p.plan.oneOnly = why
+	}
+	if p.plan.Target == ToAll && len(p.in.Map.Spec.Shards) > 1 {
 		return why
 	}
 	return nil

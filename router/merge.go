@@ -115,8 +115,6 @@ func (m *merger) run() error {
 		return notOverShards("an aggregate within a subquery of columns that are not the subquery's", oneKey)
 	case m.words.calls("st_collect"):
 		return notOverShards("the aggregate ST_COLLECT", oneKey)
-	case b.Locking && b.Limit.Has:
-		return notOverShards("LIMIT in a SELECT that locks its rows (every shard would lock as many)", "lock the rows by their shard key")
 	}
 	if b.Rollup {
 		return notOverShards("GROUP BY … WITH ROLLUP", "add the totals in the application, or "+oneKey)

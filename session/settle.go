@@ -71,7 +71,7 @@ func outcomeError(out *exec.Outcome, runErr error) error {
 func (s *settling) answer(st *statement, out *exec.Outcome, runErr error) error {
 	s.reply.rows = out.Response.Rows
 	switch {
-	case runErr != nil && out.Started && !out.Answered:
+	case runErr != nil && out.Started && !out.Answered && !out.Unended:
 		s.kept.gone = true // the client stands in the middle of an answer
 		s.reply.failed = true
 		return nil
@@ -82,6 +82,8 @@ func (s *settling) answer(st *statement, out *exec.Outcome, runErr error) error 
 		return nil
 	case out.Answered:
 		return nil
+	case out.Unended:
+		return s.c.WriteEOF(s.reply.statusOf(st), out.Response.OK.Warnings)
 	}
 	ok := out.Response.OK
 	if s.bound.InsertID != 0 && s.bound.Load == nil { // servers do not tell it of LOAD DATA, only LAST_INSERT_ID() does

@@ -277,3 +277,26 @@ UPDATE x SET v = 'abc', txt = REPEAT('z', 200) ORDER BY id LIMIT 2
 UPDATE w SET k = 'abc' WHERE k = 1000 AND a < (SELECT MAX(n) FROM r)
 SELECT name, n, v FROM s ORDER BY name
 SELECT uid, n, code FROM o ORDER BY uid, n
+# DELETE … RETURNING
+#! reset mariadb
+DELETE FROM x WHERE v > 0 ORDER BY v DESC, id LIMIT 3 RETURNING id, v + 1 AS w, x.txt
+SELECT ROW_COUNT()
+#! any mariadb
+DELETE FROM x WHERE v = 1 RETURNING *
+#! mariadb
+DELETE FROM x WHERE v = 100 RETURNING id
+#! mariadb
+DELETE FROM r WHERE n > 1 ORDER BY code LIMIT 2 RETURNING code, n
+#! mariadb
+DELETE FROM p WHERE i IN (SELECT uid FROM o) ORDER BY i, name RETURNING i, name
+#! mariadb
+DELETE FROM x RETURNING nothing
+#! args int:1
+#! mariadb
+DELETE FROM x WHERE v > ? ORDER BY id RETURNING id, v
+SELECT * FROM x ORDER BY id
+BEGIN
+#! mariadb
+DELETE FROM o WHERE n = 2 ORDER BY uid RETURNING uid, n, amount, at
+ROLLBACK
+SELECT * FROM r ORDER BY code
