@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"sluice/query"
 	"sluice/router"
 	"sluice/wire"
 )
@@ -95,7 +96,7 @@ func (s *scatter) partly(errs []error, first error) error {
 			continue
 		}
 		failed = append(failed, name+": "+strings.TrimPrefix(err.Error(), "shard "+name+": "))
-		complete = complete && already(err)
+		complete = complete && already(err, s.req.Bound.Plan.Stmt)
 	}
 	e := asClientError(first)
 	var b strings.Builder
@@ -107,18 +108,30 @@ func (s *scatter) partly(errs []error, first error) error {
 	if !complete {
 		b.WriteString("; run the statement again to complete it")
 	}
-	return &wire.Error{Code: e.Code, SQLState: e.SQLState, Message: b.String()}
+	return &Partly{Err: &wire.Error{Code: e.Code, SQLState: e.SQLState, Message: b.String()}, Already: complete && len(done) > 0}
 }
 
+// Partly is the error of a DDL statement that was done on some shards only. Already says
+// that the others had what it wants before.
+type Partly struct {
+	Err     *wire.Error
+	Already bool
+}
+
+func (p *Partly) Error() string { return p.Err.Message }
+
+func (p *Partly) Unwrap() error { return p.Err }
+
 // already tells whether a DDL's error says that what it wants is so already: database
-// exists or is gone, table exists or is gone, column or key exists or is gone.
-func already(err error) bool {
-	for _, code := range [...]uint16{1007, 1008, 1050, 1051, 1060, 1061, 1091} {
+// exists or is gone, table exists or is gone, column or key exists or is gone. A table or
+// column that is not there was renamed before.
+func already(err error, stmt *query.Statement) bool {
+	for _, code := range [...]uint16{1007, 1008, 1050, 1051, 1060, 1061, 1068, 1091} {
 		if isCode(err, code) {
 			return true
 		}
 	}
-	return false
+	return stmt != nil && (stmt.Kind == query.RenameTable && isCode(err, 1146) || stmt.Kind == query.AlterTable && isCode(err, 1054))
 }
 
 // one gives the first leg's counts: what is written everywhere counts once.

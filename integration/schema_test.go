@@ -31,7 +31,7 @@ func TestSchema(t *testing.T) {
 		for _, part := range []struct {
 			name string
 			f    func(*testing.T, *cluster, *sql.DB)
-		}{{"rights", testSchemaRights}, {"locks", testTableLocks}, {"comments", testCommentsOnly}, {"dump", testDump}} {
+		}{{"rights", testSchemaRights}, {"locks", testTableLocks}, {"comments", testCommentsOnly}, {"dump", testDump}, {"unique keys", testUniqueKeys}, {"agreement", testAgreement}} {
 			t.Run(part.name, func(t *testing.T) { part.f(t, c, db) })
 		}
 	})
@@ -79,7 +79,7 @@ func testCommentsOnly(t *testing.T, c *cluster, db *sql.DB) {
 	expectError(t, db, " ", 1065)
 }
 
-// one is a single connection.
+// conn is a single connection.
 func (c *cluster) conn(schema string, opts ...func(*mysql.Config)) *sql.Conn {
 	c.t.Helper()
 	conn, err := c.open(schema, append(opts, interpolated)...).Conn(context.Background())
@@ -174,7 +174,7 @@ func testTableLocks(t *testing.T, c *cluster, db *sql.DB) {
 func testDump(t *testing.T, c *cluster, db *sql.DB) {
 	must(t, db, "CREATE VIEW v AS SELECT name, value FROM settings", "CREATE TRIGGER tr BEFORE INSERT ON settings FOR EACH ROW SET NEW.value = CONCAT(NEW.value, '')",
 		"CREATE PROCEDURE pr() SELECT 1", "CREATE FUNCTION fn(a INT) RETURNS INT DETERMINISTIC RETURN a + 1", "CREATE EVENT ev ON SCHEDULE EVERY 1 DAY DISABLE DO SET @a = 1")
-	want := contentsOf(t, db, "")
+	want := contentsOf(t, db)
 	one := c.servers[1]
 	t.Cleanup(func() { one.Exec("DROP DATABASE IF EXISTS dumped") })
 	tool := func(args ...string) *exec.Cmd {
@@ -204,7 +204,7 @@ func testDump(t *testing.T, c *cluster, db *sql.DB) {
 		one.Exec("DROP DATABASE IF EXISTS dumped", "CREATE DATABASE dumped")
 		load(t, one.Addr, "sluice", "dumped", file)
 		direct := connect(t, one.Addr, "sluice", "dumped", interpolated)
-		if got := contentsOf(t, direct, ""); got != want {
+		if got := contentsOf(t, direct); got != want {
 			t.Errorf("%v: one server has\n%s\nwant\n%s", options, got, want)
 		}
 		must(t, db, "DROP TABLE users, orders, names", "DROP TABLE countries", "DROP TABLE settings", "DROP VIEW v")
@@ -212,7 +212,7 @@ func testDump(t *testing.T, c *cluster, db *sql.DB) {
 			must(t, db, "DROP PROCEDURE pr", "DROP FUNCTION fn", "DROP EVENT ev")
 		}
 		load(t, c.px[0].data, "app", "shop", file)
-		if got := contentsOf(t, db, ""); got != want {
+		if got := contentsOf(t, db); got != want {
 			t.Errorf("%v: the cluster has\n%s\nwant\n%s", options, got, want)
 		}
 		if got := strings.Join(c.perShard("SELECT COUNT(*) > 20 AND COUNT(*) < 80 FROM shop.users"), ""); got != "1111" {
@@ -244,7 +244,7 @@ func load(t *testing.T, addr, user, schema, file string) {
 }
 
 // contentsOf is all rows of the shop.
-func contentsOf(t *testing.T, db *sql.DB, _ string) string {
+func contentsOf(t *testing.T, db *sql.DB) string {
 	t.Helper()
 	var b strings.Builder
 	for _, q := range []string{"SELECT * FROM users ORDER BY user_id", "SELECT * FROM orders ORDER BY order_id", "SELECT HEX(name), n FROM names ORDER BY name",
@@ -252,4 +252,58 @@ func contentsOf(t *testing.T, db *sql.DB, _ string) string {
 		fmt.Fprintf(&b, "%s\n%s\n", q, strings.Join(rows(t, db, q), "\n"))
 	}
 	return b.String()
+}
+
+// testUniqueKeys: a unique key without the shard key holds on each shard only, and says so.
+func testUniqueKeys(t *testing.T, c *cluster, db *sql.DB) {
+	conn := c.conn("shop")
+	warned := func(sql string, keys ...string) {
+		t.Helper()
+		exec1(t, conn, sql)
+		got := rows(t, conn, "SHOW WARNINGS")
+		for i, key := range keys {
+			if i >= len(got) || !strings.HasPrefix(got[i], "Warning\t1503\tsluice: the unique key "+key+" of ") {
+				t.Errorf("%s: warnings %q, want one of %s", sql, got, key)
+			}
+		}
+		if len(got) != len(keys) {
+			t.Errorf("%s: warnings %q, want %d", sql, got, len(keys))
+		}
+	}
+	warned("CREATE TABLE sbtest7 (id INT NOT NULL, k INT, c INT, PRIMARY KEY (id), UNIQUE KEY uk (k), UNIQUE KEY both2 (k, id))", "uk")
+	warned("ALTER TABLE sbtest7 ADD UNIQUE KEY uc (c)", "uc", "uk")
+	warned("ALTER TABLE sbtest7 DROP KEY uc")
+	warned("CREATE UNIQUE INDEX uc ON sbtest7 (c)", "uc", "uk")
+	warned("ALTER TABLE sbtest7 DROP KEY uc, DROP KEY uk")
+	warned("CREATE TABLE sbtest8 LIKE sbtest7")
+	warned("CREATE TABLE m (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, tenant_id INT NOT NULL, KEY (tenant_id))")
+	warned("CREATE TABLE sbtest9 (id VARCHAR(20) COLLATE utf8mb4_bin NOT NULL, PRIMARY KEY (id(3)))", "PRIMARY")
+	must(t, db, "DROP TABLE sbtest7, sbtest8, sbtest9, m")
+}
+
+// testAgreement: DDL says which shard is not as the others, and completes what is half done.
+func testAgreement(t *testing.T, c *cluster, _ *sql.DB) {
+	db := c.open("shop", interpolated)
+	half := c.servers[2]
+	half.Exec("CREATE TABLE shop.sbtest1 (id INT NOT NULL PRIMARY KEY, k INT)")
+	must(t, db, "CREATE TABLE sbtest1 (id INT NOT NULL PRIMARY KEY, k INT)") // is completed
+	expectError(t, db, "CREATE TABLE sbtest1 (id INT NOT NULL PRIMARY KEY, k INT)", 1050)
+	half.Exec("ALTER TABLE shop.sbtest1 ADD c INT")
+	must(t, db, "ALTER TABLE sbtest1 ADD c INT")
+	half.Exec("CREATE INDEX k ON shop.sbtest1 (k)")
+	must(t, db, "CREATE INDEX k ON sbtest1 (k)")
+	half.Exec("RENAME TABLE shop.sbtest1 TO shop.sbtest2")
+	must(t, db, "RENAME TABLE sbtest1 TO sbtest2")
+	half.Exec("ALTER TABLE shop.sbtest2 DROP c")
+	must(t, db, "ALTER TABLE sbtest2 DROP c", "INSERT INTO sbtest2 VALUES (1,1),(2,2),(3,3),(4,4),(5,5),(6,6)")
+	expect(t, db, "SELECT COUNT(*) FROM sbtest2", "6")
+
+	half.Exec("ALTER TABLE shop.sbtest2 ADD other INT")
+	expectError(t, db, "ALTER TABLE sbtest2 ADD other VARCHAR(10)", 1105, "done on s0, s1, s3", "s2", "other")
+	must(t, db, "ALTER TABLE sbtest2 MODIFY other VARCHAR(10)")
+	half.Exec("DROP TABLE shop.sbtest2")
+	expectError(t, db, "TRUNCATE TABLE sbtest2", 1146, "done on s0, s1, s3", "failed on s2")
+	expectError(t, db, "CREATE TABLE IF NOT EXISTS sbtest2 (id INT NOT NULL PRIMARY KEY)", 1105, "not alike", "s2")
+	must(t, db, "DROP TABLE sbtest2")
+	expectError(t, db, "DROP TABLE sbtest2", 1051)
 }

@@ -57,7 +57,27 @@ func (p changer) onlyChanged() {
 	})
 }
 
-func (p changer) everywhere() { p.plan.Target, p.plan.Strategy = ToAll, Everywhere }
+// everywhere sends the statement to every shard, and notes which tables it leaves there.
+func (p changer) everywhere() {
+	p.plan.Target, p.plan.Strategy = ToAll, Everywhere
+	p.plan.unique = p.stmt.Kind == query.CreateTable || p.words.has("unique") || p.words.has("primary")
+	for i := range p.tables {
+		t := &p.tables[i]
+		switch p.stmt.Kind {
+		case query.CreateTable, query.AlterTable, query.CreateIndex, query.DropIndex, query.TruncateTable:
+			if i > 0 {
+				return
+			}
+		case query.RenameTable:
+			if i%2 == 0 {
+				continue
+			}
+		default:
+			return
+		}
+		p.plan.defines = append(p.plan.defines, TableName{t.schema, t.rule.Name})
+	}
+}
 
 // temporary plans a temporary table, which lives on one connection of the default shard.
 func (p changer) temporary() error {

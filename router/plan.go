@@ -86,7 +86,18 @@ type Plan struct {
 	resolver *merger // what Resolve finishes
 	system   *systemHome
 	lock     *lockPlan
+	defines  []TableName
+	unique   bool
 }
+
+// TableName names a table of a schema.
+type TableName struct{ Schema, Table string }
+
+// Defines gives the tables that DDL over shards leaves, which must be alike there.
+func (p *Plan) Defines() []TableName { return p.defines }
+
+// MayAddUnique tells whether the DDL may add a unique key to them.
+func (p *Plan) MayAddUnique() bool { return p.unique }
 
 // keyUse says which rows of the sharded tables matter: those whose key is one of values.
 type keyUse struct {

@@ -5,6 +5,7 @@ import (
 
 	"sluice/exec"
 	"sluice/query"
+	"sluice/router"
 	"sluice/shard"
 	"sluice/txn"
 )
@@ -47,6 +48,9 @@ func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec
 		runErr = err
 	}
 	if e.plan.DDL {
+		if s.bound.Strategy == router.Everywhere {
+			runErr = defining{s.running}.check(ctx, st, e, out, runErr)
+		}
 		s.afterDDL(ctx, e)
 	}
 	return s.answer(st, out, runErr)

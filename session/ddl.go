@@ -1,0 +1,172 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"sluice/backend"
+	"sluice/exec"
+	"sluice/query"
+	"sluice/router"
+	"sluice/shard"
+)
+
+// defining is what follows DDL over shards: that they all have the same table now, and which
+// of its unique keys hold on each shard only.
+type defining struct{ *running }
+
+// check compares the tables that the statement has changed. Where some shards said that what
+// it wants is so already, and all are alike now, it is complete.
+func (d defining) check(ctx context.Context, st *statement, e *entry, out *exec.Outcome, runErr error) error {
+	var partly *exec.Partly
+	switch {
+	case runErr == nil && out.Response.Err == nil:
+	case errors.As(runErr, &partly) && partly.Already:
+	default:
+		if partly != nil {
+			d.report(st, runErr)
+		}
+		return runErr
+	}
+	for _, t := range e.plan.Defines() {
+		difference, err := d.compare(ctx, t)
+		switch {
+		case err != nil && runErr != nil:
+			return runErr
+		case err != nil:
+			d.warn(out, fmt.Sprintf("sluice: whether %s.%s is alike on all shards is not known: %v", t.Schema, t.Table, err))
+		case difference != "":
+			err = refuse(1105, "HY000", "%s.%s is not alike on all shards after this statement: %s; make it the same there", t.Schema, t.Table, difference)
+			if runErr != nil {
+				err = refuse(1105, "HY000", "%s; %s", strings.TrimPrefix(runErr.Error(), "sluice: "), difference)
+			}
+			d.report(st, err)
+			return err
+		}
+	}
+	if runErr != nil {
+		d.answers.clear()
+		d.reply.diagnosed = false
+	}
+	if e.plan.MayAddUnique() {
+		for _, t := range e.plan.Defines() {
+			if err := d.uniqueKeys(ctx, t, out); err != nil {
+				d.warn(out, fmt.Sprintf("sluice: the unique keys of %s.%s are not known: %v", t.Schema, t.Table, err))
+			}
+		}
+	}
+	return nil
+}
+
+func (d defining) report(st *statement, err error) {
+	d.h.log.Error("a schema change is not the same on all shards", "connection", d.c.ID, "error", err,
+		"statement", string(st.scan.Fingerprint[:min(len(st.scan.Fingerprint), maxShownText)]))
+}
+
+// warn adds a warning to those of the servers, and to the log. 1503 is
+// ER_UNIQUE_KEY_NEED_ALL_FIELDS_IN_PF, which says the same of partitions.
+func (d defining) warn(out *exec.Outcome, text string) {
+	d.h.log.Warn(strings.TrimPrefix(text, "sluice: "), "connection", d.c.ID)
+	d.answers.warn([][][]byte{{[]byte("Warning"), []byte("1503"), []byte(text)}})
+	out.Response.OK.Warnings++
+}
+
+// compare says where a table's definition differs from that of the first shard, "" for nowhere.
+// Servers of different versions write the same definition in different words.
+func (d defining) compare(ctx context.Context, t router.TableName) (string, error) {
+	first, version := "", ""
+	for i := range d.args.Map.Spec.Shards {
+		name := d.args.Map.ShardName(i)
+		var text, of string
+		err := d.kept.onShard(ctx, name, true, func(c *backend.Conn) error {
+			of = c.ServerVersion()
+			_, rows, err := c.Query("SHOW CREATE TABLE " + quoted(t))
+			if err == nil && len(rows) == 1 && len(rows[0]) > 1 {
+				text = comparable(string(rows[0][1]))
+			}
+			return err
+		})
+		switch {
+		case err != nil && inOrder(err):
+			return "shard " + name + ": " + err.Error(), nil
+		case err != nil:
+			return "", fmt.Errorf("shard %s: %w", name, err)
+		case i == 0:
+			first, version = text, of
+		case of == version && text != first:
+			return fmt.Sprintf("shard %s has %s, shard %s %s", d.args.Map.ShardName(0), lineThat(first, text), name, lineThat(text, first)), nil
+		}
+	}
+	return "", nil
+}
+
+var (
+	nextNumber     = regexp.MustCompile(` AUTO_INCREMENT=[0-9]+`)
+	constraintName = regexp.MustCompile("CONSTRAINT [`\"][^`\"]*[`\"] ")
+)
+
+// comparable leaves out of a definition what may differ: the next number, which the rows
+// decide, and names of constraints, which a server makes up.
+func comparable(text string) string {
+	return constraintName.ReplaceAllString(nextNumber.ReplaceAllString(text, ""), "")
+}
+
+// lineThat gives the first line of a definition that another one has not.
+func lineThat(text, other string) string {
+	for _, line := range strings.Split(text, "\n") {
+		if line = strings.Trim(line, " ,"); !strings.Contains(other, line) {
+			return line
+		}
+	}
+	return "the same in another order"
+}
+
+func quoted(t router.TableName) string {
+	return string(query.QuoteName(nil, t.Schema)) + "." + string(query.QuoteName(nil, t.Table))
+}
+
+// uniqueKeys warns of the unique keys of a sharded table by which rows of different shards
+// may be the same. A key that the cluster's sequence fills is none of them.
+func (d defining) uniqueKeys(ctx context.Context, t router.TableName, out *exec.Outcome) error {
+	sc := d.args.Map.Schema(t.Schema)
+	if sc == nil {
+		return nil
+	}
+	rule := sc.Rule(t.Table)
+	if rule.Kind != shard.Sharded {
+		return nil
+	}
+	where := " WHERE TABLE_SCHEMA=" + string(query.QuoteString(nil, t.Schema, d.state.mode)) + " AND TABLE_NAME=" + string(query.QuoteString(nil, t.Table, d.state.mode))
+	var keys, numbered [][][]byte
+	err := d.kept.onShard(ctx, sc.DefaultShard, true, func(c *backend.Conn) (err error) {
+		if _, keys, err = c.Query("SELECT INDEX_NAME, COLUMN_NAME, SUB_PART FROM information_schema.STATISTICS" + where + " AND NON_UNIQUE=0 ORDER BY INDEX_NAME, SEQ_IN_INDEX"); err == nil {
+			_, numbered, err = c.Query("SELECT COLUMN_NAME FROM information_schema.COLUMNS" + where + " AND EXTRA LIKE '%auto_increment%'")
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var names []string
+	safe := map[string]bool{}
+	for _, k := range keys {
+		name, column := string(k[0]), string(k[1])
+		if len(names) == 0 || names[len(names)-1] != name {
+			names = append(names, name)
+		}
+		isKey := strings.EqualFold(column, rule.ShardKey) && k[2] == nil
+		if isKey || rule.Sequence != "" && strings.EqualFold(column, rule.Sequence) || len(numbered) == 1 && string(numbered[0][0]) == column {
+			safe[name] = true
+		}
+	}
+	for _, name := range names {
+		if !safe[name] {
+			d.warn(out, fmt.Sprintf("sluice: the unique key %s of %s.%s does not contain the shard key %s: it holds on each shard, not over all of them",
+				name, t.Schema, t.Table, rule.ShardKey))
+		}
+	}
+	return nil
+}
