@@ -104,7 +104,13 @@ func (p access) filterInformationSchema() error {
 		if !ok {
 			continue
 		}
-		text := "(SELECT * FROM information_schema." + t.ref.Name + " WHERE " + column + " IN (" + p.schemaList() + "))"
+		text, err := p.sums(t)
+		if err != nil {
+			return err
+		}
+		if text == "" {
+			text = "(SELECT * FROM information_schema." + t.ref.Name + " WHERE " + column + " IN (" + p.schemaList() + "))"
+		}
 		if t.ref.Alias == "" {
 			text += " AS " + t.ref.Name
 		}

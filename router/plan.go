@@ -87,7 +87,9 @@ type Plan struct {
 	system   *systemHome
 	lock     *lockPlan
 	defines  []TableName
-	unique   bool
+
+	momentary bool
+	unique    bool
 }
 
 // TableName names a table of a schema.
@@ -133,6 +135,8 @@ type Input struct {
 	Charset string
 	// NoAutoValueOnZero says that sql_mode makes 0 an id like any other.
 	NoAutoValueOnZero bool
+	// Sizes are the rows of NeedSizes, by its table's name.
+	Sizes map[string][]Size
 	// Apart asks for a gathering outside of the session's transaction (Gathering.Apart).
 	Apart bool
 }

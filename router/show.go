@@ -24,6 +24,11 @@ func (p shower) show() error {
 	switch what {
 	case "function status", "procedure status", "package status", "package body status":
 		return p.ownRoutines()
+	case "table status":
+		if p.stmt.Schema == "" && p.in.Schema == "" {
+			return noSchema()
+		}
+		return p.tableStatus()
 	case "open tables":
 		if p.stmt.Schema == "" && p.in.Schema == "" {
 			return noSchema()
@@ -33,7 +38,7 @@ func (p shower) show() error {
 		}
 		return nil
 	}
-	if slices.Contains([]string{"tables", "full tables", "table status", "triggers", "events"}, what) && p.stmt.Schema == "" && p.in.Schema == "" {
+	if slices.Contains([]string{"tables", "full tables", "triggers", "events"}, what) && p.stmt.Schema == "" && p.in.Schema == "" {
 		return noSchema()
 	}
 	if !showable(what) {
@@ -69,6 +74,49 @@ func (p shower) ownRoutines() error {
 		p.addEdit(query.Span{Start: at, End: at}, "WHERE "+own+" AND `Name` ", noLimitEdit)
 	default:
 		p.addEdit(query.Span{Start: end, End: end}, " WHERE "+own, noLimitEdit)
+	}
+	return p.err
+}
+
+// statusColumns are those of SHOW TABLE STATUS, in the words of information_schema.TABLES.
+var statusColumns = [][2]string{
+	{"TABLE_NAME", "Name"}, {"ENGINE", "Engine"}, {"VERSION", "Version"}, {"ROW_FORMAT", "Row_format"}, {"TABLE_ROWS", "Rows"},
+	{"AVG_ROW_LENGTH", "Avg_row_length"}, {"DATA_LENGTH", "Data_length"}, {"MAX_DATA_LENGTH", "Max_data_length"},
+	{"INDEX_LENGTH", "Index_length"}, {"DATA_FREE", "Data_free"}, {"AUTO_INCREMENT", "Auto_increment"}, {"CREATE_TIME", "Create_time"},
+	{"UPDATE_TIME", "Update_time"}, {"CHECK_TIME", "Check_time"}, {"TABLE_COLLATION", "Collation"}, {"CHECKSUM", "Checksum"},
+	{"CREATE_OPTIONS", "Create_options"}, {"TABLE_COMMENT", "Comment"}, {"MAX_INDEX_LENGTH", "Max_index_length"}, {"TEMPORARY", "Temporary"},
+}
+
+// tableStatus asks information_schema instead, where the sizes of all shards are added up.
+func (p shower) tableStatus() error {
+	text, err := access(p).sums(&table{ref: &query.TableRef{Name: "TABLES"}})
+	if err != nil || text == "" {
+		return err
+	}
+	schema := p.stmt.Schema
+	if schema == "" {
+		schema = p.in.Schema
+	}
+	info := p.in.Catalog.Table(informationSchema, "TABLES")
+	var list []string
+	for _, c := range statusColumns {
+		if info.Index(c[0]) >= 0 {
+			list = append(list, c[0]+" AS `"+c[1]+"`")
+		}
+	}
+	text = "SELECT * FROM (SELECT " + strings.Join(list, ", ") + " FROM " + text + " AS t WHERE TABLE_SCHEMA = " +
+		string(query.QuoteString(nil, schema, p.in.Mode)) + ") AS s"
+	p.plan.usesText = true
+	end := p.in.Scan.End
+	switch at, word := p.clause("where", "like"); word {
+	case "where":
+		p.addEdit(query.Span{Start: 0, End: at + 5}, text+" WHERE (", noLimitEdit)
+		p.addEdit(query.Span{Start: end, End: end}, ") ORDER BY `Name`", noLimitEdit)
+	case "like":
+		p.addEdit(query.Span{Start: 0, End: at}, text+" WHERE `Name` ", noLimitEdit)
+		p.addEdit(query.Span{Start: end, End: end}, " ORDER BY `Name`", noLimitEdit)
+	default:
+		p.addEdit(query.Span{Start: 0, End: end}, text+" ORDER BY `Name`", noLimitEdit)
 	}
 	return p.err
 }

@@ -57,6 +57,7 @@ func (p *planner) makePlan(ctx context.Context, st *statement, keep, apart bool)
 			return nil, err
 		}
 		e.label = e.plan.Strategy.String()
+		keep = keep && !e.plan.Momentary()
 		if err := p.planInsertID(ctx, e); err != nil {
 			return nil, err
 		}
@@ -95,6 +96,16 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 	for range maxTables {
 		in.Catalog = p.h.catalog.snapshot(in.Map.Version, time.Now())
 		plan, err := router.New(stmt, in)
+		var sizes *router.NeedSizes
+		if errors.As(err, &sizes) {
+			if in.Sizes == nil {
+				in.Sizes = map[string][]router.Size{}
+			}
+			if in.Sizes[sizes.Of.Name], err = p.sizes(ctx, sizes.Of); err != nil {
+				return nil, 0, err
+			}
+			continue
+		}
 		var need *router.NeedTable
 		if errors.As(err, &need) {
 			if err := p.lookUp(ctx, in.Catalog.Version, need.Schema, need.Table); err != nil {
