@@ -96,6 +96,8 @@ func (r *generator) insertValue(table, column string) string {
 
 // keyed adds a WHERE by the shard key, mostly.
 func (r *generator) keyed(t *genTable) {
+	r.writes = true
+	defer func() { r.writes = false }()
 	if t.key == "" || r.oneIn(8) {
 		r.add(" WHERE " + r.condition(t, "", 0))
 		return
