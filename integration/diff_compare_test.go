@@ -23,7 +23,6 @@ type comparison struct {
 	order      order
 	fold       bool   // strings of groups: any of those that the collation takes for equal may stand for them
 	empty      bool   // there are no rows
-	prepare    bool   // PREPARE … FROM
 	conditions bool   // SHOW WARNINGS and the like: see differWarnings
 	names      bool   // SHOW and information_schema: where a server has the rows from, and how long it calls its numbers, is its own affair
 	reads      bool   // a SELECT: its warnings come once for each row that was looked at, or each shard that folded a constant
@@ -39,7 +38,6 @@ type comparison struct {
 func comparisonOf(sql string, how comparison) comparison {
 	word, _, _ := strings.Cut(strings.ToLower(strings.TrimLeft(sql, "( ")), " ")
 	how.names = how.names || word == "show" || word == "desc" || word == "describe" || word == "explain" || strings.Contains(strings.ToLower(sql), "information_schema")
-	how.prepare = word == "prepare"
 	how.conditions = strings.HasPrefix(strings.ToLower(sql), "show warnings") || strings.HasPrefix(strings.ToLower(sql), "show errors")
 	how.outer = how.quiet && strings.Contains(strings.ToLower(sql), " left join ")
 	how.reads = word == "select" || word == "with" || word == "table"
@@ -100,8 +98,6 @@ func (how comparison) differOne(want, got *result) string {
 			return fmt.Sprintf("error %q, want %q", g, w)
 		}
 		return ""
-	case want.err != nil && how.prepare && want.err.Code == 1792:
-		return "" // Oracle MySQL looks already at the PREPARE of a write whether the transaction is READ ONLY
 	case want.err != nil:
 		return "no error"
 	case got.err != nil:

@@ -68,9 +68,10 @@ func (r *generator) lenient() {
 
 // textPrepared has PREPARE and EXECUTE as statements.
 func (r *generator) textPrepared() {
-	r.add("PREPARE pp FROM '" + pick(r, "SELECT id, v FROM x WHERE id = ?", "SELECT id FROM t WHERE i = ? ORDER BY id", "UPDATE x SET v = v + 1 WHERE id = ?", "SELECT COUNT(*) FROM o WHERE uid = ?",
-		"SELECT id FROM x WHERE v = ? AND id IN (SELECT uid FROM o) ORDER BY id", "INSERT INTO x (id, v) VALUES (?, 5)", "DELETE FROM x WHERE id = ?") + "'")
-	r.g.text = true
+	r.add("COMMIT") // Oracle MySQL prepares no write in a READ ONLY transaction
+	statement := pick(r, "SELECT id, v FROM x WHERE id = ?", "SELECT id FROM t WHERE i = ? ORDER BY id", "UPDATE x SET v = v + 1 WHERE id = ?", "SELECT COUNT(*) FROM o WHERE uid = ?",
+		"SELECT id FROM x WHERE v = ? AND id IN (SELECT uid FROM o) ORDER BY id", "INSERT INTO x (id, v) VALUES (?, 5)", "DELETE FROM x WHERE id = ?")
+	r.then(textOnly("PREPARE pp FROM '" + statement + "'"))
 	for range 1 + r.IntN(4) {
 		r.then(func(r *generator) { r.add("SET @k = " + r.literal("int", fmt.Sprint(r.IntN(60)))) }, textOnly("EXECUTE pp USING @k"))
 	}

@@ -58,7 +58,7 @@ func ReadPrepare(c *Conn) (ok PrepareOK, params, cols []Column, err error) {
 		return PrepareOK{}, nil, nil, err
 	}
 	if ok.Params > 0 {
-		if params, _, err = readDefinitions(c, int(ok.Params)); err != nil {
+		if params, err = readParameters(c, int(ok.Params)); err != nil {
 			return PrepareOK{}, nil, nil, err
 		}
 	}
@@ -68,6 +68,34 @@ func ReadPrepare(c *Conn) (ok PrepareOK, params, cols []Column, err error) {
 		}
 	}
 	return ok, params, cols, nil
+}
+
+// readParameters reads the definitions of n parameters. Oracle MySQL counts those, too, that it
+// has dropped from the statement (of ORDER BY in GROUP_CONCAT, of SET GLOBAL) and does not define
+// them: they are strings.
+func readParameters(c *Conn, n int) ([]Column, error) {
+	params := make([]Column, 0, n)
+	for {
+		b, err := c.ReadPacket()
+		switch {
+		case err != nil:
+			return nil, inside(err)
+		case IsError(b):
+			return nil, asError(b)
+		case IsEOF(b):
+			for len(params) < n {
+				params = append(params, Column{Catalog: "def", Name: "?", Type: TypeVarString, Collation: CollationBinary, Flags: FlagBinary})
+			}
+			return params, nil
+		case len(params) == n:
+			return nil, fmt.Errorf("%w: more than %d parameters in the answer to COM_STMT_PREPARE", ErrMalformed, n)
+		}
+		col, err := ParseColumn(b)
+		if err != nil {
+			return nil, err
+		}
+		params = append(params, col)
+	}
 }
 
 // WritePrepare writes the whole answer to COM_STMT_PREPARE and does not flush. The counts

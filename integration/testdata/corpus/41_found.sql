@@ -29,3 +29,8 @@ CREATE TEMPORARY TABLE tt (id INT NOT NULL PRIMARY KEY, v INT)
 INSERT INTO x (id, v) VALUES (901, 1), (902, 2), (903, 3), (904, 4), (905, 5)
 INSERT INTO r (code, name, n) VALUES ('t1', 'temporary', 901)
 DROP TEMPORARY TABLE tt
+# Parameters that Oracle MySQL counts and does not define.
+#! args int:1
+SELECT GROUP_CONCAT(n ORDER BY ?) FROM o WHERE uid = 1
+#! args int:1
+SELECT GROUP_CONCAT(i ORDER BY ?) FROM t WHERE id IN (5, 100)
