@@ -73,6 +73,7 @@ test | bench)
 	need etcd etcd-server
 	need haproxy haproxy
 	need debootstrap debootstrap
+	[ -e /usr/lib/mysql/plugin/auth_ed25519.so ] || wanted="$wanted mariadb-server" # logins by ed25519
 	packages
 	oracle
 	;;
