@@ -1,0 +1,109 @@
+# SELECTs that are rare, over several shards.
+# SQL_CALC_FOUND_ROWS
+#! text
+SELECT SQL_CALC_FOUND_ROWS id, i FROM t ORDER BY id LIMIT 3
+#! text
+SELECT FOUND_ROWS()
+#! text
+SELECT SQL_CALC_FOUND_ROWS i, COUNT(*) FROM t GROUP BY i ORDER BY i LIMIT 2, 2
+#! text
+SELECT FOUND_ROWS()
+#! text
+SELECT SQL_CALC_FOUND_ROWS DISTINCT t.i FROM t JOIN o ON o.n = t.i ORDER BY 1 LIMIT 1
+#! text
+SELECT FOUND_ROWS()
+SELECT SQL_CALC_FOUND_ROWS id FROM t WHERE id = 5 LIMIT 0
+# SELECT … INTO variables
+#! text
+SELECT COUNT(*), MAX(id) INTO @n, @m FROM t
+#! text
+SELECT @n, @m
+#! text
+SELECT id, sb INTO @a, @b FROM t ORDER BY id DESC LIMIT 1
+#! text
+SELECT @a, @b, @a + 1
+#! text
+SELECT id INTO @a FROM t WHERE id < 0
+#! text
+SELECT @a
+SET @k = (SELECT MAX(id) FROM t)
+#! text
+SELECT @k
+SELECT id FROM t WHERE id = @k
+SET @x = 1, @y = (SELECT COUNT(*) FROM t WHERE i > @x)
+#! text
+SELECT @x, @y
+DO (SELECT COUNT(*) FROM t)
+DO SLEEP((SELECT COUNT(*) FROM t) * 0), @z := (SELECT MIN(id) FROM o JOIN t ON t.id = o.uid)
+#! text
+SELECT @z
+# sql_select_limit
+SET sql_select_limit = 3
+SELECT id FROM t ORDER BY id
+SELECT id FROM t ORDER BY id LIMIT 5
+SELECT i, COUNT(*) FROM t GROUP BY i ORDER BY i
+SELECT t.id, o.n FROM t JOIN o ON o.uid = t.i ORDER BY 1, 2
+SELECT COUNT(*) FROM t
+SELECT id FROM t WHERE id IN (SELECT uid FROM o) ORDER BY id
+SELECT id FROM t UNION SELECT uid FROM o ORDER BY 1
+SELECT * FROM (SELECT id FROM t) x ORDER BY id
+SELECT DISTINCT i FROM t ORDER BY i
+SELECT id FROM t WHERE id IN (1, 2, 3, 4, 5, 6) ORDER BY id
+INSERT INTO x SELECT id + 5000, i, 'x' FROM t WHERE id = 1
+SET sql_select_limit = DEFAULT
+SELECT COUNT(*) FROM t
+# LAST_INSERT_ID(expr)
+#! text
+SELECT LAST_INSERT_ID(MAX(id)) FROM t
+#! text
+SELECT LAST_INSERT_ID()
+#! text
+SELECT COUNT(*), LAST_INSERT_ID(7) FROM t JOIN o ON o.n = t.i
+#! text
+SELECT LAST_INSERT_ID(), @@last_insert_id, @@identity
+#! text
+SELECT COUNT(*) + @@last_insert_id FROM t
+#! text
+SELECT id FROM t WHERE id > LAST_INSERT_ID() ORDER BY id
+# @@warning_count
+#! text
+SELECT 1/0, CAST('x' AS SIGNED)
+#! text mariadb
+SELECT @@warning_count + 1, @@error_count AS e
+#! text
+SELECT 1/0
+#! text
+SELECT IF(@@warning_count > 0, 'warned', 'fine')
+#! text
+SELECT @@warning_count, COUNT(*) FROM t
+# named locks
+#! text
+SELECT GET_LOCK('rare', 0), COUNT(*) FROM t
+#! text
+SELECT RELEASE_LOCK('rare'), COUNT(*) FROM t
+#! text
+SELECT id, IS_FREE_LOCK('rare') FROM t WHERE id < 4 ORDER BY id
+# executable comments
+SELECT /*! STRAIGHT_JOIN */ COUNT(*) FROM t JOIN o ON o.n = t.i
+SELECT id FROM t /*!40000 FORCE INDEX (PRIMARY) */ WHERE i > (SELECT MIN(i) FROM t) ORDER BY id
+SELECT /*!50000 COUNT(DISTINCT i) */ FROM t
+SELECT /*!99999 nonsense */ id FROM t ORDER BY id LIMIT 2
+# WITH within WITH, and mentioned twice
+WITH a AS (WITH b AS (SELECT id, i FROM t) SELECT x.id FROM b x JOIN b y ON y.i = x.i + 1) SELECT COUNT(*) FROM a
+WITH a AS (SELECT id FROM t) SELECT COUNT(*) FROM a x JOIN a y ON x.id = y.id
+SELECT * FROM (WITH b AS (SELECT MAX(i) m FROM t) SELECT x.m FROM b x JOIN b y ON x.m = y.m) z
+# names beyond ASCII
+SELECT COUNT(*) AS größe FROM t `tä` JOIN o ON o.n = `tä`.i
+SELECT (SELECT COUNT(*) FROM o) AS `日本`, 'ü' FROM t ORDER BY id LIMIT 1
+# information_schema beside sharded tables
+SELECT COUNT(*), MIN(TABLE_NAME) FROM t, information_schema.TABLES x WHERE x.TABLE_SCHEMA = 'shop' AND x.TABLE_NAME = 't'
+SELECT t.id, c.COLUMN_NAME FROM t JOIN information_schema.COLUMNS c ON c.ORDINAL_POSITION = t.id WHERE c.TABLE_SCHEMA = 'shop' AND c.TABLE_NAME = 'o' ORDER BY 1
+# tables of two default shards
+SELECT COUNT(*) FROM shop.p JOIN plain.q ON plain.q.id = shop.p.id
+# PROCEDURE-like odds
+SELECT * FROM t PARTITION (p0) ORDER BY id
+TABLE r
+VALUES ROW(1, (SELECT COUNT(*) FROM t))
+SELECT SQL_BIG_RESULT SQL_NO_CACHE HIGH_PRIORITY i, COUNT(*) FROM t GROUP BY i ORDER BY i
+SELECT STRAIGHT_JOIN t.id FROM t JOIN o ON o.uid = t.id ORDER BY t.id, o.n
+SELECT id FROM t ORDER BY id LIMIT 2 OFFSET 1
