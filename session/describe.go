@@ -17,7 +17,11 @@ func (pr *preparer) describe(ctx context.Context, p *prepared) ([]wire.Column, e
 	st := statement{sql: p.sql, scan: &p.scan, exec: unknownParams(p.params), binary: true, started: time.Now()}
 	e, err := pr.planner.plan(ctx, &st)
 	if err != nil {
-		return nil, err
+		var plain *statement
+		if plain, e, err = pr.planner.unwrap(ctx, &st, err); err != nil {
+			return nil, err
+		}
+		st, p.sql, p.scan = *plain, plain.sql, *plain.scan
 	}
 	p.tables = len(e.stmt.Tables) > 0
 	if e.action == local {

@@ -71,6 +71,9 @@ func (s *Session) query(ctx context.Context, st *statement) error {
 	s.running.start()
 	entry, err := s.planner.plan(ctx, st) // fingerprint → plan cache, or parse and plan
 	if err != nil {
+		st, entry, err = s.planner.unwrap(ctx, st, err)
+	}
+	if err != nil {
 		return s.reply.fail(err)
 	}
 	if clearsWarnings(entry.stmt, s.state.mode.MariaDB) {
@@ -119,8 +122,17 @@ func isStale(err error) bool {
 
 // run binds a plan to the statement's values, runs it and closes what it opened.
 func (s *Session) run(ctx context.Context, st *statement, e *entry) error {
-	if err := s.running.bind(ctx, st, e); err != nil {
+	err := s.running.bind(ctx, st, e)
+	if err != nil {
+		if st, e, err = s.planner.unwrap(ctx, st, err); err == nil {
+			err = s.running.bind(ctx, st, e)
+		}
+	}
+	if err != nil {
 		return err
+	}
+	if limit := s.running.selectLimit(); limit != "" {
+		return s.limited(ctx, st, e, limit)
 	}
 	if isLock(e) {
 		return locking{&s.running}.run(ctx, st)

@@ -194,12 +194,9 @@ func unixSeconds(t time.Time) string {
 
 // refuseSpread refuses what only the one server that ran the whole statement could answer.
 func (r *running) refuseSpread(stmt *query.Statement) error {
-	limit := r.state.vars.plain("sql_select_limit")
 	switch {
 	case stmt.CalcFoundRows:
 		return notBuilt("SQL_CALC_FOUND_ROWS in a statement over several shards; ask with SELECT COUNT(*) instead")
-	case stmt.Kind == query.Select && limit != "" && limit != "18446744073709551615":
-		return notBuilt("a SELECT over several shards under sql_select_limit; write LIMIT into the statement instead")
 	case r.held.preset:
 		return notBuilt("LAST_INSERT_ID(expr) or @@last_insert_id in a statement over several shards")
 	}

@@ -171,7 +171,7 @@ func readVariables(c *backend.Conn, names []string) (map[string]string, error) {
 			list[i] = "CAST(" + list[i] + " AS BINARY)" // readable whatever it is
 		}
 	}
-	cols, rows, err := c.Query("SELECT " + strings.Join(list, ", "))
+	cols, rows, err := c.Query("SELECT " + strings.Join(list, ", ") + " LIMIT 1") // its own, whatever sql_select_limit says
 	if err != nil {
 		return nil, err
 	}

@@ -2,15 +2,15 @@
 # SQL_CALC_FOUND_ROWS
 #! text
 SELECT SQL_CALC_FOUND_ROWS id, i FROM t ORDER BY id LIMIT 3
-#! text
+#! text deprecated
 SELECT FOUND_ROWS()
 #! text
 SELECT SQL_CALC_FOUND_ROWS i, COUNT(*) FROM t GROUP BY i ORDER BY i LIMIT 2, 2
-#! text
+#! text deprecated
 SELECT FOUND_ROWS()
 #! text
 SELECT SQL_CALC_FOUND_ROWS DISTINCT t.i FROM t JOIN o ON o.n = t.i ORDER BY 1 LIMIT 1
-#! text
+#! text deprecated
 SELECT FOUND_ROWS()
 SELECT SQL_CALC_FOUND_ROWS id FROM t WHERE id = 5 LIMIT 0
 # SELECT … INTO variables
@@ -49,7 +49,6 @@ SELECT id FROM t UNION SELECT uid FROM o ORDER BY 1
 SELECT * FROM (SELECT id FROM t) x ORDER BY id
 SELECT DISTINCT i FROM t ORDER BY i
 SELECT id FROM t WHERE id IN (1, 2, 3, 4, 5, 6) ORDER BY id
-INSERT INTO x SELECT id + 5000, i, 'x' FROM t WHERE id = 1
 SET sql_select_limit = DEFAULT
 SELECT COUNT(*) FROM t
 # LAST_INSERT_ID(expr)
@@ -102,8 +101,29 @@ SELECT t.id, c.COLUMN_NAME FROM t JOIN information_schema.COLUMNS c ON c.ORDINAL
 SELECT COUNT(*) FROM shop.p JOIN plain.q ON plain.q.id = shop.p.id
 # PROCEDURE-like odds
 SELECT * FROM t PARTITION (p0) ORDER BY id
+#! size
 TABLE r
 VALUES ROW(1, (SELECT COUNT(*) FROM t))
 SELECT SQL_BIG_RESULT SQL_NO_CACHE HIGH_PRIORITY i, COUNT(*) FROM t GROUP BY i ORDER BY i
 SELECT STRAIGHT_JOIN t.id FROM t JOIN o ON o.uid = t.id ORDER BY t.id, o.n
 SELECT id FROM t ORDER BY id LIMIT 2 OFFSET 1
+# sql_select_limit again: what is copied is not cut short
+SET sql_select_limit = 2
+SELECT COUNT(DISTINCT i), COUNT(DISTINCT sb) FROM t
+SELECT COUNT(*) FROM (SELECT i FROM t) q
+SELECT x.id, (SELECT COUNT(*) FROM o WHERE o.n <= x.i) FROM t x ORDER BY x.id
+SELECT id FROM t UNION ALL SELECT uid FROM o ORDER BY 1 DESC
+#! size
+SELECT id, i FROM t -- the end
+SELECT id FROM t ORDER BY id LIMIT 3 OFFSET 4
+UPDATE x SET v = (SELECT COUNT(DISTINCT i) FROM t) WHERE id < 5
+SET @n = (SELECT COUNT(DISTINCT i) FROM t)
+#! text
+SELECT @n
+SELECT id FROM t WHERE id = 3
+#! size
+TABLE r
+SET sql_select_limit = 0
+SELECT id FROM t ORDER BY id
+SET sql_select_limit = 18446744073709551615
+SELECT COUNT(*) FROM t
