@@ -88,15 +88,14 @@ SELECT id FROM t /*!40000 FORCE INDEX (PRIMARY) */ WHERE i > (SELECT MIN(i) FROM
 SELECT /*!50000 COUNT(DISTINCT i) */ FROM t
 SELECT /*!99999 nonsense */ id FROM t ORDER BY id LIMIT 2
 # WITH within WITH, and mentioned twice
+#! mariadb
 WITH a AS (WITH b AS (SELECT id, i FROM t) SELECT x.id FROM b x JOIN b y ON y.i = x.i + 1) SELECT COUNT(*) FROM a
 WITH a AS (SELECT id FROM t) SELECT COUNT(*) FROM a x JOIN a y ON x.id = y.id
+#! mariadb
 SELECT * FROM (WITH b AS (SELECT MAX(i) m FROM t) SELECT x.m FROM b x JOIN b y ON x.m = y.m) z
 # names beyond ASCII
 SELECT COUNT(*) AS größe FROM t `tä` JOIN o ON o.n = `tä`.i
 SELECT (SELECT COUNT(*) FROM o) AS `日本`, 'ü' FROM t ORDER BY id LIMIT 1
-# information_schema beside sharded tables
-SELECT COUNT(*), MIN(TABLE_NAME) FROM t, information_schema.TABLES x WHERE x.TABLE_SCHEMA = 'shop' AND x.TABLE_NAME = 't'
-SELECT t.id, c.COLUMN_NAME FROM t JOIN information_schema.COLUMNS c ON c.ORDINAL_POSITION = t.id WHERE c.TABLE_SCHEMA = 'shop' AND c.TABLE_NAME = 'o' ORDER BY 1
 # tables of two default shards
 SELECT COUNT(*) FROM shop.p JOIN plain.q ON plain.q.id = shop.p.id
 # PROCEDURE-like odds
