@@ -223,6 +223,20 @@ func TestDisagreement(t *testing.T) {
 	})
 }
 
+// TestStringTypes: an expression is a VARCHAR on one shard and a blob on another when their
+// optimizers run the statement in two ways.
+func TestStringTypes(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		l := newLeases(w)
+		m := &router.Merge{Visible: 1, Hidden: 1, Sort: []router.SortKey{{Column: 1, Compare: router.ByBytes}}}
+		got, _, err := w.run(context.Background(), l, request(bound(router.MergeSort,
+			parts("SELECT 'b' AS a, CAST('b' AS BINARY) AS k", "SELECT 'a' AS a, CAST(REPEAT('a', 100000) AS BINARY) AS k"), m), nil))
+		if err != nil || got.err != nil || len(got.rows) != 2 || string(got.rows[0]) != "\x01a" {
+			t.Errorf("%v, client %v, rows %q", err, got.err, got.rows)
+		}
+	})
+}
+
 // TestLeaseFails: what was leased before is given back unused.
 func TestLeaseFails(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
