@@ -86,6 +86,7 @@ func (p *Plan) Bind(a *Args, b *Bound) (*Bound, error) {
 	if p.Strategy == Everywhere {
 		b.Strategy = Everywhere
 	}
+	p.sendElsewhere(a, b)
 	if len(b.Legs) > 1 {
 		if p.gather != nil && p.many == nil {
 			return b, p.gather.bind(p, a, b)
@@ -105,6 +106,19 @@ func (p *Plan) Bind(a *Args, b *Bound) (*Bound, error) {
 		return b, nil
 	}
 	return b, p.editLegs(a, b, "")
+}
+
+// sendElsewhere gives all legs but the home shard's the text for them, if there is one.
+func (p *Plan) sendElsewhere(a *Args, b *Bound) {
+	if p.elsewhere == nil {
+		return
+	}
+	home := p.homeIndex(a.Map)
+	for i := range b.Legs {
+		if b.Legs[i].Shard != home {
+			b.Legs[i].SQL = p.elsewhere
+		}
+	}
 }
 
 // editLegs gives every leg the edited text.

@@ -26,6 +26,9 @@ func (p changer) ddl() error {
 		return p.temporary()
 	}
 	p.onlyChanged()
+	if p.stmt.Kind == query.DropTable && p.severalKinds() {
+		return p.dropKinds()
+	}
 	kind, err := p.oneKind()
 	if err != nil {
 		return err
@@ -110,6 +113,39 @@ func (p changer) unshardedDDL() error {
 
 func foreignKey(from, to string) *Refusal {
 	return unsupported("a foreign key from %s to %s cannot be checked, because their rows are on different shards; leave the constraint out", from, to)
+}
+
+// severalKinds tells whether unsharded tables are named beside others.
+func (p changer) severalKinds() bool {
+	unsharded := func(t table) bool { return t.unsharded() }
+	n := len(slices.DeleteFunc(slices.Clone(p.tables), unsharded))
+	return n > 0 && n < len(p.tables)
+}
+
+// dropKinds plans DROP TABLE of unsharded tables and others: the default shard gets the
+// statement as it is, the other shards without the names of tables that they do not have.
+func (p changer) dropKinds() error {
+	home, err := p.oneHome()
+	if err != nil {
+		return err
+	}
+	p.everywhere()
+	p.plan.home = home
+	first, last := p.tables[0].ref.Span.Start, p.tables[len(p.tables)-1].ref.Span.End
+	text := slices.Clone(p.in.SQL[:first])
+	for i := range p.tables {
+		t := &p.tables[i]
+		if t.unsharded() {
+			continue
+		}
+		if len(p.plan.drops) > 0 {
+			text = append(text, ", "...)
+		}
+		text = append(text, p.in.SQL[t.ref.Span.Start:t.ref.Span.End]...)
+		p.plan.drops = append(p.plan.drops, t.name())
+	}
+	p.plan.elsewhere = append(text, p.in.SQL[last:]...)
+	return nil
 }
 
 // oneKind gives the kind of all tables, which must be the same.

@@ -90,6 +90,9 @@ type Plan struct {
 
 	momentary bool
 	unique    bool
+
+	// elsewhere is the text for all shards but home, when it is another there.
+	elsewhere []byte
 }
 
 // TableName names a table of a schema.

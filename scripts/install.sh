@@ -1,11 +1,14 @@
 #!/bin/sh
-# Installs what is missing on Debian: install.sh demo | test | bench
+# Installs what is missing on Debian: install.sh demo | test | bench | compat
 #   demo   MariaDB's server and client programs (no service is installed or started), PHP, sysbench
 #   test   the same, Redis, etcd, HAProxy, and an Oracle MySQL 9 in a directory of its own
 #   bench  what the benchmarks need
-# SLUICE_MYSQL names the directory for Oracle MySQL (default /var/cache/sluice/mysql9).
+#   compat what test has, and all applications and clients of the compatibility tests
+# SLUICE_MYSQL names the directory for Oracle MySQL (default /var/cache/sluice/mysql9),
+# SLUICE_APPS that for the applications (default /var/cache/sluice/apps).
 set -eu
 mysql=${SLUICE_MYSQL:-/var/cache/sluice/mysql9}
+apps=${SLUICE_APPS:-/var/cache/sluice/apps}
 
 say() { printf '== %s\n' "$*"; }
 
@@ -62,12 +65,23 @@ oracle() {
 	root touch "$mysql/.complete"
 }
 
+# applications unpacks PHP applications, as Debian has them, without the web server that
+# their packages would install.
+applications() {
+	[ -e "$apps/.complete" ] && return 0
+	say "unpacking WordPress and Adminer into $apps"
+	root rm -rf "$apps"
+	root mkdir -p "$apps/deb"
+	root sh -ec 'cd "$1/deb" && apt-get download -qq -o APT::Sandbox::User=root wordpress wordpress-theme-twentytwentythree adminer &&
+		for f in *.deb; do dpkg-deb -x "$f" ..; done && rm -r ../deb && touch ../.complete' - "$apps"
+}
+
 case ${1:-} in
 demo)
 	common
 	packages
 	;;
-test | bench)
+test | bench | compat)
 	common
 	need redis-server redis-server
 	need etcd etcd-server
@@ -76,9 +90,10 @@ test | bench)
 	[ -e /usr/lib/mysql/plugin/auth_ed25519.so ] || wanted="$wanted mariadb-server" # logins by ed25519
 	packages
 	oracle
+	[ "$1" = bench ] || applications
 	;;
 *)
-	echo "usage: $0 demo|test|bench" >&2
+	echo "usage: $0 demo|test|bench|compat" >&2
 	exit 2
 	;;
 esac

@@ -39,6 +39,7 @@ var may = map[string]string{
 	"internal/arch":    "",
 	"internal/testkit": "",
 	"integration":      "*",
+	"compat":           "*",
 	"bench":            "internal/testkit",
 }
 
