@@ -102,6 +102,7 @@ type Status struct {
 	Shard, Address, Role string // role: primary or replica
 	State                string // up, down, unknown
 	Version              string
+	Collation            uint8 // the lower byte of the server's default collation's number
 	Open, Idle, Waiting  int
 	Max                  int
 	LastError            string

@@ -45,9 +45,10 @@ const (
 
 // login is a connection that has logged in.
 type login struct {
-	conn     *wire.Conn
-	version  string
-	threadID uint32
+	conn      *wire.Conn
+	version   string
+	threadID  uint32
+	collation uint8
 }
 
 // dial connects and logs in, within the timeout and ctx. A refusal is a *wire.Error.
@@ -130,7 +131,7 @@ func (d *dialer) login(w *wire.Conn, class Class, unix bool) (*login, error) {
 		return nil, fmt.Errorf("a fresh connection refused its settings: %w", err)
 	}
 	w.Release()
-	return &login{conn: w, version: g.version, threadID: g.threadID}, nil
+	return &login{conn: w, version: g.version, threadID: g.threadID, collation: g.collation}, nil
 }
 
 // secure starts TLS as the mode says.

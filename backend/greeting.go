@@ -17,6 +17,8 @@ type greeting struct {
 	caps     uint32
 	scramble []byte // 20 bytes, or what the plugin sent
 	plugin   string
+	// collation is the lower byte of the server's own: what a client takes that asks for none.
+	collation uint8
 }
 
 // greetingCaps are what every server that Sluice supports has.
@@ -40,11 +42,12 @@ func parseGreeting(b []byte) (*greeting, error) {
 	b = b[end+1:]
 	g.threadID = binary.LittleEndian.Uint32(b)
 	first := b[4:12]
-	// b[12] is a filler, b[15] the collation, b[16:18] the status.
+	// b[12] is a filler, b[16:18] the status.
 	g.caps = uint32(binary.LittleEndian.Uint16(b[13:])) | uint32(binary.LittleEndian.Uint16(b[18:]))<<16
 	if g.caps&greetingCaps != greetingCaps {
 		return nil, errors.New("the server is too old: it lacks protocol 4.1 or authentication plugins")
 	}
+	g.collation = b[15]
 	rest := max(int(b[20])-8, 13)
 	b = b[31:]
 	if len(b) < rest {

@@ -22,14 +22,15 @@ import (
 // that is up again is up for the first who asks. Nobody waits for one that says nothing.
 // Connections that are still good go on being leased.
 type health struct {
-	state   state
-	since   time.Time
-	version string
-	last    error // of the last failure
-	backoff time.Duration
-	retry   *time.Timer // set while logins are held off
-	failed  time.Time   // the last time
-	silent  bool        // it was no answer in time
+	state     state
+	since     time.Time
+	version   string
+	collation uint8 // that clients of the server's own begin with
+	last      error // of the last failure
+	backoff   time.Duration
+	retry     *time.Timer // set while logins are held off
+	failed    time.Time   // the last time
+	silent    bool        // it was no answer in time
 }
 
 // state is what a pool knows of its server.
@@ -150,13 +151,13 @@ func (p *pool) probe() {
 }
 
 // succeeded notes a login. The pool's lock is held.
-func (p *pool) succeeded(version string) {
+func (p *pool) succeeded(l *login) {
 	h := &p.health
 	if h.state == down {
 		p.opts.Log.Info("backend is up again", "shard", p.shard, "address", p.dialer.address, "after", time.Since(h.since).Round(time.Millisecond))
 	}
 	h.become(up)
-	h.version, h.backoff = version, 0
+	h.version, h.collation, h.backoff = l.version, l.collation, 0
 	h.stop()
 }
 
@@ -172,7 +173,7 @@ func (p *pool) status() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := Status{
-		Shard: p.shard, Address: p.dialer.address, Role: p.role, State: string(p.health.state), Version: p.health.version,
+		Shard: p.shard, Address: p.dialer.address, Role: p.role, State: string(p.health.state), Version: p.health.version, Collation: p.health.collation,
 		Open: p.open(), Idle: p.idles, Waiting: p.queue.waiting.Len(), Max: p.max, Since: p.health.since,
 	}
 	if p.health.last != nil {

@@ -166,6 +166,9 @@ func TestCapabilities(t *testing.T) {
 			if _, err := c.Exec("LOAD DATA LOCAL INFILE 'x' INTO TABLE t"); !errors.As(err, &we) {
 				t.Errorf("%+v: a local file: %v", class, err)
 			}
+			if got, want := fmt.Sprint(p.Status()[0].Collation), s.Value("SELECT ID FROM information_schema.COLLATIONS WHERE COLLATION_NAME = @@collation_server"); got != want {
+				t.Errorf("collation %s, the server's is %s", got, want)
+			}
 			if c.ThreadID() == 0 || c.ServerVersion() == "" || c.Shard() != "s0" {
 				t.Errorf("%d %q %q", c.ThreadID(), c.ServerVersion(), c.Shard())
 			}

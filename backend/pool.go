@@ -262,7 +262,7 @@ func (p *pool) dial(k int, mark uint64) {
 	p.all[c] = struct{}{}
 	p.idle[k] = append(p.idle[k], c)
 	p.idles++
-	p.succeeded(l.version)
+	p.succeeded(l)
 	p.serve()
 	p.mu.Unlock()
 }

@@ -174,6 +174,8 @@ var noise = []struct {
 	{regexp.MustCompile(`(expires_at|-0-[0-9]+|wp-emoji-release\.min\.js\?ver=)[^"&]*`), "$1"},
 	{regexp.MustCompile(`<div class="(hh|mn|ss)">[0-9]+`), "HOUR"},
 	{regexp.MustCompile(`(?m)\tcron\ta:.*`), "\tcron"},
+	{regexp.MustCompile(`(AGO|20(2[6-9]|[3-9][0-9])/[01][0-9]/[0-3][0-9])\b( at HOUR)?`), "TODAY"},
+	{regexp.MustCompile(`\b[0-9](\.gravatar\.com)`), "$1"}, // which of its servers
 	{regexp.MustCompile(`data-pw="[^"]*"`), "data-pw"},
 	{regexp.MustCompile(`user_pass=[^&"]*`), "user_pass"},
 }

@@ -26,7 +26,7 @@ func (s *Server) greeting(id uint32, scr scramble) []byte {
 	b = binary.LittleEndian.AppendUint32(b, id)
 	b = append(append(b, scr[:8]...), 0)
 	b = binary.LittleEndian.AppendUint16(b, uint16(s.offered))
-	b = append(b, byte(s.opts.Collation))
+	b = append(b, s.opts.Collation())
 	b = binary.LittleEndian.AppendUint16(b, wire.StatusAutocommit)
 	b = binary.LittleEndian.AppendUint16(b, uint16(s.offered>>16))
 	b = append(b, byte(len(scr)+1))

@@ -28,9 +28,9 @@ func certificateFiles(t testing.TB) [2]string {
 }
 
 func TestGreeting(t *testing.T) {
-	f := start(t, Options{ServerVersion: func() string { return "8.4.0-sluice" }, AuthPlugin: cachingSHA2})
+	f := start(t, Options{ServerVersion: func() string { return "8.4.0-sluice" }, AuthPlugin: cachingSHA2, Collation: func() uint8 { return 255 }})
 	p := f.greeted(t)
-	if p.version != "8.4.0-sluice" || p.plugin != cachingSHA2 || p.id != 1 || p.caps != capAlways {
+	if p.version != "8.4.0-sluice" || p.collation != 255 || p.plugin != cachingSHA2 || p.id != 1 || p.caps != capAlways {
 		t.Errorf("greeting: %q %q %d %#x", p.version, p.plugin, p.id, p.caps)
 	}
 	const never = 1<<23 | 1<<24 | 1<<25 | 1<<27 // SESSION_TRACK, DEPRECATE_EOF, OPTIONAL_RESULTSET_METADATA, QUERY_ATTRIBUTES

@@ -67,7 +67,7 @@ type Options struct {
 	MaxHandshake     int            // before login; default 64 KiB
 	Compression      bool           // offer zlib and zstd
 	LocalFiles       bool           // offer CLIENT_LOCAL_FILES
-	Collation        uint16         // of the greeting; default 45 (utf8mb4_general_ci)
+	Collation        func() uint8   // in the greeting: what clients begin with that ask for none; default 45 (utf8mb4_general_ci)
 	IDs              func() uint32  // connection ids; default counts from 1 (shared by the ports of a process)
 	Log              *slog.Logger
 	Metrics          *metrics.Registry
@@ -94,8 +94,8 @@ func (o *Options) setDefaults() {
 	if o.StallTimeout <= 0 {
 		o.StallTimeout = 60 * time.Second
 	}
-	if o.Collation == 0 {
-		o.Collation = wire.CollationUTF8MB4
+	if o.Collation == nil {
+		o.Collation = func() uint8 { return uint8(wire.CollationUTF8MB4) }
 	}
 	if o.IDs == nil {
 		var last atomic.Uint32

@@ -238,13 +238,14 @@ func eventually(t testing.TB, what string, ok func() bool) {
 type peer struct {
 	t testing.TB
 	net.Conn
-	greeting []byte
-	scramble scramble
-	version  string
-	id       uint32
-	caps     uint32
-	plugin   string
-	seq      byte
+	greeting  []byte
+	collation uint8
+	scramble  scramble
+	version   string
+	id        uint32
+	caps      uint32
+	plugin    string
+	seq       byte
 }
 
 // dial connects without reading the greeting.
@@ -280,7 +281,8 @@ func (p *peer) readGreeting() {
 	part := f.take(8)
 	f.take(1)
 	low := f.uint16()
-	f.take(3)
+	p.collation = f.uint8()
+	f.take(2)
 	p.caps = uint32(low) | uint32(f.uint16())<<16
 	f.take(11)
 	copy(p.scramble[:], append(clone(part), f.take(12)...))

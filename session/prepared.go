@@ -68,7 +68,7 @@ func (pr *preparer) prepare(ctx context.Context, sql []byte) (*prepared, error) 
 	}
 	if end := int(p.scan.End); end < len(p.sql) {
 		if rest := p.sql[end+1:]; !pr.state.blank(rest) {
-			return nil, syntaxError(rest)
+			return nil, pr.state.syntaxError(rest)
 		}
 		p.sql = p.sql[:end]
 	}

@@ -67,7 +67,7 @@ func (pr *preparer) prepareNamed(ctx context.Context, st *statement, stmt *query
 			return err
 		}
 		if values[0].text == nil {
-			return syntaxError([]byte("NULL"))
+			return pr.state.syntaxError([]byte("NULL"))
 		}
 		text = values[0].text
 	} else {

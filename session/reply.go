@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -118,10 +119,15 @@ func scanError(err error) *wire.Error {
 }
 
 // syntaxError is what a server says of text behind the end of the statement.
-func syntaxError(near []byte) *wire.Error {
+func (s *state) syntaxError(near []byte) *wire.Error {
 	const most = 80 // of the text, as the servers do
+	near = bytes.TrimLeft(near, " \t\n\v\f\r")
+	server := "MySQL"
+	if s.mode.MariaDB {
+		server = "MariaDB"
+	}
 	return &wire.Error{Code: 1064, SQLState: "42000", Message: "You have an error in your SQL syntax; check the manual that corresponds to " +
-		"your MySQL server version for the right syntax to use near '" + string(near[:min(len(near), most)]) + "' at line 1"}
+		"your " + server + " server version for the right syntax to use near '" + string(near[:min(len(near), most)]) + "' at line 1"}
 }
 
 func parseUint(b []byte) uint64 {

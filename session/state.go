@@ -184,7 +184,7 @@ func (s *state) cut(st *statement) (rest []byte, err error) {
 	end := int(st.scan.End)
 	empty := len(st.scan.Fingerprint) == 0
 	if empty && end < len(st.sql) && len(bytes.TrimLeft(st.sql[end:], " \t\n\v\f\r;")) > 0 {
-		return nil, syntaxError(st.sql)
+		return nil, s.syntaxError(st.sql)
 	}
 	if end < len(st.sql) {
 		rest = st.sql[end+1:]
@@ -197,7 +197,7 @@ func (s *state) cut(st *statement) (rest []byte, err error) {
 	case len(bytes.TrimLeft(rest, " \t\n\v\f\r;")) == 0, !multi && s.blank(rest):
 		return nil, nil
 	case !multi:
-		return nil, syntaxError(rest)
+		return nil, s.syntaxError(rest)
 	}
 	return rest, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"sluice/shard"
 	"sluice/topo"
 	"sluice/txn"
+	"sluice/wire"
 )
 
 // proxy is one running node. It is the wiring of all packages and nothing else.
@@ -125,7 +127,7 @@ func (p *proxy) listenHTTP() (err error) {
 // dataOptions are those of the application's port.
 func (p *proxy) dataOptions(registry *metrics.Registry) server.Options {
 	return server.Options{
-		Name: "data", ServerVersion: p.serverVersion, AuthPlugin: "mysql_native_password", TLS: p.certs.config(), RequireTLS: p.cfg.TLS.Require,
+		Name: "data", ServerVersion: p.serverVersion, Collation: p.serverCollation, AuthPlugin: "mysql_native_password", TLS: p.certs.config(), RequireTLS: p.cfg.TLS.Require,
 		ProxyNetworks: p.cfg.ProxyProtocolNetworks, MaxConnections: p.cfg.Limits.MaxConnections, HandshakeTimeout: p.cfg.Limits.HandshakeTimeout,
 		StallTimeout: p.cfg.Limits.StallTimeout, MaxPacket: p.cfg.Limits.MaxPacket, Compression: p.cfg.Compression, LocalFiles: p.cfg.LocalInfile, Log: p.log, Metrics: registry,
 	}
@@ -148,6 +150,24 @@ func (p *proxy) serverVersion() string {
 		}
 	}
 	return "10.11.0-MariaDB-sluice"
+}
+
+// serverCollation is that of the shards in the greeting: clients that ask for no character
+// set of their own take it. A greeting has a number's lower byte only. MariaDB's newer
+// collations have numbers above 255, all of Unicode; where it may be one of those,
+// utf8mb4_general_ci stands for them.
+func (p *proxy) serverCollation() uint8 {
+	const latin1, utf8mb3, utf8mb4 = 8, 33, uint8(wire.CollationUTF8MB4)
+	for _, s := range p.pools.Status() {
+		switch {
+		case s.Version == "":
+		case !strings.Contains(s.Version, "MariaDB") && s.Collation != 0, s.Collation == latin1, s.Collation == utf8mb3:
+			return s.Collation
+		default:
+			return utf8mb4
+		}
+	}
+	return utf8mb4
 }
 
 // run serves until ctx ends or a drain is asked for, then drains:
