@@ -2,11 +2,12 @@
 #   make demo    four MariaDB shards, a proxy and a sample shop; Ctrl-C ends it all
 #   make test    everything that is tested, on real servers
 #   make soak    a million random statements: Sluice over four shards against one plain server
+#   make compat  applications, drivers and tools of others, all of them
 SHELL   := /bin/sh
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: build demo test soak check bench clean fmt
+.PHONY: build demo test soak compat check bench clean fmt
 
 build:
 	@mkdir -p bin
@@ -45,6 +46,12 @@ bench:
 	@sh scripts/install.sh bench
 	@$(MAKE) --no-print-directory build
 	go run ./bench
+
+# compat: applications, drivers and tools of others; writes docs/COMPATIBILITY.md.
+compat:
+	@sh scripts/install.sh compat
+	@rm -f compat/testdata/matrix.tsv
+	SLUICE_COMPAT=all go test -count=1 -timeout 60m ./compat
 
 fmt:
 	gofmt -w $$(git ls-files '*.go')

@@ -17,8 +17,17 @@ func (h *Handler) find(id uint64) server.Session {
 	if h.server == nil || id > 1<<32-1 {
 		return nil
 	}
-	if c := h.server.Find(uint32(id)); c != nil {
-		return c.Session()
+	c := h.server.Find(uint32(id))
+	// A client that is told OK at this moment has no session yet, but knows its id already.
+	for range 1000 {
+		if c == nil {
+			return nil
+		}
+		if s := c.Session(); s != nil {
+			return s
+		}
+		time.Sleep(100 * time.Microsecond)
+		c = h.server.Find(uint32(id))
 	}
 	return nil
 }

@@ -1,11 +1,16 @@
 package session_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"sluice/internal/testkit"
 	"sluice/server"
@@ -148,6 +153,48 @@ func TestKill(t *testing.T) {
 		wantCode(t, err, 1317)
 		want(t, rows(t, b, "SELECT 1"), "1")
 	})
+}
+
+// TestKillAtOnce: whoever has been told OK can be killed; his session may come a moment later.
+func TestKillAtOnce(t *testing.T) {
+	f := newFront(t, frontOptions{shards: 1})
+	killer := f.open("")
+	exec(t, killer, "DO 1")
+	for range 300 {
+		tap := &tapped{}
+		cfg := mysql.NewConfig()
+		cfg.User, cfg.Passwd, cfg.Net, cfg.Addr, cfg.Logger = "app", "app", "tcp", f.addr, &mysql.NopLogger{}
+		cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			nc, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			tap.Conn = nc
+			return tap, err
+		}
+		connector, err := mysql.NewConnector(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		victim, err := connector.Connect(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		version := 5 + bytes.IndexByte(tap.greeting[5:], 0)
+		exec(t, killer, fmt.Sprintf("KILL %d", binary.LittleEndian.Uint32(tap.greeting[version+1:])))
+		victim.Close()
+	}
+}
+
+// tapped keeps the server's first packet.
+type tapped struct {
+	net.Conn
+	greeting []byte
+}
+
+func (c *tapped) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if len(c.greeting) < 60 {
+		c.greeting = append(c.greeting, b[:n]...)
+	}
+	return n, err
 }
 
 // await waits until a statement shows in the process list.
