@@ -26,7 +26,7 @@ func (p changer) ddl() error {
 		return p.temporary()
 	}
 	p.onlyChanged()
-	if p.stmt.Kind == query.DropTable && p.severalKinds() {
+	if p.stmt.Kind == query.DropTable && severalKinds(p.tables) {
 		return p.dropKinds()
 	}
 	kind, err := p.oneKind()
@@ -116,10 +116,9 @@ func foreignKey(from, to string) *Refusal {
 }
 
 // severalKinds tells whether unsharded tables are named beside others.
-func (p changer) severalKinds() bool {
+func severalKinds(tables []table) bool {
 	unsharded := func(t table) bool { return t.unsharded() }
-	n := len(slices.DeleteFunc(slices.Clone(p.tables), unsharded))
-	return n > 0 && n < len(p.tables)
+	return slices.ContainsFunc(tables, unsharded) && slices.ContainsFunc(tables, func(t table) bool { return !unsharded(t) })
 }
 
 // dropKinds plans DROP TABLE of unsharded tables and others: the default shard gets the

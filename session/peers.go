@@ -63,6 +63,10 @@ func (p *peers) processList(full bool) ([]wire.Column, [][][]byte) {
 	for _, i := range []int{3, 6, 7} {
 		cols[i].Flags = 0 // may be NULL
 	}
+	mariaDB := p.h.defaults.mode.MariaDB
+	if mariaDB {
+		cols = append(cols, wire.Column{Name: "Progress", Type: wire.TypeDouble, Collation: wire.CollationBinary, Length: 7, Flags: wire.FlagNotNull | wire.FlagBinary, Decimals: 3})
+	}
 	var rows [][][]byte
 	now := time.Now()
 	for _, i := range p.sessions() {
@@ -73,10 +77,14 @@ func (p *peers) processList(full bool) ([]wire.Column, [][][]byte) {
 		if !full {
 			text = text[:min(len(text), 100)]
 		}
-		rows = append(rows, [][]byte{
+		row := [][]byte{
 			appendUint(nil, uint64(i.ID)), []byte(i.User), []byte(i.Remote), orNull(i.Schema), []byte(i.Command),
 			strconv.AppendInt(nil, int64(max(now.Sub(i.Since), 0)/time.Second), 10), []byte(i.State), orNull(text),
-		})
+		}
+		if mariaDB {
+			row = append(row, []byte("0.000"))
+		}
+		rows = append(rows, row)
 	}
 	return cols, rows
 }

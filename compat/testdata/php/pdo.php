@@ -54,7 +54,7 @@ $queries = [
     "SELECT name FROM members WHERE id = ? UNION ALL SELECT title FROM posts WHERE post_id = ? ORDER BY 1" => [1, 2],
     "SELECT code, label FROM labels WHERE code = ?" => ['fr'],
     "SELECT ? AS a, CAST(? AS UNSIGNED) AS b, CONCAT(?, 'x') AS c" => ['1', '2', '3'],
-    "WITH t AS (SELECT member_id, SUM(likes) s FROM posts GROUP BY member_id) SELECT name, s FROM t JOIN members ON id = member_id WHERE s > ? ORDER BY s" => [2],
+    "WITH t AS (SELECT member_id, SUM(likes) s FROM posts GROUP BY member_id) SELECT name, s FROM t JOIN members ON id = member_id WHERE s > ? ORDER BY s, name" => [2],
     "SELECT name, ROW_NUMBER() OVER (ORDER BY name, id) rn FROM members WHERE id < ? ORDER BY rn" => [5],
 ];
 foreach ($queries as $sql => $params) {
