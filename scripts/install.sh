@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs what is missing on Debian: install.sh demo | test | bench | compat
 #   demo   MariaDB's server and client programs (no service is installed or started), PHP, sysbench
-#   test   the same, Redis, etcd, HAProxy, and an Oracle MySQL 9 in a directory of its own
+#   test   the same, Redis, etcd, HAProxy, and in directories of their own an Oracle MySQL 9, WordPress and Adminer
 #   bench  what the benchmarks need
-#   compat what test has, and all applications and clients of the compatibility tests
+#   compat what test has
 # SLUICE_MYSQL names the directory for Oracle MySQL (default /var/cache/sluice/mysql9),
 # SLUICE_APPS that for the applications (default /var/cache/sluice/apps).
 set -eu
