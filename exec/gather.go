@@ -31,6 +31,9 @@ type gathering struct {
 	plan   *router.Gathering
 	out    Outcome
 
+	targets  []int        // shards that rows are written to (staging)
+	prepared func() error // called when the copies are there, on home in the loading state; may be nil
+
 	home    *leg         // where the copies are and the statement runs
 	sources []leg        // by shard, in ascending order; home may be one of them
 	cursors []homeCursor // for the copies that have rows on the home connection itself
@@ -118,8 +121,12 @@ func (g *gathering) lease() error {
 	if !g.plan.Apart {
 		shards = append(shards, at)
 	}
+	shards = append(shards, g.targets...)
 	slices.Sort(shards)
 	shards = slices.Compact(shards)
+	if to := g.req.Bound.Staging; to != nil && to.HomeFirst && !g.plan.Apart { // no other one waits for it
+		shards = append([]int{at}, slices.DeleteFunc(shards, func(s int) bool { return s == at })...)
+	}
 	g.sources = make([]leg, 0, len(shards)+g.mostArrivals())
 	for _, shard := range shards {
 		c, err := g.leases.Lease(g.ctx, shard, g.writes(shard))
@@ -185,6 +192,11 @@ func (g *gathering) fill() error {
 			}
 		}
 		if err := g.copy(i); err != nil {
+			return err
+		}
+	}
+	if g.prepared != nil {
+		if err := g.prepared(); err != nil {
 			return err
 		}
 	}

@@ -79,6 +79,9 @@ func (g *gathering) locks() bool { return g.write != nil || g.req.Bound.Plan.Loc
 
 // writes tells whether a statement may write on a shard.
 func (g *gathering) writes(shard int) bool {
+	if stmt := g.req.Bound.Plan.Stmt; stmt != nil && stmt.Insert != nil {
+		return slices.Contains(g.targets, shard) || g.targets == nil && shard == g.req.Bound.Legs[0].Shard
+	}
 	for i := range g.plan.Tables {
 		t := &g.plan.Tables[i]
 		switch {

@@ -43,6 +43,7 @@ type Request struct {
 	Charset   string         // of the connection, for parameters that must become text
 	More      bool           // further statements of the same client packet follow
 	LocalFile bool           // LOAD DATA LOCAL
+	Sequence  Sequence       // of the table that an InsertSelect writes; nil for none
 	Status    uint16         // status flags for an answer that no single shard gave
 	HomeShard int            // LOAD DATA: index of the shard that has the session's user variables, -1 for none of the map
 	IDs       IDs            // LOAD DATA: the table's sequence
@@ -67,8 +68,8 @@ type Outcome struct {
 	// before it is used for anything else. If that fails, Home has to be closed.
 	Home    *backend.Conn
 	Cleanup func() error
-	// Conditions are the rows of SHOW WARNINGS after the statement of a GatherWrite or SplitLoad,
-	// whose connections have done other things since.
+	// Conditions are rows of SHOW WARNINGS that were asked for already, because the connections
+	// have done other things since; nil when there are none.
 	Conditions [][][]byte
 }
 
@@ -94,6 +95,8 @@ func Run(ctx context.Context, client *wire.Conn, leases Leases, req *Request) (O
 		return gather(ctx, client, leases, req)
 	case b.Strategy == router.GatherWrite:
 		return gatherWrite(ctx, client, leases, req)
+	case b.Strategy == router.InsertSelect:
+		return insertStaged(ctx, client, leases, req)
 	}
 	s := &scatter{ctx: ctx, client: client, leases: leases, req: req}
 	return s.run()

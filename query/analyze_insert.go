@@ -148,6 +148,10 @@ func (a *analysis) insert(n *ast.InsertStmt) {
 	default:
 		r.rows()
 	}
+	r.info.TailAt = a.endOf(p.dup)
+	if p.rowsOnly {
+		r.info.TailAt = r.info.RowsSpan.End
+	}
 	r.onDuplicate()
 	a.st.Blocks[r.b].ItemsEnd, a.st.Blocks[r.b].OrderEnd = a.endOf(p.dup), a.endOf(p.dup)
 }
@@ -239,4 +243,29 @@ func (a insertReader) onDuplicate() {
 	for _, s := range a.assignments(n.OnDuplicate, p.dup+4, p.end, a.b, nil) {
 		info.OnDuplicateCols = append(info.OnDuplicateCols, s.Name)
 	}
+	refs := refsReader{a.text, info}
+	for _, s := range n.OnDuplicate {
+		s.Expr.Accept(refs)
+	}
+}
+
+// refsReader notes the columns of ON DUPLICATE KEY UPDATE's expressions.
+type refsReader struct {
+	*text
+	info *InsertInfo
+}
+
+func (r refsReader) Leave(n ast.Node) (ast.Node, bool) { return n, true }
+
+func (r refsReader) Enter(n ast.Node) (ast.Node, bool) {
+	switch n := n.(type) {
+	case *ast.ValuesExpr:
+		return n, true
+	case *ast.SubqueryExpr:
+		r.info.OnDuplicateQuery = true
+		return n, true
+	case *ast.ColumnName:
+		r.info.OnDuplicateRefs = append(r.info.OnDuplicateRefs, columnRef(r.text, n))
+	}
+	return n, false
 }

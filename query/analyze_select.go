@@ -125,7 +125,7 @@ func (a *analysis) with(w *ast.WithClause, lo, hi, parent int, sc *scope) (int, 
 	var names []string
 	for _, c := range w.CTEs {
 		names = append(names, a.ident(c.Name))
-		a.st.CTEs = append(a.st.CTEs, CTE{Name: a.ident(c.Name), Nested: parent >= 0})
+		a.st.CTEs = append(a.st.CTEs, CTE{Name: a.ident(c.Name), Nested: parent > 0 || parent == 0 && a.st.Kind != Insert && a.st.Kind != Replace})
 	}
 	for k, c := range w.CTEs {
 		if a.kind(i) == tokComma && k > 0 {

@@ -8,7 +8,7 @@ import (
 
 var (
 	blanks    = regexp.MustCompile(`\s+`)
-	positions = regexp.MustCompile(`(ItemsEnd|OrderEnd|ColumnsAt)=\d+`)
+	positions = regexp.MustCompile(`(ItemsEnd|OrderEnd|ColumnsAt|TailAt)=\d+`)
 	reason    = regexp.MustCompile(`not understood: line .*? table «`) // the parser's words, with its positions
 )
 

@@ -52,9 +52,14 @@ type InsertInfo struct {
 	FromSelect      bool
 	OnDuplicate     bool
 	OnDuplicateCols []string // columns that ON DUPLICATE KEY UPDATE assigns
-	Ignore          bool
-	Returning       bool
-	RowsSpan        Span // from the first "(" to the last ")"
+	// OnDuplicateRefs are the columns that its expressions name outside of VALUES(…);
+	// OnDuplicateQuery says that one of them has a subquery.
+	OnDuplicateRefs  []ColumnRef
+	OnDuplicateQuery bool
+	Ignore           bool
+	Returning        bool
+	RowsSpan         Span  // from the first "(" to the last ")"
+	TailAt           int32 // behind the rows, SELECT or assignments: MySQL's alias of the row, ON DUPLICATE KEY UPDATE
 }
 
 // LoadInfo is the shape of LOAD DATA. Its texts are values of literals: TextBound is set.

@@ -20,6 +20,8 @@ type Args struct {
 	// Pinned: the connection of Held carries what the statement reads, such as user variables.
 	// Where rows of another shard are needed, too, they are brought there.
 	Pinned bool
+	// Unlocked: the isolation level is one at which INSERT … SELECT locks nothing that it reads.
+	Unlocked bool
 }
 
 // Bound is a plan with values: what exactly goes to which shard.
@@ -39,6 +41,8 @@ type Bound struct {
 	// Gathering, for Gather, is what comes before Legs[0], the only one, can answer.
 	Gathering *Gathering
 	Load      *Load // for SplitLoad
+	// Staging, for InsertSelect, is what becomes of the rows that Legs[0], the only one, gives.
+	Staging *Staging
 
 	scratch scratch
 }
@@ -58,6 +62,9 @@ func (p *Plan) Bind(a *Args, b *Bound) (*Bound, error) {
 	s := &b.scratch
 	s.params = s.params[:0]
 	*b = Bound{Plan: p, Legs: b.Legs[:0], Limit: -1, scratch: b.scratch}
+	if p.stage != nil {
+		return b, p.stage.bind(p, a, b)
+	}
 	if p.insert != nil {
 		if err := p.insert.bind(a, b); err != nil {
 			return nil, err
@@ -78,6 +85,9 @@ func (p *Plan) Bind(a *Args, b *Bound) (*Bound, error) {
 		if p.gathers(err) {
 			return b, p.gather.bind(p, a, b)
 		}
+		if p.orStage {
+			return nil, ErrStage
+		}
 		return nil, err
 	}
 	if a.Pinned && p.gather != nil && (len(b.Legs) != 1 || b.Legs[0].Shard != a.Held) {
@@ -90,6 +100,9 @@ func (p *Plan) Bind(a *Args, b *Bound) (*Bound, error) {
 	if len(b.Legs) > 1 {
 		if p.gather != nil && p.many == nil {
 			return b, p.gather.bind(p, a, b)
+		}
+		if p.oneOrStage || p.orStage && p.oneOnly != nil {
+			return nil, ErrStage
 		}
 		if p.oneOnly != nil {
 			return nil, p.oneOnly

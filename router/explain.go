@@ -19,6 +19,9 @@ func (b *Bound) Explain(a *Args) []ExplainRow {
 		}
 		rows = append(rows, ExplainRow{a.Map.ShardName(l.Shard), string(sql), b.Strategy.String()})
 	}
+	if b.Staging != nil {
+		rows = b.Staging.explain(rows)
+	}
 	return rows
 }
 

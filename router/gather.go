@@ -64,6 +64,7 @@ type gatherPlan struct {
 	only   bool     // there is no other way to answer the statement
 	denied *Refusal // of the hint scatter=deny
 	apart  bool
+	locks  string // what a source's SELECT ends with: it locks what it reads
 	fixed  bool   // home is meant: tables are there that are read in place
 	home   string // "" is the first shard
 	base   int    // of edits: those that the statement needs on any shard
@@ -119,11 +120,26 @@ func (p reader) gather(only bool, base []edit) error {
 	if why := g.ungatherable(); why != nil {
 		return why
 	}
+	if err := (copier{g}).run(); err != nil {
+		return err
+	}
+	p.plan.gather = g.plan
+	if p.plan.many == nil {
+		p.plan.Strategy = Gather
+	}
+	return nil
+}
+
+// copier plans the copies of a statement.
+type copier struct{ *gatherer }
+
+// run plans the copies and where the statement runs over them.
+func (g copier) run() error {
 	g.placeHome()
 	if err := g.loadCopied(); err != nil {
 		return err
 	}
-	g.graph = newGraph(p.planner)
+	g.graph = newGraph(g.planner)
 	for i := range g.tables {
 		if !g.isCopied(&g.tables[i]) {
 			continue
@@ -137,14 +153,7 @@ func (p reader) gather(only bool, base []edit) error {
 			return err
 		}
 	}
-	if err := g.finish(); err != nil {
-		return err
-	}
-	p.plan.gather = g.plan
-	if p.plan.many == nil {
-		p.plan.Strategy = Gather
-	}
-	return nil
+	return g.finish()
 }
 
 // finish edits what the copies' names change elsewhere.
@@ -183,7 +192,7 @@ func (g *gatherer) placeHome() {
 // isCopied tells whether a table's rows must be brought to the home shard.
 func (g *gatherer) isCopied(t *table) bool {
 	switch {
-	case t.system:
+	case t.system, t.ref.Target && g.stmt.Insert != nil:
 		return false
 	case t.sharded() || g.plan.apart:
 		return true

@@ -16,36 +16,12 @@ func (g *gatherPlan) bind(p *Plan, a *Args, b *Bound) error {
 	}
 	s := &b.scratch
 	home := g.shard(a)
-	out := &Gathering{Apart: g.apart, Limits: a.Map.Spec.Gather, Tables: make([]GatherTable, len(g.tables)), Check: -1}
-	together := !g.apart // all rows are on the home shard
-	for i := range g.tables {
-		c := &g.tables[i]
-		if out.Tables[i] = c.to; c.to.CopyOf != "" {
-			continue
-		}
-		c.places(p, a, b, home)
-		if c.write != nil {
-			out.Tables[i].Write = c.write.bind(a)
-		}
-		for _, l := range b.Legs {
-			together = together && l.Shard == home
-		}
-		together = together && !c.to.Foreign
-		if len(b.Legs) == 0 {
-			continue
-		}
-		sql, params, refusal := c.source(s, a)
-		if refusal != nil {
-			return refusal
-		}
-		legs := make([]Leg, len(b.Legs))
-		for j := range legs {
-			legs[j] = Leg{Shard: b.Legs[j].Shard, SQL: sql, Params: params}
-		}
-		out.Tables[i].Legs = legs
+	out, only, refusal := g.copiesOf(p, a, b, home)
+	if refusal != nil {
+		return refusal
 	}
 	b.Legs = append(b.Legs[:0], Leg{Shard: home})
-	if together {
+	if only == home && !g.apart {
 		if g.base == 0 {
 			return nil
 		}
@@ -67,6 +43,54 @@ func (g *gatherPlan) bind(p *Plan, a *Args, b *Bound) error {
 		out.Check = out.checks()
 	}
 	return nil
+}
+
+// copiesOf computes where the rows of the copies come from. only is the one shard that has
+// all of them, the home where there are none, -1 when there are several.
+func (g *gatherPlan) copiesOf(p *Plan, a *Args, b *Bound, home int) (out *Gathering, only int, why *Refusal) {
+	out = &Gathering{Apart: g.apart, Limits: a.Map.Spec.Gather, Tables: make([]GatherTable, len(g.tables)), Check: -1}
+	const none, several = -2, -1
+	only = none
+	for i := range g.tables {
+		c := &g.tables[i]
+		if out.Tables[i] = c.to; c.to.CopyOf != "" {
+			continue
+		}
+		c.places(p, a, b, home)
+		if c.write != nil {
+			out.Tables[i].Write = c.write.bind(a)
+		}
+		for _, l := range b.Legs {
+			if only == none {
+				only = l.Shard
+			}
+			if only != l.Shard {
+				only = several
+			}
+		}
+		if c.to.Foreign {
+			only = several
+		}
+		if len(b.Legs) == 0 {
+			continue
+		}
+		sql, params, refusal := c.source(&b.scratch, a)
+		if refusal != nil {
+			return nil, 0, refusal
+		}
+		if !a.Unlocked {
+			sql = append(sql, g.locks...)
+		}
+		legs := make([]Leg, len(b.Legs))
+		for j := range legs {
+			legs[j] = Leg{Shard: b.Legs[j].Shard, SQL: sql, Params: params}
+		}
+		out.Tables[i].Legs = legs
+	}
+	if only == none {
+		only = home
+	}
+	return out, only, nil
 }
 
 // text is the client's statement over the copies.
@@ -105,6 +129,13 @@ func (g *gatherPlan) shard(a *Args) int {
 	}
 	if a.Held >= 0 && a.Held < shards {
 		return a.Held
+	}
+	if g.locks != "" && !a.Mode.MariaDB { // MySQL allows temporary tables on the first shard of a transaction only
+		for i := range shards {
+			if a.Map.SlotCount(i) > 0 {
+				return i
+			}
+		}
 	}
 	first := int(crc32.ChecksumIEEE(a.Scan.Fingerprint) % uint32(shards))
 	for i := range shards {

@@ -252,6 +252,13 @@ func (w *world) plans(d *datadriven.TestData) string {
 		if err == nil {
 			err = w.bind(p, r, sql, &b)
 		}
+		if errors.Is(err, ErrStage) {
+			b.WriteString("    rows are computed first\n")
+			r.in.Staged = true
+			if p, err = w.plan(r, sql, &b); err == nil {
+				err = w.bind(p, r, sql, &b)
+			}
+		}
 		if err != nil {
 			b.WriteString(problem(err))
 		}
@@ -365,6 +372,11 @@ func render(bound *Bound, a *Args) string {
 		legs = renderCopies(&b, g)
 	}
 	legs = append(legs, bound.Legs...)
+	if bound.Staging != nil {
+		for range bound.Staging.Targets {
+			legs = append(legs, Leg{SQL: []byte{}})
+		}
+	}
 	rows := bound.Explain(a)
 	for i := 0; i < len(rows); {
 		j := i + 1

@@ -45,7 +45,7 @@ func (p inserter) insertSharded() error {
 	t := p.first(func(t *table) bool { return t.ref.Target })
 	ins := &insertPlan{stmt: p.stmt.Insert, table: t.name(), shardKey: t.rule.ShardKey, typ: t.typ, charset: p.in.Charset}
 	if len(p.tables) > 1 {
-		return unsupported("a subquery in the values of an INSERT into the sharded table %s is not available yet; read the value first", t.name())
+		return ErrStage
 	}
 	if p.stmt.Insert.OnDuplicate && p.assignsOnDuplicate(t) {
 		return onDuplicateKey(t)
@@ -71,7 +71,7 @@ func (p inserter) insertReference() error {
 	case seq == "":
 		return nil
 	case p.stmt.Insert.FromSelect:
-		return unsupported("INSERT … SELECT into %s, whose %s the cluster's sequence counts, is not available yet; read the rows first, then INSERT them", t.name(), seq)
+		return ErrStage
 	}
 	ins := &insertPlan{stmt: p.stmt.Insert, table: t.name(), everywhere: true, keyAt: -1, charset: p.in.Charset}
 	if err := p.sequence(ins, t); err != nil {
@@ -121,7 +121,7 @@ func (p inserter) finishInsert(ins *insertPlan, t *table) error {
 		}
 	}
 	if p.in.Scan.ExecutableComment || !st.SetForm && len(p.in.Scan.Rows) == 0 {
-		return unsupported("an INSERT into %s with executable comments in it is not split; leave the comment out", t.name())
+		return ErrStage
 	}
 	if !st.Collapsed && (!st.SetForm || ins.seqColumn != "" && bytes.IndexByte(p.in.Scan.Fingerprint, '+') >= 0) {
 		p.plan.usesText = true // the rows' shapes differ, or a list of varying length is among the values
@@ -323,13 +323,12 @@ func (ins *insertPlan) id(s *scratch, a *Args, r int) (generated bool, explicit 
 		return true, 0, nil
 	}
 	if lit.unknown {
-		return false, 0, unsupported("the value of %s in row %d is not a plain integer, so that the sequence of %s cannot follow it; give a literal or leave the column out",
-			ins.seqColumn, r+1, ins.table)
+		return false, 0, ErrStage
 	}
 	negative, n, fits, ok := parseInt(lit.text)
 	switch {
 	case !ok || !fits:
-		return false, 0, refuse(1264, "22003", "Out of range value for column '%s' at row %d: it is not an integer", ins.seqColumn, r+1)
+		return false, 0, ErrStage
 	case n == 0:
 		return !ins.zeroIsID, 0, nil
 	case negative:
@@ -349,14 +348,7 @@ func (ins *insertPlan) keyShard(s *scratch, a *Args, r int, generated bool, id u
 	}
 	key, why := s.stored(&ins.typ, lit, ins.charset)
 	if why != "" {
-		code, state := uint16(1235), "42000"
-		switch why {
-		case "is out of the column's range":
-			code, state = 1264, "22003"
-		case "is longer than the column":
-			code, state = 1406, "22001"
-		}
-		return 0, refuse(code, state, "the value of the shard key %s in row %d %s; give a literal of the column's type", ins.shardKey, r+1, why)
+		return 0, ErrStage // the server says what is stored
 	}
 	return a.Map.Owner(shard.SlotOf(key)), nil
 }

@@ -17,6 +17,7 @@ type (
 	writer   struct{ *planner } // UPDATE, DELETE and reference tables
 	filer    struct{ *planner } // LOAD DATA
 	inserter struct{ *planner } // INSERT and REPLACE
+	stager   struct{ inserter } // those whose rows are computed first
 	changer  struct{ *planner } // DDL
 	creator  struct{ changer }  // CREATE TABLE
 	shower   struct{ *planner } // SHOW, DESCRIBE, EXPLAIN
@@ -300,5 +301,8 @@ func (p hinted) denyScatter() {
 	}
 	if p.plan.gather != nil {
 		p.plan.gather.denied = why
+	}
+	if p.plan.stage != nil {
+		p.plan.stage.gather.denied = why
 	}
 }

@@ -16,20 +16,21 @@ import (
 type Strategy uint8
 
 const (
-	Relay       Strategy = iota // one shard: its bytes are the answer
-	Concatenate                 // rows of all legs one after the other
-	MergeSort                   // legs are ordered; k-way merge, then offset and limit
-	Aggregate                   // partial aggregates combined, with or without groups
-	SplitInsert                 // rows of one INSERT on several shards; counts added
-	Everywhere                  // the same write on every shard (reference tables, DDL); one answer
-	Gather                      // rows of several shards come together on one, whose bytes are the answer
-	AddCounts                   // an UPDATE or DELETE, each shard of its own rows; counts added
-	GatherWrite                 // an UPDATE or DELETE of rows that come together on one shard; what it changed goes back
-	SplitLoad                   // rows of a LOAD DATA LOCAL dealt to the shards while they stream; counts added
+	Relay        Strategy = iota // one shard: its bytes are the answer
+	Concatenate                  // rows of all legs one after the other
+	MergeSort                    // legs are ordered; k-way merge, then offset and limit
+	Aggregate                    // partial aggregates combined, with or without groups
+	SplitInsert                  // rows of one INSERT on several shards; counts added
+	Everywhere                   // the same write on every shard (reference tables, DDL); one answer
+	Gather                       // rows of several shards come together on one, whose bytes are the answer
+	AddCounts                    // an UPDATE or DELETE, each shard of its own rows; counts added
+	GatherWrite                  // an UPDATE or DELETE of rows that come together on one shard; what it changed goes back
+	SplitLoad                    // rows of a LOAD DATA LOCAL dealt to the shards while they stream; counts added
+	InsertSelect                 // the rows of an INSERT are computed on one shard and go to their own; counts added
 )
 
 func (s Strategy) String() string {
-	return [...]string{"relay", "concatenate", "merge-sort", "aggregate", "split-insert", "everywhere", "gather", "add-counts", "gather-write", "split-load"}[s]
+	return [...]string{"relay", "concatenate", "merge-sort", "aggregate", "split-insert", "everywhere", "gather", "add-counts", "gather-write", "split-load", "insert-select"}[s]
 }
 
 // Target is the set of shards a plan can reach, before values are known.
@@ -69,24 +70,28 @@ type Plan struct {
 	Declares      *shard.Table
 	declareSchema string
 
-	home     string // shard of ToDefault and ToNamed; "" is the first one
-	pinned   bool   // the home shard is meant: not any other that the session holds
-	slot     int    // of a key hint; -1 without one
-	charset  string // Input.Charset
-	keys     []keyUse
-	oneOnly  *Refusal    // why several shards may not be reached; nil when they may
-	edits    []edit      // made on every leg
-	many     *many       // how the answers of several legs become one; nil for writes
-	gather   *gatherPlan // how one shard answers instead; nil when it cannot, or need not
-	insert   *insertPlan
-	load     *loadPlan
-	setKeys  []setKey // UPDATE assigns the shard key: only the value that it has
-	drops    []string
-	usesText bool
-	resolver *merger // what Resolve finishes
-	system   *systemHome
-	lock     *lockPlan
-	defines  []TableName
+	home       string // shard of ToDefault and ToNamed; "" is the first one
+	pinned     bool   // the home shard is meant: not any other that the session holds
+	slot       int    // of a key hint; -1 without one
+	charset    string // Input.Charset
+	keys       []keyUse
+	oneOnly    *Refusal    // why several shards may not be reached; nil when they may
+	edits      []edit      // made on every leg
+	many       *many       // how the answers of several legs become one; nil for writes
+	gather     *gatherPlan // how one shard answers instead; nil when it cannot, or need not
+	insert     *insertPlan
+	load       *loadPlan
+	stage      *stagePlan // the rows of an INSERT are computed first; nil when they are known
+	sequence   string     // of stage: "schema.table"
+	orStage    bool       // ErrStage where the shards of the keys are not certain
+	oneOrStage bool       // and where there are several
+	setKeys    []setKey   // UPDATE assigns the shard key: only the value that it has
+	drops      []string
+	usesText   bool
+	resolver   *merger // what Resolve finishes
+	system     *systemHome
+	lock       *lockPlan
+	defines    []TableName
 
 	momentary bool
 	unique    bool
@@ -142,11 +147,17 @@ type Input struct {
 	Sizes map[string][]Size
 	// Apart asks for a gathering outside of the session's transaction (Gathering.Apart).
 	Apart bool
+	// Staged asks for the rows of an INSERT to be computed before they are sent to their
+	// shards (ErrStage).
+	Staged bool
 }
 
 // UsesText tells whether the plan holds only for the very text that it was made from, not
 // for others of the same fingerprint.
 func (p *Plan) UsesText() bool { return p.usesText }
+
+// Staged tells whether the rows of an INSERT are computed before they go to their shards.
+func (p *Plan) Staged() bool { return p.stage != nil }
 
 // DropsSequences gives "schema.table" of every dropped or truncated table that may have a
 // sequence.
@@ -181,6 +192,9 @@ func (p *Plan) Declare(spec *shard.Spec) error {
 // Sequence gives "schema.table" when the plan inserts into a table with a sequence or
 // AUTO_INCREMENT column on a sharded table, else "".
 func (p *Plan) Sequence() string {
+	if p.stage != nil {
+		return p.sequence
+	}
 	if p.insert == nil || p.insert.seqColumn == "" {
 		return ""
 	}

@@ -13,6 +13,21 @@ func (p writer) write() error {
 	if err := access(p).filterInformationSchema(); err != nil {
 		return err
 	}
+	if p.stmt.Insert == nil {
+		return p.inPlace()
+	}
+	if !p.in.Staged && !p.in.Apart {
+		err := p.inPlace()
+		if why, refused := err.(*Refusal); err != ErrStage && (!refused || why.Code != 1235) {
+			return err
+		}
+	}
+	p.plan.oneOnly, p.plan.keys, p.plan.insert, p.plan.gather, p.err = nil, nil, nil, nil, nil
+	return stager{inserter(p)}.staged()
+}
+
+// inPlace plans a write that each shard carries out as it is, or its part of the rows.
+func (p writer) inPlace() error {
 	sharded, reference, unsharded, system := p.targets()
 	switch {
 	case sharded+reference+unsharded+system == 0:
@@ -55,11 +70,11 @@ func (p writer) changes() bool { return p.stmt.Kind == query.Update || p.stmt.Ki
 
 // writeDefault plans a write of unsharded tables; reference tables may be read beside them.
 func (p writer) writeDefault() error {
-	if t := p.first((*table).sharded); t != nil {
-		if p.changes() {
-			return p.gatherWrite(true)
+	if p.first((*table).sharded) != nil {
+		if p.stmt.Insert != nil {
+			return inserter(p).gathered()
 		}
-		return notOverShards("a write of the unsharded table "+p.targetNames()+" that reads the sharded "+t.name(), "read the rows first, then write them")
+		return p.gatherWrite(true)
 	}
 	home, err := p.oneHome()
 	if err != nil {
@@ -74,11 +89,11 @@ func (p writer) writeDefault() error {
 
 // writeSharded plans a write of sharded tables.
 func (p writer) writeSharded() error {
-	if t := p.first(func(t *table) bool { return !t.system && t.unsharded() }); t != nil {
+	if p.first(func(t *table) bool { return !t.system && t.unsharded() }) != nil {
 		if p.changes() {
 			return p.gatherWrite(true)
 		}
-		return notOverShards("a write of the sharded table "+p.targetNames()+" that reads the unsharded "+t.name(), "read the rows first, then write them")
+		return ErrStage
 	}
 	if t := p.first(func(t *table) bool { return t.system }); t != nil {
 		return notOverShards("a write of the sharded table "+p.targetNames()+" that reads "+t.schema, "read the rows first, then write them")
@@ -192,8 +207,8 @@ func (p writer) assignsKey() (name string, open bool) {
 // insertSelect plans INSERT … SELECT: all on one shard, or each shard its own rows.
 func (p inserter) insertSelect() error {
 	t := p.first(func(t *table) bool { return t.ref.Target })
-	if c := autoColumn(t); c != "" {
-		return unsupported("INSERT … SELECT into %s, whose %s the cluster's sequence counts, is not available yet; read the rows first, then INSERT them", t.name(), c)
+	if autoColumn(t) != "" {
+		return ErrStage
 	}
 	if p.stmt.Insert.OnDuplicate && p.assignsOnDuplicate(t) {
 		return onDuplicateKey(t)
@@ -208,19 +223,54 @@ func (p inserter) insertSelect() error {
 	case source.table >= 0:
 		g.edges = append(g.edges, edge{source, to}, edge{to, source})
 	default:
-		return unsupported("INSERT … SELECT into the sharded table %s is answered only where the value for %s is the equal key of a sharded table or a literal; "+
-			"read the rows first, then INSERT them", t.name(), t.rule.ShardKey)
+		return ErrStage
 	}
 	uses, complete := g.locate()
-	if !complete {
-		if len(p.in.Map.Spec.Shards) > 1 {
-			return notOverShards("INSERT … SELECT", oneKey)
-		}
-		p.plan.Target = ToAll
+	parts := p.selectsByParts(g)
+	p.plan.Strategy, p.plan.orStage = SplitInsert, true
+	if complete {
+		p.plan.Target, p.plan.keys = ToKey, uses
+		p.plan.oneOrStage = !parts || len(uses) > 1
 		return nil
 	}
-	p.plan.Target, p.plan.keys = ToKey, uses
-	p.plan.oneOnly = notOverShards("INSERT … SELECT", oneKey)
+	p.plan.Target = ToAll
+	if !parts && len(p.in.Map.Spec.Shards) > 1 {
+		return ErrStage
+	}
+	return nil
+}
+
+// selectsByParts tells whether an INSERT … SELECT of rows that stay on their shards is the
+// same as its parts, one a shard.
+func (p inserter) selectsByParts(g *graph) bool {
+	st := p.stmt
+	switch {
+	case len(st.Blocks) != 2, st.Union, st.CTE, st.Window, st.NamedLock,
+		st.Blocks[1].Limit.Has, len(st.Blocks[1].GroupBy) > 0, st.Blocks[1].Aggregate, st.Blocks[1].Having, st.Blocks[1].Distinct,
+		st.UserVarAssign, p.in.Scan.UserVariable, st.Insert.Returning, p.words.has("returning"):
+		return false
+	}
+	_, why := g.local()
+	return why == nil
+}
+
+// gathered plans an INSERT into an unsharded table of rows of sharded ones, which are copied
+// to its shard: there the client's statement runs.
+func (p inserter) gathered() error {
+	switch {
+	case p.stmt.Insert.Returning || p.words.has("returning"):
+		return ErrStage
+	case len(p.stmt.Routines) > 0:
+		return p.noRoutines()
+	}
+	if err := p.load(); err != nil {
+		return err
+	}
+	g := &gatherer{planner: p.planner, plan: &gatherPlan{only: true, edits: p.plan.edits, base: len(p.plan.edits), locks: sharedLock(p.words)}}
+	if err := (copier{g}).run(); err != nil {
+		return err
+	}
+	p.plan.gather, p.plan.Strategy, p.plan.Target = g.plan, Gather, ToAll
 	return nil
 }
 

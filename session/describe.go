@@ -66,7 +66,7 @@ func (pr *preparer) describe(ctx context.Context, p *prepared) ([]wire.Column, e
 func (pr *preparer) describeGathering(ctx context.Context, e *entry, p *prepared) (cols []wire.Column, done bool, err error) {
 	var b router.Bound
 	bound, err := e.plan.Bind(pr.args, &b)
-	if err != nil || bound.Gathering == nil {
+	if err != nil || bound.Gathering == nil || bound.Staging != nil {
 		return nil, false, nil
 	}
 	if at := bound.Gathering.Check; at >= 0 {

@@ -28,7 +28,7 @@ func (p *planner) planInsertID(ctx context.Context, e *entry) error {
 	if in == nil {
 		return nil
 	}
-	if e.plan.Sequence() != "" {
+	if e.plan.Sequence() != "" || e.plan.Staged() {
 		e.ids = idsGiven
 		return nil
 	}

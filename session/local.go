@@ -136,7 +136,7 @@ func (s *Session) explainRoute(ctx context.Context, st *statement, stmt *query.S
 			}
 			continue
 		}
-		rows, err := s.running.explain(&inner, e)
+		rows, err := s.running.explain(ctx, &inner, e)
 		return cols, rows, err
 	}
 	return nil, nil, notBuilt("EXPLAIN ROUTE of this statement")

@@ -177,6 +177,9 @@ func reached(b *router.Bound) (shards []int) {
 	for i := range b.Legs {
 		shards = append(shards, b.Legs[i].Shard)
 	}
+	if b.Staging != nil {
+		shards = append(shards, b.Staging.Targets...)
+	}
 	if g := b.Gathering; g != nil {
 		for i := range g.Tables {
 			for _, l := range g.Tables[i].Legs {

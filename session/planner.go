@@ -26,9 +26,9 @@ type planner struct {
 
 // plan gives the entry of the statement: from the cache, or made now.
 func (p *planner) plan(ctx context.Context, st *statement) (*entry, error) {
-	m := p.h.topo.Map()
+	*p.args = p.argsOf(st)
+	m := p.args.Map
 	cat := p.h.catalog.snapshot(m.Version, st.started)
-	*p.args = router.Args{SQL: st.sql, Scan: st.scan, Mode: p.state.mode, Map: m, Held: -1, Params: p.paramsOf(st)}
 	keep := st.scan.Hint.Empty() && len(p.state.prefix)+len(st.scan.Fingerprint) <= maxKeptKey
 	if keep {
 		p.key = append(append(p.key[:0], p.state.prefix...), st.scan.Fingerprint...)
@@ -39,12 +39,22 @@ func (p *planner) plan(ctx context.Context, st *statement) (*entry, error) {
 		}
 	}
 	p.h.metrics.PlanCacheMiss()
-	return p.makePlan(ctx, st, keep, false)
+	return p.makePlan(ctx, st, keep, manner{})
 }
 
-// makePlan parses and plans a statement. With apart, a gathering is planned for a connection
-// outside of the transaction.
-func (p *planner) makePlan(ctx context.Context, st *statement, keep, apart bool) (*entry, error) {
+// argsOf gives what a bind of the statement looks at.
+func (p *planner) argsOf(st *statement) router.Args {
+	return router.Args{SQL: st.sql, Scan: st.scan, Mode: p.state.mode, Map: p.h.topo.Map(), Held: -1, Params: p.paramsOf(st)}
+}
+
+// manner is how a statement is planned that could not be run as it was planned first.
+type manner struct {
+	apart  bool // a gathering: on a connection outside of the transaction
+	staged bool // an INSERT: its rows are computed before they go to their shards
+}
+
+// makePlan parses and plans a statement.
+func (p *planner) makePlan(ctx context.Context, st *statement, keep bool, as manner) (*entry, error) {
 	hints, err := query.ParseHints(st.scan.Hint.Of(st.sql))
 	if err != nil {
 		return nil, refuse(1064, "42000", "%v", err)
@@ -53,7 +63,7 @@ func (p *planner) makePlan(ctx context.Context, st *statement, keep, apart bool)
 	e := &entry{stmt: stmt, mapVersion: p.args.Map.Version, label: "local"}
 	e.action = actionOf(stmt)
 	if e.action == route {
-		if e.plan, e.catVersion, err = p.resolve(ctx, st, stmt, hints, apart); err != nil {
+		if e.plan, e.catVersion, err = p.resolve(ctx, st, stmt, hints, as); err != nil {
 			return nil, err
 		}
 		e.label = e.plan.Strategy.String()
@@ -84,10 +94,10 @@ const (
 
 // resolve plans with tables looked up as they turn out to be needed, then lets a shard
 // describe what the plan wants to know of its result.
-func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statement, hints query.Hints, apart bool) (*router.Plan, int64, error) {
+func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statement, hints query.Hints, as manner) (*router.Plan, int64, error) {
 	in := &router.Input{
 		SQL: st.sql, Scan: st.scan, Mode: p.state.mode, Schema: p.state.schema, User: p.args.Map.User(p.c.User), Map: p.args.Map, Hints: hints,
-		Charset: p.state.literals, NoAutoValueOnZero: p.state.zeroIsValue, Apart: apart,
+		Charset: p.state.literals, NoAutoValueOnZero: p.state.zeroIsValue, Apart: as.apart, Staged: as.staged,
 	}
 	if in.User == nil {
 		return nil, 0, refuse(1045, "28000", "the user %s was removed", p.c.User)
@@ -136,7 +146,7 @@ func (p *planner) apart(ctx context.Context, st *statement, e *entry) (*entry, e
 		return nil, notBuilt("a function of named locks in a SELECT over several shards, in a transaction which is read only or has " +
 			"written on several shards; ask for the lock in a statement of its own")
 	}
-	return p.makePlan(ctx, st, false, true)
+	return p.makePlan(ctx, st, false, manner{apart: true, staged: e.plan.Staged()})
 }
 
 // isApart tells whether a statement has to be planned again, outside of the transaction.

@@ -98,6 +98,11 @@ func (s *Session) query(ctx context.Context, st *statement) error {
 // which has changed since is made again, once: nothing has been answered then.
 func (s *Session) routed(ctx context.Context, st *statement, e *entry) error {
 	err := s.run(ctx, st, e)
+	if isStaged(err) {
+		if st, e, err = s.planner.staged(ctx, st); err == nil {
+			err = s.run(ctx, st, e)
+		}
+	}
 	if isApart(err) {
 		if e, err = s.planner.apart(ctx, st, e); err == nil {
 			err = s.run(ctx, st, e)

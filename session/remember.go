@@ -68,10 +68,16 @@ func (s *settling) askNumber(out *exec.Outcome, sql string, otherwise uint64) ui
 func (s *settling) fetchWarnings(out *exec.Outcome, runErr error) {
 	failed := out.Response.Err != nil || isServerError(runErr)
 	warned := runErr == nil && out.Response.OK.Warnings > 0
+	if out.Conditions != nil {
+		s.answers.clear()
+		s.reply.diagnosed = failed
+		s.answers.warn(out.Conditions)
+		s.answers.count = max(s.answers.count, int(out.Response.OK.Warnings))
+	}
 	var kept bool
 	for i := range s.held.list {
 		l := &s.held.list[i]
-		asked := failed || warned && (out.Home == nil || out.Home == l.conn)
+		asked := out.Conditions == nil && (failed || warned && (out.Home == nil || out.Home == l.conn))
 		if !l.done || !l.ok || !asked && l.status != 0 {
 			continue
 		}
@@ -83,9 +89,7 @@ func (s *settling) fetchWarnings(out *exec.Outcome, runErr error) {
 		if l.status == 0 {
 			l.status = status
 		}
-		if out.Conditions != nil {
-			rows, asked = out.Conditions, !kept
-		} else if failed && (kept || !hasError(rows)) {
+		if asked && failed && (kept || !hasError(rows)) {
 			continue // one server stops at the first error: it has none of what other shards say
 		}
 		if asked && len(rows) > 0 {

@@ -37,7 +37,7 @@ type running struct {
 
 // start forgets the statement before.
 func (r *running) start() {
-	r.bound.Legs, r.bound.Gathering, r.bound.Load = r.bound.Legs[:0], nil, nil
+	r.bound.Legs, r.bound.Gathering, r.bound.Load, r.bound.Staging = r.bound.Legs[:0], nil, nil, nil
 	r.held.asked = asked{}
 	r.reply.failed, r.reply.diagnosed, r.reply.rows = false, false, 0
 }
@@ -45,6 +45,7 @@ func (r *running) start() {
 // bind computes what goes to which shard, with ids of the table's sequence taken first.
 func (r *running) bind(ctx context.Context, st *statement, e *entry) error {
 	r.holdFor(st)
+	r.args.Unlocked = e.stmt.Insert != nil && e.stmt.Insert.FromSelect && r.unlocked()
 	seq := e.plan.Sequence()
 	if seq != "" {
 		if n := e.plan.IDs(r.args); n > 0 {
@@ -228,11 +229,17 @@ func (r *running) request(st *statement, e *entry) *exec.Request {
 			r.req.HomeShard = i
 		}
 	}
+	if seq := e.plan.Sequence(); seq != "" && e.plan.Staged() {
+		r.req.Sequence = ids{r, seq}
+	}
 	return &r.req
 }
 
 // severalShards tells whether a bound statement reads or writes on more than one shard.
 func severalShards(b *router.Bound) bool {
+	if b.Staging != nil {
+		return true // or several times on one, which must be as once
+	}
 	if b.Gathering == nil || len(b.Legs) == 0 { // none: a statement that the session carries out itself
 		return len(b.Legs) > 1 || b.Load != nil // a load on one shard can be refused when half of it is done
 	}
@@ -285,11 +292,19 @@ func mayWrite(stmt *query.Statement) bool {
 }
 
 // explain shows what would go where.
-func (r *running) explain(inner *statement, e *entry) (rows [][][]byte, err error) {
-	r.holdFor(inner)
-	r.args.FirstID = 1
+func (r *running) explain(ctx context.Context, inner *statement, e *entry) (rows [][][]byte, err error) {
 	var bound router.Bound
-	b, err := e.plan.Bind(r.args, &bound)
+	bind := func() (*router.Bound, error) {
+		r.holdFor(inner)
+		r.args.FirstID = 1
+		return e.plan.Bind(r.args, &bound)
+	}
+	b, err := bind()
+	if isStaged(err) {
+		if inner, e, err = r.planner.staged(ctx, inner); err == nil {
+			b, err = bind()
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

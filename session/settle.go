@@ -103,12 +103,14 @@ func (s *settling) endStatementTx(e *entry, out *exec.Outcome, runErr error) err
 	ok := runErr == nil && out.Response.Err == nil
 	for i := range s.held.list {
 		l := &s.held.list[i]
-		if l.kind == fromApart {
+		switch {
+		case l.kind == fromApart:
 			l.endApart(killed)
 			continue
-		}
-		if l.done && l.ok {
+		case l.done && l.ok && l.write:
 			s.kept.tx.NoteWrite(l.shard)
+			continue
+		case l.done && l.ok:
 			continue
 		}
 		s.kept.lose(l.conn, l.shard) // its server has rolled it back, or will
