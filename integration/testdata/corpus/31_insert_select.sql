@@ -19,9 +19,9 @@ INSERT INTO x SELECT 11000, 1, 'one row' FROM t WHERE id = 1
 INSERT INTO x SELECT 11001, 1, 'no row' FROM t WHERE id = -1
 
 SELECT COUNT(*), SUM(id), SUM(v) FROM x
-# Errors, and that nothing is left of them.
-INSERT INTO x (id, v) SELECT id + 1000, i FROM t
-INSERT INTO x (id, v) SELECT 12000 + MOD(id, 3), i FROM t
+# Errors, and that nothing is left of them. (Which of several duplicates is met first depends on the order of the rows.)
+INSERT INTO x (id, v) SELECT IF(id = 5, 1005, id + 11000), i FROM t
+INSERT INTO x (id, v) SELECT 12000, i FROM t WHERE id < 9
 INSERT INTO x (id, v) SELECT id + 12000 FROM t
 INSERT INTO x (id, nothing) SELECT id, i FROM t
 INSERT INTO x (id, v) SELECT id + 12000, nothing FROM t
