@@ -145,10 +145,9 @@ func newWorld(t *testing.T, flavor testkit.Flavor, o options) *world {
 	}
 	// One name for all, so that no answer differs by it: norules and sharded are two proxies.
 	schema := testkit.Database(t, w.servers[plainServer])
-	for i, s := range w.servers[:shards] {
+	for _, s := range w.servers[:shards] {
 		s.Exec("CREATE DATABASE "+schema, "CREATE DATABASE "+schema+"_s")
 		t.Cleanup(func() { s.Exec("DROP DATABASE "+schema, "DROP DATABASE "+schema+"_s") })
-		_ = i
 	}
 	plain := w.servers[plainServer]
 	plain.Exec("CREATE USER IF NOT EXISTS app@'%' IDENTIFIED BY 'app'", "GRANT ALL ON "+schema+".* TO app@'%'")
