@@ -162,7 +162,10 @@ func (m *mentions) table(i int) (next int, ok bool) {
 	}
 	ref.Span = m.span(from, i)
 	m.alias[i-1] = true
-	if m.is(i, "PARTITION") || m.is(i, "FOR") || ref.Name == "" {
+	if m.is(i, "PARTITION") && m.kind(i+1) == tokOpen {
+		i = m.next(i + 1)
+	}
+	if m.isAny(i, "PARTITION", "FOR") || ref.Name == "" {
 		return i, false
 	}
 	switch {

@@ -79,6 +79,7 @@ type gatherPlan struct {
 type copied struct {
 	to      GatherTable // without legs
 	columns string      // the select list of its columns
+	parts   string      // the PARTITION (…) that rows are of, "" for all
 	on      string      // the shard of an unsharded table
 	anyOne  bool        // a reference table
 	key     *keyUse     // of a sharded table, nil when all shards may have rows
@@ -223,6 +224,13 @@ func (g *gatherer) copy(i int) (at query.Span, text string, err error) {
 	if err := g.selectColumns(i, &c); err != nil {
 		return at, "", err
 	}
+	at = t.ref.Span
+	if n := partitionClause(g.in.SQL[at.End:]); n > 0 {
+		if g.write != nil && g.write.of[i].written { // rows may leave a partition, which is an error of the original only
+			return at, "", notOverShards("PARTITION (…) of "+t.name()+", which is written,", "say in WHERE which rows are meant")
+		}
+		c.parts = string(g.in.SQL[at.End : at.End+int32(n)])
+	}
 	if t.sharded() {
 		c.key = g.keyOf(i)
 	}
@@ -288,7 +296,7 @@ func (g sifter) allOf(cols []query.ColumnRef, block, table int) bool {
 func (g *gatherer) sameRows(c *copied) string {
 	for i := range g.plan.tables {
 		o := &g.plan.tables[i]
-		if o.to.CopyOf == "" && o.to.Schema == c.to.Schema && o.to.Table == c.to.Table && o.columns == c.columns &&
+		if o.to.CopyOf == "" && o.to.Schema == c.to.Schema && o.to.Table == c.to.Table && o.columns == c.columns && o.parts == c.parts &&
 			o.lock == c.lock && slices.EqualFunc(o.filters, c.filters, sameFilter) && slices.Equal(o.where, c.where) && (o.alias == c.alias || len(c.where) == 0) {
 			return o.to.Name
 		}
@@ -377,10 +385,8 @@ func distinct(list []nodePredicate) (out []nodePredicate) {
 func (g *gatherer) renamed(t *table, name string) (span query.Span, text string, err error) {
 	sql := g.in.SQL
 	span = t.ref.Span
-	if w := nextWord(sql[span.End:]); strings.EqualFold(w, "partition") {
-		return span, "", notOverShards("PARTITION (…) of "+t.name(), "say in WHERE which rows are meant")
-	}
 	schema, own := cutName(span.Of(sql))
+	span.End += int32(partitionClause(sql[span.End:])) // a copy has no partitions
 	text = string(query.QuoteName(nil, name))
 	if schema != "" {
 		text = schema + "." + text
@@ -461,6 +467,26 @@ func cutName(text []byte) (schema, own string) {
 	}
 	rest++
 	return string(text[:n]), string(text[rest+blanks(text[rest:]):])
+}
+
+// partitionClause gives the length of a PARTITION (…) at the start of the text behind a
+// table's name, 0 for none.
+func partitionClause(sql []byte) int {
+	if !strings.EqualFold(nextWord(sql), "partition") {
+		return 0
+	}
+	i := blanks(sql) + len("partition")
+	if i += blanks(sql[i:]); i == len(sql) || sql[i] != '(' {
+		return 0
+	}
+	for i < len(sql) && sql[i] != ')' {
+		if n := blanks(sql[i:]); n > 0 {
+			i += n
+		} else {
+			i += quotedName(sql[i:])
+		}
+	}
+	return min(i+1, len(sql))
 }
 
 // nextWord gives the unquoted word at the start of a text.

@@ -57,6 +57,9 @@ func (g *gatherPlan) copiesOf(p *Plan, a *Args, b *Bound, home int) (out *Gather
 			continue
 		}
 		c.places(p, a, b, home)
+		if len(b.Legs) == 0 && c.parts != "" { // a shard says whether it has such a partition
+			b.leg(home)
+		}
 		if c.write != nil {
 			out.Tables[i].Write = c.write.bind(a)
 		}
@@ -180,6 +183,7 @@ func (c *copied) source(s *scratch, a *Args) (sql []byte, params []int, why *Ref
 	params = []int{}
 	sql = append(append(append(sql, "SELECT "...), c.columns...), " FROM "...)
 	sql = query.QuoteName(append(query.QuoteName(sql, c.to.Schema), '.'), c.to.Table)
+	sql = append(sql, c.parts...)
 	if (len(c.where) > 0 || c.order != nil) && c.alias != "" {
 		sql = query.QuoteName(append(sql, " AS "...), c.alias)
 	}
