@@ -23,7 +23,7 @@ func (s *scatter) merge() error {
 
 // rows makes one result of the legs' results, whose headers have been read.
 func (s *scatter) rows() error {
-	cols, err := agree(s.legs)
+	cols, err := agree(s.legs, s.req.Execute != nil)
 	if err != nil {
 		return err
 	}

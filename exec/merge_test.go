@@ -109,7 +109,49 @@ func TestMerges(t *testing.T) {
 		t.Run("distinct", func(t *testing.T) { asPrepared(t, w.testDistinct) })
 		t.Run("resort", func(t *testing.T) { asPrepared(t, w.testResort) })
 		t.Run("averages", w.testAverages)
+		t.Run("types", func(t *testing.T) { asPrepared(t, w.testTypes) })
 	})
+}
+
+// testTypes: legs whose servers have defined an expression otherwise, as MySQL does out of a
+// temporary table, give one column of the widest type.
+func (w *world) testTypes(t *testing.T, params []wire.Param) {
+	from := " AS c FROM items" + where(params)
+	exprs := []string{"t8 IS NULL", "NULL", "DISTINCT t8 IS NULL", "CAST(-9000000000 + t8 * 0 AS SIGNED)"}
+	for turn := range exprs {
+		legs := allLegs("")
+		var want []string
+		types, widest := map[byte]bool{}, byte(wire.TypeNull)
+		for i := range legs {
+			sql := "SELECT " + exprs[(i+turn)%len(exprs)] + from
+			legs[i].SQL = []byte(sql)
+			alone, _, err := w.run(context.Background(), newLeases(w), request(bound(router.Relay, []router.Leg{legs[i]}, nil), params))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if types[alone.cols[0].Type] = true; intSize(alone.cols[0].Type) > intSize(widest) {
+				widest = alone.cols[0].Type
+			}
+			for _, row := range alone.rows {
+				want = append(want, show(alone.cols, row, params != nil))
+			}
+		}
+		got, _, err := w.run(context.Background(), newLeases(w), request(bound(router.Concatenate, legs, nil), params))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.cols[0].Type != widest || len(types) < 2 {
+			t.Errorf("type %#x of %v, want the widest of several", got.cols[0].Type, types)
+		}
+		for i, row := range got.rows {
+			if g := show(got.cols, row, params != nil); i >= len(want) || g != want[i] {
+				t.Fatalf("row %d is %s, want %q", i, g, want)
+			}
+		}
+		if len(got.rows) != len(want) {
+			t.Errorf("%d rows, want %d", len(got.rows), len(want))
+		}
+	}
 }
 
 func (w *world) testConcatenate(t *testing.T, params []wire.Param) {

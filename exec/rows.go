@@ -2,6 +2,7 @@ package exec
 
 import (
 	"fmt"
+	"slices"
 
 	"sluice/wire"
 )
@@ -100,9 +101,10 @@ func isString(t byte) bool {
 const meaningFlags = wire.FlagUnsigned | wire.FlagZerofill | wire.FlagEnum | wire.FlagSet
 
 // agree makes one set of column definitions of all legs' own: the first leg's names, the
-// largest lengths. Legs whose columns differ in what their values mean cannot be merged.
-func agree(legs []leg) ([]wire.Column, error) {
-	cols := legs[0].cols
+// widest types, the largest lengths. Legs whose columns differ in what their values mean
+// cannot be merged. The rows of a leg that writes them otherwise are rewritten as they come.
+func agree(legs []leg, binary bool) ([]wire.Column, error) {
+	cols := slices.Clone(legs[0].cols)
 	for i := range legs[1:] {
 		l := &legs[1+i]
 		if len(l.cols) != len(cols) {
@@ -111,12 +113,20 @@ func agree(legs []leg) ([]wire.Column, error) {
 		}
 		for j := range cols {
 			a, b := &cols[j], &l.cols[j]
+			widen(a, b)
 			if why := differ(a, b); why != "" {
 				return nil, refuse(1105, "HY000", "the table differs between the shards: column %d (%s) has another %s on %s than on %s",
 					j+1, a.Name, why, legs[0].conn.Shard(), l.conn.Shard())
 			}
 			a.Length = max(a.Length, b.Length)
 			a.Flags &^= wire.FlagNotNull &^ b.Flags // NOT NULL only if it is on all
+		}
+	}
+	for i := range legs {
+		l := &legs[i]
+		l.wide = nil
+		if binary && !slices.EqualFunc(l.cols, cols, func(a, b wire.Column) bool { return intSize(a.Type) == intSize(b.Type) }) {
+			l.wide = cols
 		}
 	}
 	return cols, nil
@@ -133,12 +143,41 @@ func isText(t byte) bool {
 	return false
 }
 
-// differ says in what two definitions of a column contradict each other.
+// widen gives a the type of an expression that both definitions have values of. A server
+// defines an expression otherwise when it has put its values into a temporary table (MySQL
+// makes INT of BIGINT, then) or knows it to be NULL, which depends on the rows of its shard.
+// Columns of tables have their types from the tables.
+func widen(a, b *wire.Column) {
+	if a.OrgTable != "" || b.OrgTable != "" {
+		return
+	}
+	switch {
+	case a.Type == b.Type, b.Type == wire.TypeNull:
+	case a.Type == wire.TypeNull, intSize(b.Type) > intSize(a.Type) && intSize(a.Type) > 0 && (a.Flags^b.Flags)&meaningFlags == 0:
+		a.Type, a.Collation, a.Decimals = b.Type, b.Collation, b.Decimals
+		a.Flags = b.Flags &^ (wire.FlagNotNull &^ a.Flags)
+	}
+}
+
+// isWidened tells whether a has, after widen, a type that holds the values of b's.
+func isWidened(a, b *wire.Column) bool {
+	return a.OrgTable == "" && b.OrgTable == "" && intSize(b.Type) > 0 && intSize(a.Type) > intSize(b.Type)
+}
+
+// intSize orders the integer types; 0: it is none of them.
+func intSize(t byte) int {
+	return 1 + slices.Index([]byte{wire.TypeTiny, wire.TypeShort, wire.TypeInt24, wire.TypeLong, wire.TypeLongLong}, t)
+}
+
+// differ says in what two definitions of a column contradict each other, the first of
+// which has been widened.
 func differ(a, b *wire.Column) string {
 	switch {
 	case a.Name != b.Name:
 		return "name"
-	case a.Type != b.Type && !(isText(a.Type) && isText(b.Type)):
+	case b.Type == wire.TypeNull && b.OrgTable == "" && a.OrgTable == "":
+		return ""
+	case a.Type != b.Type && !(isText(a.Type) && isText(b.Type)) && !isWidened(a, b):
 		return "type"
 	case a.Collation != b.Collation:
 		return "character set"
@@ -148,4 +187,27 @@ func differ(a, b *wire.Column) string {
 		return "number of decimals"
 	}
 	return ""
+}
+
+// widened writes a row of the binary protocol with the types that all legs have agreed on.
+// It is valid until the next call.
+func (l *leg) widened(row []byte) ([]byte, error) {
+	var err error
+	if l.narrow, err = wire.SplitBinaryRow(row, l.cols, l.narrow); err != nil {
+		return nil, err
+	}
+	for i, v := range l.narrow {
+		if v == nil || intSize(l.cols[i].Type) == intSize(l.wide[i].Type) {
+			continue
+		}
+		text, err := wire.BinaryToText(nil, v, &l.cols[i])
+		if err == nil {
+			l.narrow[i], err = wire.TextToBinary(nil, text, &l.wide[i])
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	l.wideRow = wire.AppendBinaryRow(l.wideRow[:0], l.narrow, l.wide)
+	return l.wideRow, nil
 }

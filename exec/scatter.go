@@ -177,6 +177,9 @@ type leg struct {
 	known        bool   // status holds now: the last answer did not end in an ERR
 	ok           wire.OK
 	cols         []wire.Column
+	wide         []wire.Column // what the legs agreed on, when rows of cols are written otherwise
+	narrow       [][]byte      // of widened
+	wideRow      []byte        // of widened
 
 	row  []byte   // the current row; in the connection's buffer, valid until the next is read
 	vals [][]byte // its values, when the merge looks at them
@@ -249,6 +252,11 @@ func (l *leg) next() ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, l.failed(err)
+	case end == nil && l.wide != nil:
+		if row, err = l.widened(row); err != nil {
+			return nil, l.failed(err)
+		}
+		return row, nil
 	case end == nil:
 		return row, nil
 	case end.Status&wire.StatusMoreResults != 0:
