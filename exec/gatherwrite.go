@@ -71,7 +71,11 @@ func readOnly(req *Request) error {
 	if req.Status&wire.StatusInTransReadonly == 0 {
 		return nil
 	}
-	return &wire.Error{Code: 1792, SQLState: "25006", Message: "Cannot execute statement in a READ ONLY transaction"}
+	end := "." // of Oracle MySQL's text
+	if req.MariaDB {
+		end = ""
+	}
+	return &wire.Error{Code: 1792, SQLState: "25006", Message: "Cannot execute statement in a READ ONLY transaction" + end}
 }
 
 // locks tells whether the rows that are copied are locked.

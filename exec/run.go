@@ -44,6 +44,7 @@ type Request struct {
 	More      bool           // further statements of the same client packet follow
 	LocalFile bool           // LOAD DATA LOCAL
 	Sequence  Sequence       // of the table that an InsertSelect writes; nil for none
+	MariaDB   bool           // the kind of the servers, else Oracle MySQL
 	Status    uint16         // status flags for an answer that no single shard gave
 	HomeShard int            // LOAD DATA: index of the shard that has the session's user variables, -1 for none of the map
 	IDs       IDs            // LOAD DATA: the table's sequence

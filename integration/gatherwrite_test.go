@@ -141,6 +141,10 @@ func refusesWrites(t *testing.T, c *cluster, db *sql.DB) {
 	defer tx.Rollback()
 	_, err = tx.Exec("DELETE FROM many WHERE v = 'none' ORDER BY user_id LIMIT 3")
 	checkError(t, "a write in a READ ONLY transaction", err, 1792)
+	period := map[testkit.Flavor]string{testkit.MySQLFlavor: "."}[c.setup.flavor]
+	if want := "Error 1792 (25006): Cannot execute statement in a READ ONLY transaction" + period; err.Error() != want {
+		t.Errorf("%q, want %q", err, want)
+	}
 }
 
 // takesOnce: clients that delete rows of a queue at the same time take each row once.

@@ -221,7 +221,7 @@ func (r *running) declare(ctx context.Context, p *router.Plan) error {
 func (r *running) request(st *statement, e *entry) *exec.Request {
 	r.req = exec.Request{
 		Bound: &r.bound, SQL: st.sql, Execute: st.exec, Long: st.long, More: st.more, LocalFile: r.held.localFile,
-		Charset: r.state.charset(), Status: r.kept.tx.status(), HoldError: r.kept.tx.Open(),
+		Charset: r.state.charset(), MariaDB: r.state.mode.MariaDB, Status: r.kept.tx.status(), HoldError: r.kept.tx.Open(),
 	}
 	if r.bound.Load != nil {
 		r.req.IDs, r.req.HomeShard = &loadIDs{h: r.h, planner: r.planner}, -1
