@@ -51,7 +51,7 @@ func (o Options) withDefaults() Options {
 // Class is what is fixed at login and therefore part of the pool's key.
 type Class struct {
 	FoundRows bool // CLIENT_FOUND_ROWS: matched rows are reported
-	LocalFile bool // CLIENT_LOCAL_FILES: only for LOAD DATA LOCAL statements
+	LocalFile bool // CLIENT_LOCAL_FILES: LOAD DATA LOCAL is possible
 }
 
 // classes is the number of different Classes.

@@ -279,6 +279,24 @@ func TestSeveralResults(t *testing.T) {
 	})
 }
 
+// TestFileNotAskedFor: a server's request for a file is passed on for LOAD DATA LOCAL only; with
+// any other statement nothing of it reaches the client, and the connection is not used again.
+func TestFileNotAskedFor(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.everywhere("CREATE TABLE f (a INT)")
+		load := "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE f"
+		for _, b := range []*router.Bound{
+			bound(router.Relay, parts(load), nil), bound(router.Everywhere, allLegs(load), nil), bound(router.Concatenate, allLegs(load), nil),
+		} {
+			l := newLeases(w)
+			got, out, err := w.run(context.Background(), l, request(b, nil))
+			if !errors.Is(err, wire.ErrMalformed) || out.Started || !isCode(got.err, 2013) || len(l.dirty) != len(b.Legs) {
+				t.Errorf("%v: %v, the client got %+v; broken: %v", b.Strategy, err, got, l.dirty)
+			}
+		}
+	})
+}
+
 // TestMoreFollows: every EOF of a statement that is not the packet's last says so.
 func TestMoreFollows(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {

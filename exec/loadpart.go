@@ -77,12 +77,6 @@ func (p *filePart) say(sql string) error {
 func (p *filePart) request() (name []byte, err error) {
 	h, err := p.leg.conn.ReadResultHeader()
 	switch {
-	case isCode(err, 1148), isCode(err, 3948), isCode(err, 4166):
-		// ER_NOT_ALLOWED_COMMAND and its successors: the connection was opened for statements
-		// that load no file.
-		_ = p.leg.failed(err)
-		return nil, refuse(1235, "42000", "LOAD DATA LOCAL in a transaction, or with session state, that began on shard %s with other statements; "+
-			"make it the first statement of a transaction", p.leg.conn.Shard())
 	case err != nil:
 		return nil, p.leg.failed(err)
 	case h.LocalFile == nil:

@@ -113,7 +113,7 @@ func (l *leases) Lease(ctx context.Context, sh int, write bool) (*backend.Conn, 
 	if err := l.fail[sh]; err != nil {
 		return nil, err
 	}
-	c, err := l.w.pools.Get(ctx, fmt.Sprintf("s%d", sh), backend.Class{}, l.w.names[sh], settings)
+	c, err := l.w.pools.Get(ctx, fmt.Sprintf("s%d", sh), backend.Class{LocalFile: true}, l.w.names[sh], settings)
 	if err != nil {
 		return nil, err
 	}

@@ -232,6 +232,10 @@ func TestLocalInfile(t *testing.T) {
 		says(t, p.maria("mariadb", "app", "app", "--local-infile=0", "plain", "-Ne", load("t")), "ERROR")
 		says(t, p.maria("mariadb", "app", "app", "--local-infile=1", "plain", "-Ne", "LOAD DATA LOCAL INFILE '/nowhere/at/all' INTO TABLE t"), "nowhere/at/all")
 		says(t, p.maria("mariadb", "app", "app", "plain", "-Ne", "LOAD DATA INFILE '"+file+"' INTO TABLE t"), "ERROR")
+		// On connections that began with other statements: with a pin, in a transaction.
+		says(t, p.maria("mariadb", "app", "app", "--local-infile=1", "plain", "-Ne", "DELETE FROM t; SET @x = 7; "+load("t")+"; SELECT COUNT(*), @x FROM t"), "20000\t7\n")
+		says(t, p.maria("mariadb", "app", "app", "--local-infile=1", "plain", "-Ne", "BEGIN; DELETE FROM t; "+load("t")+"; SELECT COUNT(*) FROM t; ROLLBACK"), "20000\n")
+		says(t, p.maria("mariadb", "app", "app", "--local-infile=1", "shop", "-Ne", "SET @x = 7; BEGIN; DELETE FROM users; "+load("users")+" (user_id, name); SELECT COUNT(*), @x FROM settings; SELECT COUNT(*) FROM users; ROLLBACK; SELECT COUNT(*) FROM users"), "20000\n20000\n")
 		// A client that goes away in the middle of its file.
 		r := loginRaw(t, p.data, rawLogin{schema: "plain", caps: wire.ClientLocalFiles})
 		r.send(wire.ComQuery, "LOAD DATA LOCAL INFILE 'x' INTO TABLE t")

@@ -50,11 +50,10 @@ type held struct {
 
 // asked is what the running statement asks of its connections.
 type asked struct {
-	several   bool   // it reads or writes on more than one shard
-	plain     bool   // each is to open a transaction of the server's own, under autocommit
-	preset    bool   // they are told the session's LAST_INSERT_ID() first
-	localFile bool   // they may ask for a file
-	now       string // they are told this time, in seconds; "" is their own
+	several bool   // it reads or writes on more than one shard
+	plain   bool   // each is to open a transaction of the server's own, under autocommit
+	preset  bool   // they are told the session's LAST_INSERT_ID() first
+	now     string // they are told this time, in seconds; "" is their own
 }
 
 // lease takes a connection of a shard for the running statement.
@@ -131,9 +130,7 @@ func (h *held) connection(ctx context.Context, shard string) (lease, error) {
 		}
 		return l, nil
 	}
-	class := h.state.class
-	class.LocalFile = h.localFile
-	c, err := h.h.pools.Get(ctx, shard, class, h.state.schema, h.state.vars.backend)
+	c, err := h.h.pools.Get(ctx, shard, h.state.class, h.state.schema, h.state.vars.backend)
 	if err != nil {
 		return lease{}, err
 	}

@@ -32,8 +32,6 @@ func (r *running) run(ctx context.Context, st *statement, e *entry) (exec.Outcom
 // is leased.
 func (h *held) join(ctx context.Context, shards []string) (err error) {
 	var list []*backend.Conn
-	class := h.state.class
-	class.LocalFile = h.localFile
 	for _, shard := range shards {
 		if h.kept.tx.Leg(shard) != nil {
 			continue
@@ -44,7 +42,7 @@ func (h *held) join(ctx context.Context, shards []string) (err error) {
 			}
 			continue
 		}
-		c, e := h.h.pools.Get(ctx, shard, class, h.state.schema, h.state.vars.backend)
+		c, e := h.h.pools.Get(ctx, shard, h.state.class, h.state.schema, h.state.vars.backend)
 		if e != nil {
 			err = e
 			break

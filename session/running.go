@@ -152,7 +152,6 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 		r.held.now = unixSeconds(st.started)
 	}
 	r.held.preset = e.ids == idsAsked || readsInsertID(st.scan, e.stmt)
-	r.held.localFile = e.stmt.LocalFile
 	r.mayWrite = mayWrite(e.stmt)
 	locked := r.kept.pins.locked()
 	if locked {
@@ -160,7 +159,7 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 			return err
 		}
 	}
-	if r.held.localFile && r.c.Capabilities&wire.ClientLocalFiles == 0 {
+	if e.stmt.LocalFile && r.c.Capabilities&wire.ClientLocalFiles == 0 {
 		return &wire.Error{Code: 3948, SQLState: "42000", Message: "Loading local data is disabled; this must be enabled on both the client and server sides"}
 	}
 	if len(r.bound.Legs) > 1 {
@@ -220,7 +219,7 @@ func (r *running) declare(ctx context.Context, p *router.Plan) error {
 // request describes the bound statement to the executor.
 func (r *running) request(st *statement, e *entry) *exec.Request {
 	r.req = exec.Request{
-		Bound: &r.bound, SQL: st.sql, Execute: st.exec, Long: st.long, More: st.more, LocalFile: r.held.localFile,
+		Bound: &r.bound, SQL: st.sql, Execute: st.exec, Long: st.long, More: st.more, LocalFile: e.stmt.LocalFile,
 		Charset: r.state.charset(), MariaDB: r.state.mode.MariaDB, Status: r.kept.tx.status(), HoldError: r.kept.tx.Open(),
 	}
 	if r.bound.Load != nil {
