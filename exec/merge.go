@@ -193,13 +193,14 @@ func (k *sink) begin() error {
 	return nil
 }
 
-// full tells whether no further row will be sent.
-func (k *sink) full() bool { return k.limit <= 0 }
+// full tells whether no further row will be sent, nor counted as skipped.
+func (k *sink) full() bool { return k.limit <= 0 && k.offset <= 0 }
 
 // skip tells whether the next row is not sent; it counts the row.
 func (k *sink) skip() bool {
 	if k.offset > 0 {
 		k.offset--
+		k.s.out.Skipped++
 		return true
 	}
 	k.limit--

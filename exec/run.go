@@ -61,6 +61,7 @@ type Outcome struct {
 	Answered bool          // the client's answer is written completely
 	Started  bool          // some bytes of an answer have been written
 	Unended  bool          // rows have been written, but not what ends them: the session commits first
+	Skipped  uint64        // rows that the merge has left out for OFFSET
 	Legs     int
 	Warned   []int // shards (map index) that reported warnings
 	Uneven   []int // Everywhere: shards (map index) whose affected rows differ from the first leg's: their copies are not alike

@@ -86,13 +86,13 @@ func (r *generator) diagnostics() {
 	}
 }
 
-// foundRows asks for what LIMIT has left out. (With an OFFSET servers count the rows that it skips, too; Sluice does not.)
+// foundRows asks for what LIMIT has left out.
 func (r *generator) foundRows() {
 	t := r.withPrimary()
 	r.g.text = true
 	r.add("SELECT " + pick(r, "SQL_CALC_FOUND_ROWS ", "SQL_CALC_FOUND_ROWS ", "") + pk(t, "") + " FROM " + t.name)
 	r.where(t, "")
-	r.add(" ORDER BY " + pk(t, "") + pick(r, " LIMIT 3", " LIMIT 0", ""))
+	r.add(" ORDER BY " + pk(t, "") + pick(r, " LIMIT 3", " LIMIT 0", " LIMIT 3 OFFSET 2", " LIMIT 2, 2", ""))
 	r.g.order = r.group()
 	r.then(textOnly("SELECT FOUND_ROWS()"))
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"errors"
+	"strconv"
 	"strings"
 
 	"sluice/backend"
@@ -26,11 +27,7 @@ func (s *settling) remember(st *statement, e *entry, out *exec.Outcome, runErr e
 	ok, before := r.OK, s.answers.insertID
 	switch {
 	case r.Columns > 0:
-		found := r.Rows
-		if e.stmt.CalcFoundRows {
-			found = s.askNumber(out, "SELECT FOUND_ROWS()", r.Rows)
-		}
-		s.answers.selected(found)
+		s.answers.selected(s.found(e, out))
 	case s.bound.InsertID != 0:
 		ok.LastInsertID = s.bound.InsertID
 		s.answers.done(ok)
@@ -47,6 +44,52 @@ func (s *settling) remember(st *statement, e *entry, out *exec.Outcome, runErr e
 		}
 	}
 	s.keepState(st, e)
+}
+
+// found gives what FOUND_ROWS() is after rows: servers count those that OFFSET skips, too.
+// Only the server knows how many there were when none was left.
+func (s *settling) found(e *entry, out *exec.Outcome) uint64 {
+	rows := out.Response.Rows
+	switch s.bound.Strategy {
+	case router.Concatenate, router.MergeSort, router.Aggregate:
+		if s.bound.Limit == 0 && s.state.mode.MariaDB { // which reads none, then
+			return 0
+		}
+		return rows + out.Skipped
+	}
+	ask := e.stmt.CalcFoundRows
+	if e.stmt.Kind == query.Select && (e.stmt.Union || e.stmt.Opaque) {
+		ask = ask || bytes.Contains(bytes.ToLower(s.args.Scan.Fingerprint), []byte("limit"))
+	} else if len(e.stmt.Blocks) > 0 && e.stmt.Blocks[0].Limit.HasOffset && !ask {
+		offset, ok := s.number(e.stmt.Blocks[0].Limit.Offset)
+		if ok && (offset == 0 || rows > 0) {
+			return rows + offset
+		}
+		ask = true
+	}
+	if ask {
+		return s.askNumber(out, "SELECT FOUND_ROWS()", rows)
+	}
+	return rows
+}
+
+// number gives an integer literal, or parameter, of the statement.
+func (s *settling) number(v query.Value) (n uint64, ok bool) {
+	lit, ok := s.args.Scan.Value(v.Hole, v.Pos)
+	if !ok || v.Kind != query.ValLiteral {
+		return 0, false
+	}
+	text := lit.Of(s.args.SQL)
+	if lit.Kind == query.Param {
+		if s.args.Params == nil {
+			return 0, false
+		}
+		if text, _, ok = s.args.Params.Key(paramNumber(s.args.Scan, lit)); !ok {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseUint(string(text), 10, 64)
+	return n, err == nil
 }
 
 // askNumber asks the connection that ran the statement about it, before it is given back.
