@@ -18,7 +18,7 @@ var ErrApart = errors.New("temporary tables are not allowed in this transaction"
 
 // gathering is one Gather under way.
 //
-//	lease all ─▶ open the home shard's own sources as cursors ─▶ loading state ─▶ for each copy:
+//	lease all ─▶ open the home shard's own sources as cursors, or all that lock ─▶ loading state ─▶ for each copy:
 //	create, read its legs in turn, insert ─▶ the client's state ─▶ the statement, its rows relayed
 //
 // What is left on the home connection is removed by Outcome.Cleanup, after the session has
@@ -34,12 +34,12 @@ type gathering struct {
 	targets  []int        // shards that rows are written to (staging)
 	prepared func() error // called when the copies are there, on home in the loading state; may be nil
 
-	home    *leg         // where the copies are and the statement runs
-	sources []leg        // by shard, in ascending order; home may be one of them
-	cursors []homeCursor // for the copies that have rows on the home connection itself
-	state   *loadState   // nil while home has the client's
-	made    []string     // temporary tables, schema and name quoted
-	stmt    uint32       // the prepared statement on home, 0 for none
+	home    *leg       // where the copies are and the statement runs
+	sources []leg      // by shard, in ascending order; home may be one of them
+	cursors []cursor   // of the home connection's own sources, or of all that lock
+	state   *loadState // nil while home has the client's
+	made    []string   // temporary tables, schema and name quoted
+	stmt    uint32     // the prepared statement on home, 0 for none
 	amount  amount
 	write   *changes // of a GatherWrite; nil for a Gather
 }
@@ -170,7 +170,7 @@ func (g *gathering) source(shard int) *leg {
 
 // fill makes the copies.
 func (g *gathering) fill() error {
-	if err := (homeRows{g}).openCursors(); err != nil {
+	if err := (kept{g}).openCursors(); err != nil {
 		return err
 	}
 	state, err := enterLoad(g.home.conn, g.plan.Apart)
@@ -211,8 +211,8 @@ func (g *gathering) fill() error {
 }
 
 // copy fills one temporary table. All shards are asked before the first answers, unless
-// rows are locked: two statements that lock them in the same order do not wait for each other
-// in a circle.
+// a write locks their rows: two statements that lock them in the same order do not wait for
+// each other in a circle.
 func (g *gathering) copy(i int) error {
 	t := &g.plan.Tables[i]
 	if t.CopyOf != "" {
@@ -230,16 +230,15 @@ func (g *gathering) copy(i int) error {
 	for j := range t.Legs {
 		l := g.source(t.Legs[j].Shard)
 		var err error
-		if g.locks() && l != g.home {
-			err = g.ask(l, &t.Legs[j])
-		}
-		if err != nil {
-			return err
-		}
-		if l == g.home {
-			err = homeRows{g}.fetch(i, ld)
+		if c := (kept{g}).cursor(i, l); c != nil {
+			err = kept{g}.fetch(c, ld)
 		} else {
-			err = g.read(l, ld)
+			if g.locks() {
+				err = g.ask(l, &t.Legs[j])
+			}
+			if err == nil {
+				err = g.read(l, ld)
+			}
 		}
 		if err != nil {
 			return bounds{g}.tooMuch(err)
@@ -441,7 +440,7 @@ func (g *gathering) end() {
 		if !l.known {
 			l.status = 0
 		}
-		ok := l.state == legIdle
+		ok := l.state == legIdle && (i == at || kept{g}.close(l.conn) == nil)
 		if i == at && ok && g.leaves() {
 			c := l.conn
 			g.out.Cleanup = func() error { return g.cleanUp(c) }
@@ -457,10 +456,8 @@ func (g *gathering) leaves() bool {
 
 // cleanUp removes what the statement has left on its home connection.
 func (g *gathering) cleanUp(c *backend.Conn) error {
-	for i := range g.cursors {
-		if err := closeOnce(c, g.cursors[i].stmt); err != nil {
-			return err
-		}
+	if err := (kept{g}).close(c); err != nil {
+		return err
 	}
 	if g.stmt != 0 {
 		if err := closeOnce(c, g.stmt); err != nil {

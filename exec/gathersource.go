@@ -5,18 +5,24 @@ import (
 	"fmt"
 	"strings"
 
+	"sluice/backend"
 	"sluice/router"
 	"sluice/wire"
 )
 
-// homeRows reads the home connection's own rows.
-type homeRows struct{ *gathering }
+// kept reads rows that servers keep.
+type kept struct{ *gathering }
 
 // A connection cannot be read from and inserted on at once. The home shard's own rows are
 // therefore kept by its server in a cursor and fetched in small portions. (INSERT … SELECT
 // would lock the rows that it reads.)
-type homeCursor struct {
+//
+// Rows that a SELECT locks are kept so by all servers: that of a cursor has found, and
+// locked, all of them when it answers. So one shard's are locked after the other's, in the
+// order of the shards whichever is home.
+type cursor struct {
 	table int // index in Gathering.Tables
+	leg   *leg
 	stmt  uint32
 	cols  []wire.Column
 }
@@ -28,33 +34,38 @@ const (
 	mostFetch  = 256
 )
 
-// openCursors runs the home connection's own sources while it has the client's state, in
-// which their predicates are meant.
-func (g homeRows) openCursors() error {
-	if g.plan.Apart {
+// openCursors opens them while the home connection has the client's state, in which its
+// predicates are meant.
+func (g kept) openCursors() error {
+	if g.write != nil {
 		return nil
 	}
-	for i := range g.plan.Tables {
-		t := &g.plan.Tables[i]
-		for j := range t.Legs {
-			if t.Legs[j].Shard != g.home.shard {
-				continue
-			}
-			if err := g.openCursor(i, &t.Legs[j]); err != nil {
-				return err
+	for s := range g.sources {
+		l := &g.sources[s]
+		if l != g.home && !g.locks() {
+			continue
+		}
+		for i := range g.plan.Tables {
+			t := &g.plan.Tables[i]
+			for j := range t.Legs {
+				if t.Legs[j].Shard != l.shard {
+					continue
+				}
+				if err := g.open(l, i, &t.Legs[j]); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
-func (g homeRows) openCursor(table int, part *router.Leg) error {
-	l := g.home
+func (g kept) open(l *leg, table int, part *router.Leg) error {
 	stmt, err := prepareOnce(l.conn, part.SQL)
 	if err != nil {
 		return l.failed(err)
 	}
-	g.cursors = append(g.cursors, homeCursor{table: table, stmt: stmt.ID})
+	g.cursors = append(g.cursors, cursor{table: table, leg: l, stmt: stmt.ID})
 	l.part = part
 	if err := sendExecute(l.conn, stmt, g.execute(), part, wire.CursorReadOnly); err != nil {
 		return l.failed(err)
@@ -71,25 +82,44 @@ func (g homeRows) openCursor(table int, part *router.Leg) error {
 	return nil
 }
 
-// fetch loads the rows of the cursor of a copy.
-func (g homeRows) fetch(table int, ld *loader) error {
-	var cur *homeCursor
+// cursor gives that of a leg of a copy, nil when it has none.
+func (g kept) cursor(table int, l *leg) *cursor {
 	for i := range g.cursors {
-		if g.cursors[i].table == table {
-			cur = &g.cursors[i]
+		if g.cursors[i].table == table && g.cursors[i].leg == l {
+			return &g.cursors[i]
 		}
 	}
-	l := g.home
+	return nil
+}
+
+// close closes the cursors of a connection.
+func (g kept) close(c *backend.Conn) error {
+	for i := range g.cursors {
+		if g.cursors[i].leg.conn != c {
+			continue
+		}
+		if err := closeOnce(c, g.cursors[i].stmt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetch loads the rows of a cursor.
+func (g kept) fetch(cur *cursor, ld *loader) error {
+	l := cur.leg
 	l.cols = cur.cols
 	if err := ld.describe(l); err != nil {
 		return err
 	}
 	for n := firstFetch; ; {
-		if err := ld.await(); err != nil { // the connection is needed
-			return err
+		if l == g.home {
+			if err := ld.await(); err != nil { // the connection is needed
+				return err
+			}
 		}
 		before := ld.size()
-		last, err := g.fetchRows(cur.stmt, n, ld)
+		last, err := g.fetchRows(cur, n, ld)
 		if err != nil || last {
 			return err
 		}
@@ -108,9 +138,9 @@ func (g homeRows) fetch(table int, ld *loader) error {
 }
 
 // fetchRows fetches the next n rows; last says that there are no more.
-func (g homeRows) fetchRows(stmt uint32, n int, ld *loader) (last bool, err error) {
-	l := g.home
-	arg := binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, stmt), uint32(n))
+func (g kept) fetchRows(cur *cursor, n int, ld *loader) (last bool, err error) {
+	l := cur.leg
+	arg := binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, cur.stmt), uint32(n))
 	if err := l.conn.Command(wire.ComStmtFetch, arg); err != nil {
 		return false, l.failed(err)
 	}

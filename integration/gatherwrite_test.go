@@ -20,6 +20,7 @@ const moveSchema = `
     - name: shop
       default_shard: s0
       auto_shard_key: [user_id]
+      tables: {refs: {kind: reference}}
     - name: plain
       default_shard: s1
 `
@@ -35,6 +36,7 @@ func TestGatherWrites(t *testing.T) {
 		t.Run("refused", func(t *testing.T) { refusesWrites(t, c, db) })
 		t.Run("taken once", func(t *testing.T) { takesOnce(t, c, db) })
 		t.Run("locks", func(t *testing.T) { writesUnderLocks(t, c, db) })
+		t.Run("lock order", func(t *testing.T) { locksInOrder(t, c, db) })
 	})
 }
 
@@ -217,6 +219,68 @@ func writesUnderLocks(t *testing.T, c *cluster, db *sql.DB) {
 	expectError(t, other, "UPDATE held SET v = 0 WHERE user_id = 3", 1205)
 	expect(t, tx, "SELECT user_id FROM held ORDER BY user_id DESC LIMIT 1 FOR UPDATE", "5")
 	expectError(t, other, "UPDATE held SET v = 0 WHERE user_id = 5", 1205)
+}
+
+// locksInOrder: a SELECT locks on one shard after the other, whichever is its home; and the
+// rows of reference tables where all others lock them.
+func locksInOrder(t *testing.T, c *cluster, db *sql.DB) {
+	must(t, db, "CREATE TABLE inorder (user_id BIGINT NOT NULL PRIMARY KEY, v INT)", "CREATE TABLE inother LIKE inorder", "CREATE TABLE refs (id INT NOT NULL PRIMARY KEY, v INT)",
+		"INSERT INTO refs VALUES (1, 0)")
+	of := make([]string, len(c.servers)) // by shard: a row
+	for i := 1; i < 40; i++ {
+		for _, table := range []string{"inorder", "inother"} {
+			must(t, db, fmt.Sprintf("INSERT INTO %s VALUES (%d, %[2]d)", table, i))
+		}
+		of[c.shardOf(fmt.Sprint(i))] = fmt.Sprint(i)
+	}
+	begin := func(db *sql.DB) *sql.Tx {
+		t.Helper()
+		tx, err := db.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { tx.Rollback() })
+		return tx
+	}
+	first := begin(c.servers[0].DB(t, "shop"))
+	rows(t, first, "SELECT * FROM inorder FOR UPDATE")
+	tx := begin(db)
+	rows(t, tx, "SELECT v FROM inorder WHERE user_id = "+of[3]) // its home
+	done := make(chan error, 1)
+	go func() {
+		var n int
+		done <- tx.QueryRow("SELECT COUNT(*) FROM inorder a JOIN inorder b ON b.v = a.v + 1 FOR UPDATE").Scan(&n)
+	}()
+	eventually(t, "it waits on the first shard", func() bool {
+		return c.servers[0].Value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT%`inorder`% FOR UPDATE'") == "1"
+	})
+	for i, s := range c.servers[1:] {
+		free := begin(s.DB(t, "shop"))
+		if _, err := tryRows(free, "SELECT * FROM inorder FOR UPDATE NOWAIT"); err != nil {
+			t.Errorf("rows of s%d are locked before those of s0: %v", i+1, err)
+		}
+		free.Rollback()
+	}
+	first.Rollback()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	tx.Rollback()
+
+	const join = "SELECT COUNT(DISTINCT r.id) FROM %s a JOIN refs r ON r.v < a.v FOR UPDATE"
+	for _, home := range []int{0, 3} {
+		a, b := begin(db), begin(db)
+		rows(t, a, "SELECT v FROM inorder WHERE user_id = "+of[1])
+		expect(t, a, fmt.Sprintf(join, "inorder"), "1")
+		rows(t, b, "SELECT v FROM inother WHERE user_id = "+of[home])
+		for _, sql := range []string{fmt.Sprintf(join, "inother"), "SELECT * FROM refs FOR UPDATE", "SELECT * FROM shop.refs FOR UPDATE"} {
+			if got, err := tryRows(b, sql+" NOWAIT"); err == nil {
+				t.Errorf("s%d: %s: %v, while another locks the row of the reference table", home, sql, got)
+			}
+		}
+		a.Rollback()
+		b.Rollback()
+	}
 }
 
 // TestMoveKilled: a proxy dies while a row moves: before its new place is written, and at

@@ -197,6 +197,8 @@ func (g *gatherer) isCopied(t *table) bool {
 		return false
 	case t.sharded() || g.plan.apart:
 		return true
+	case t.reference(): // locked rows are those of one shard for all statements, not of any home
+		return g.planner.plan.Locking && !g.stmt.Blocks[t.ref.Block].Lock.Empty()
 	}
 	return t.unsharded() && t.home != g.plan.home
 }

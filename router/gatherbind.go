@@ -156,7 +156,7 @@ func (c *copied) places(p *Plan, a *Args, b *Bound, home int) {
 	case c.on != "":
 		at, _ := a.Map.ShardIndex(c.on)
 		b.leg(at)
-	case c.anyOne && c.write != nil: // all writers lock the same copy first
+	case c.anyOne && c.lock != "": // all lock the same copy first
 		b.leg(0)
 	case c.anyOne:
 		b.leg(home)

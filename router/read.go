@@ -25,6 +25,9 @@ func (p reader) read() error {
 	case sharded == 0 && unsharded == 0 && system == 0 && reference > 0 && !p.plan.Write && p.stmt.Kind == query.Select && len(p.stmt.Routines) == 0:
 		p.plan.Target = ToAny
 		return nil
+	case sharded == 0 && unsharded == 0 && system == 0 && p.plan.Locking && len(p.stmt.Routines) == 0:
+		p.plan.home, p.plan.pinned = "", true // all lock the same copy first
+		return nil
 	case sharded == 0:
 		return p.readDefault()
 	case unsharded > 0 || system > 0:
