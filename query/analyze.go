@@ -86,6 +86,7 @@ func (z *Analyzer) statement(t *text, lo int) *Statement {
 		return fallback(t, lo, reason)
 	}
 	a.st.Verb = verbOf(t.tokens, lo)
+	a.noteConditionCounts()
 	return a.st
 }
 

@@ -124,7 +124,8 @@ type CTERef struct {
 
 // Call is a mention of a function whose answer Sluice must give itself.
 type FuncCall struct {
-	// Name in lower case: last_insert_id, connection_id, found_rows, row_count, user, current_user, session_user, system_user
+	// Name in lower case: last_insert_id, connection_id, found_rows, row_count, user, current_user, session_user, system_user;
+	// also @@warning_count and @@error_count, where nothing else in the statement can be counted by them
 	Name string
 	Span Span // with its parentheses
 	Args bool // has an argument

@@ -10,6 +10,9 @@ import (
 
 // actionOf tells who answers a statement.
 func actionOf(stmt *query.Statement) action {
+	if countsConditions(stmt) {
+		return local
+	}
 	if substitutes(stmt) {
 		return substitute
 	}
@@ -24,10 +27,6 @@ func actionOf(stmt *query.Statement) action {
 		return local
 	case query.Show:
 		if shownLocally(stmt) {
-			return local
-		}
-	case query.Select:
-		if countsConditions(stmt) {
 			return local
 		}
 	case query.Other:

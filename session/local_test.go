@@ -39,7 +39,7 @@ func TestRefusals(t *testing.T) {
 			"EXECUTE nosuch":                                  1243,
 			"DEALLOCATE PREPARE nosuch":                       1243,
 			"ROLLBACK TO nosuch":                              1305,
-			"SELECT @@warning_count + 1":                      1235,
+			"SELECT @@warning_count + 1/0":                    1235,
 			"":                                                1065,
 			"SELECT 'unterminated":                            1064,
 			"SELECT 1; SELECT 2":                              1064,

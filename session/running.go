@@ -137,7 +137,7 @@ func (r *running) placeLock(e *entry) error {
 func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 	p := e.plan
 	if asksConditions(e.stmt) {
-		return notBuilt("@@warning_count and @@error_count within a longer statement; select them alone, or SHOW COUNT(*) WARNINGS")
+		return notBuilt("@@warning_count and @@error_count in a statement that may raise warnings of its own; select them alone")
 	}
 	if e.stmt.Verb == "get" { // another statement may have run on the connection since
 		return notBuilt("GET DIAGNOSTICS outside of a stored program; ask SHOW WARNINGS instead")

@@ -31,7 +31,8 @@ func clearsWarnings(stmt *query.Statement, mariaDB bool) bool {
 		return !showsConditions(stmt) && (!mariaDB || stmt.ShowWhat != "processlist" && stmt.ShowWhat != "grants")
 	case query.Set, query.SetNames, query.SetTx, query.Use, query.Begin, query.Commit, query.Rollback, query.Savepoint,
 		query.Kill, query.PrepareText, query.Do, query.Select, query.Values, query.Explain, query.LockTables:
-		return (!mariaDB || len(stmt.Tables) > 0) && !countsConditions(stmt)
+		// A statement in which the counts are put comes again without them.
+		return (!mariaDB || len(stmt.Tables) > 0) && !countsConditions(stmt) && !(asksConditions(stmt) && substitutes(stmt))
 	}
 	return true
 }

@@ -109,12 +109,19 @@ func (v *values) value(name string, kind query.Kind) string {
 			return "CAST(~0 AS SIGNED)" // -1, without a note that the cast has wrapped
 		}
 		return "CAST((" + strconv.FormatInt(v.answers.rowCount, 10) + "|0) AS SIGNED)"
+	case "@@warning_count":
+		return conditionCount(v.answers.count)
+	case "@@error_count":
+		return conditionCount(v.answers.errors())
 	case "current_user":
 		return v.account(v.c.User + "@%")
 	default: // user, session_user, system_user
 		return v.account(v.c.User + "@" + v.c.Remote.Addr().Unmap().String())
 	}
 }
+
+// conditionCount gives a number of conditions, which by its type may be NULL.
+func conditionCount(n int) string { return "IF(1,(" + strconv.Itoa(n) + "|0),NULL)" }
 
 // account gives an account name with the character set and the coercibility of the servers'
 // own names, those of VERSION(); to name utf8mb3 would be a warning on MySQL.

@@ -67,12 +67,28 @@ SELECT id FROM t WHERE id > LAST_INSERT_ID() ORDER BY id
 # @@warning_count
 #! text
 SELECT 1/0, CAST('x' AS SIGNED)
-#! text mariadb
+#! text
 SELECT @@warning_count + 1, @@error_count AS e
+#! text
+SELECT @@warning_count
 #! text
 SELECT 1/0
 #! text
 SELECT IF(@@warning_count > 0, 'warned', 'fine')
+#! text
+SELECT 1/0
+#! text
+SELECT @@session.warning_count w, @@local.error_count, 7, 'x' `y`, @@warning_count = 1, ROW_COUNT(), LAST_INSERT_ID() + 1
+#! text
+SELECT nothing
+#! text
+SELECT @@Error_Count, IF(@@error_count = 1, @@warning_count, IF(1 <> 2, 'a', 3)) FROM DUAL
+#! text
+SELECT @@error_count, IF(@@error_count = 1, @@warning_count, IF(1 <> 2, 'a', 3))
+SELECT 1/0
+#! text
+SELECT 1/0, @@warning_count
+SELECT 1/0
 #! text
 SELECT @@warning_count, COUNT(*) FROM t
 # named locks
