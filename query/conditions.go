@@ -44,7 +44,7 @@ func (c *conditionCounts) list() bool {
 		if as {
 			c.i++
 		}
-		if c.isName(c.i) && (as || !c.isAny(c.i, "FROM", "WHERE", "LIMIT", "UNION", "INTO")) {
+		if c.isName(c.i) && (as || !c.isAny(c.i, "FROM", "WHERE", "LIMIT", "UNION", "INTO")) || as && c.kind(c.i) == tokString {
 			c.i++
 		} else if as {
 			return false
