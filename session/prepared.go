@@ -22,6 +22,7 @@ type prepared struct {
 	params int
 
 	charset, collation string // character_set_client, and of its literals: collation_connection
+	late               bool   // it takes collation_connection when it is executed
 
 	cols   []wire.Column
 	tables bool // it names some
@@ -78,10 +79,28 @@ func (pr *preparer) prepare(ctx context.Context, sql []byte) (*prepared, error) 
 	if p.scan.Params > wire.MaxParams {
 		return nil, &wire.Error{Code: 1390, SQLState: "HY000", Message: "Prepared statement contains too many placeholders"}
 	}
-	p.params = p.scan.Params
+	p.params, p.late = p.scan.Params, p.mode.MariaDB && collatesLate(p)
 	cols, err := pr.describe(ctx, p)
 	p.cols = cols
 	return p, err
+}
+
+// collatesLate tells whether nothing in a text has its collation from MariaDB's parser, as strings
+// and casts do. Parameters and functions that write numbers and dates as text get the one that
+// collation_connection is when the statement is executed. (Oracle MySQL does all that once.)
+func collatesLate(p *prepared) bool {
+	for _, lit := range p.scan.Literals {
+		if lit.Kind == query.String {
+			return false
+		}
+	}
+	text := bytes.ToLower(p.sql)
+	for _, word := range []string{"cast", "convert", "json_table"} {
+		if bytes.Contains(text, []byte(word)) {
+			return false
+		}
+	}
+	return true
 }
 
 // command carries out COM_STMT_PREPARE.
@@ -120,7 +139,7 @@ func (s *Session) execute(ctx context.Context, arg []byte, started time.Time) er
 	if err := s.preparer.rescan(p); err != nil {
 		return s.reply.fail(err)
 	}
-	if p.schema != s.state.schema || p.collation != s.state.vars.plain("collation_connection") {
+	if p.schema != s.state.schema || !p.late && p.collation != s.state.vars.plain("collation_connection") {
 		defer s.state.asPrepared(p)()
 	}
 	flags := p.exec.Flags

@@ -159,7 +159,7 @@ func (s *state) mayUse(name string) error {
 // collation of its literals. The result puts it back.
 func (s *state) asPrepared(p *prepared) (back func()) {
 	vars, schema := s.vars, s.schema
-	if p.collation != vars.plain("collation_connection") {
+	if !p.late && p.collation != vars.plain("collation_connection") {
 		s.setVars(vars.with(map[string]string{"collation_connection": "'" + p.collation + "'"}, s.h.intern))
 	}
 	if p.schema != schema {

@@ -86,3 +86,16 @@ SELECT FOUND_ROWS()
 SELECT code FROM r ORDER BY code LIMIT ? OFFSET ?
 #! deprecated
 SELECT FOUND_ROWS()
+# A prepared statement is executed under another collation_connection than it was prepared under.
+SELECT CONCAT(n), HEX(n) FROM o WHERE uid = 1 ORDER BY n
+SELECT CAST(n AS CHAR) FROM o WHERE uid = 1 ORDER BY n
+SELECT CONCAT(n, 'x'), 'x' FROM o WHERE uid = 1 ORDER BY n
+SELECT DAYNAME(at) FROM o WHERE uid IN (1, 5, 7) ORDER BY uid, n
+SELECT GROUP_CONCAT(n), MAX(code) FROM o WHERE uid = 1
+SET NAMES utf8mb4 COLLATE utf8mb4_bin
+SELECT CONCAT(n), HEX(n) FROM o WHERE uid = 1 ORDER BY n
+SELECT CAST(n AS CHAR) FROM o WHERE uid = 1 ORDER BY n
+SELECT CONCAT(n, 'x'), 'x' FROM o WHERE uid = 1 ORDER BY n
+SELECT DAYNAME(at) FROM o WHERE uid IN (1, 5, 7) ORDER BY uid, n
+SELECT GROUP_CONCAT(n), MAX(code) FROM o WHERE uid = 1
+SET NAMES utf8mb4
