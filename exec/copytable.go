@@ -46,7 +46,7 @@ func (g definer) create(t *router.GatherTable) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.Exec(text); err != nil {
+	if err := g.createShown(text); err != nil {
 		return g.home.failed(err)
 	}
 	g.made = append(g.made, name)
@@ -169,51 +169,124 @@ func temporaryDefinition(text, name string) (string, bool) {
 var foreignKey = regexp.MustCompile("^CONSTRAINT `(?:[^`]|``)*` FOREIGN KEY ")
 
 // makePlain makes plain keys of a copy's unique ones. The table is as it was before the
-// INSERT that found duplicates, if its engine can take that back.
+// INSERT that found duplicates, if its engine can take that back. ALTER TABLE would commit
+// the client's transaction, also of a temporary table (MySQL manual, "Statements That Cause
+// an Implicit Commit"): the rows wait in another one while it is made again.
 func (g definer) makePlain(t *router.GatherTable) error {
 	l := g.home
-	name := tableName(t.Schema, t.Name)
-	text, _, err := showCreate(l.conn, &router.GatherTable{Schema: t.Schema, Table: t.Name})
+	name, aside := tableName(t.Schema, t.Name), tableName(t.Schema, t.Name+"_plain")
+	text, _, err := g.shown(l, &router.GatherTable{Schema: t.Schema, Table: t.Name})
 	if err != nil {
-		return l.failed(err)
+		return err
 	}
 	if !strings.Contains(text, "ENGINE=InnoDB") {
 		return refuse(1105, "HY000", "rows of two shards have the same value of a unique key of %s.%s", t.Schema, t.Table)
 	}
-	changes := plainKeys(text)
-	if len(changes) == 0 {
+	text, changed := plainKeys(text, strings.Contains(l.conn.ServerVersion(), "MariaDB"))
+	if !changed {
 		return refuse(1105, "HY000", "rows of %s.%s are there twice", t.Schema, t.Table)
 	}
-	if _, err := l.conn.Exec("ALTER TABLE " + name + " " + strings.Join(changes, ", ")); err != nil {
+	text, ok := temporaryDefinition(text, aside)
+	if !ok {
+		return refuse(1105, "HY000", "the definition of %s.%s is not understood", t.Schema, t.Table)
+	}
+	if err := g.createShown(text + " ENGINE=InnoDB"); err != nil {
+		return l.failed(err)
+	}
+	g.made = append(g.made, aside)
+	columns := columnList(t)
+	if t.Write != nil {
+		columns += ", " + rowColumn
+	}
+	if err := g.pour(t, aside, name, columns); err != nil {
+		return err
+	}
+	if _, err := l.conn.Exec("DROP TEMPORARY TABLE " + name); err != nil {
+		return l.failed(err)
+	}
+	if _, err := l.conn.Exec("CREATE TEMPORARY TABLE " + name + " LIKE " + aside); err != nil {
+		return l.failed(err)
+	}
+	if err := g.pour(t, name, aside, columns); err != nil {
+		return err
+	}
+	if _, err := l.conn.Exec("DROP TEMPORARY TABLE " + aside); err != nil {
+		return l.failed(err)
+	}
+	g.made = slices.DeleteFunc(g.made, func(s string) bool { return s == aside })
+	return nil
+}
+
+// createShown creates a table by a text of SHOW CREATE TABLE, which is in utf8mb4, with
+// letters of names, defaults and ENUMs in it. The home connection is in the loading state.
+func (g definer) createShown(text string) error {
+	c := g.home.conn
+	_, rows, err := c.Query("SELECT @@collation_connection")
+	if err == nil && len(rows) != 1 {
+		err = fmt.Errorf("%w: no collation_connection", wire.ErrMalformed)
+	}
+	if err != nil {
+		return err
+	}
+	own := "SESSION collation_connection=" + systemValue(rows[0][0])
+	g.state.restore = append(g.state.restore, "SET "+own)
+	if _, err := c.Exec("SET SESSION character_set_client=utf8mb4, SESSION collation_connection=utf8mb4_general_ci"); err != nil {
+		return err
+	}
+	_, err = c.Exec(text)
+	if _, back := c.Exec("SET SESSION character_set_client=binary, " + own); err == nil {
+		err = back
+	}
+	return err
+}
+
+// pour copies the rows of a temporary table to another one with the same columns.
+func (g definer) pour(t *router.GatherTable, to, from, columns string) error {
+	l := g.home
+	ok, err := l.conn.Exec("INSERT INTO " + to + " (" + columns + ") SELECT " + columns + " FROM " + from)
+	if err == nil && ok.Warnings > 0 {
+		return heed(l, t)
+	}
+	if err != nil {
 		return l.failed(err)
 	}
 	return nil
 }
 
-var uniqueKey = regexp.MustCompile("^  (?:PRIMARY KEY|UNIQUE KEY (`(?:[^`]|``)*`)) (\\(.*\\))")
+var uniqueKey = regexp.MustCompile("^  (?:(PRIMARY) KEY|UNIQUE KEY) ")
 
-// plainKeys gives the changes that replace unique keys of a definition by plain ones.
-func plainKeys(text string) (changes []string) {
+// plainKeys makes plain keys of a definition's unique ones. MariaDB has unique keys over whole
+// texts by hashes of them; no plain key can be over these.
+func plainKeys(text string, isMariaDB bool) (plain string, changed bool) {
+	var kept []string
 	for _, line := range strings.Split(text, "\n") {
-		m := uniqueKey.FindStringSubmatch(line)
-		switch {
-		case m == nil:
-		case m[1] == "":
-			changes = append(changes, "DROP PRIMARY KEY, ADD KEY `sluice_primary` "+m[2])
-		default:
-			changes = append(changes, "DROP KEY "+m[1]+", ADD KEY "+m[1]+" "+m[2])
+		if m := uniqueKey.FindStringSubmatch(line); m != nil {
+			changed = true
+			if isMariaDB && strings.HasSuffix(strings.TrimSuffix(line, ","), " USING HASH") {
+				continue
+			}
+			rest := strings.TrimPrefix(line, m[0])
+			if m[1] != "" {
+				rest = "`sluice_primary` " + rest
+			}
+			line = "  KEY " + rest
 		}
+		kept = append(kept, line)
 	}
-	return changes
+	return strings.Join(kept, "\n"), changed
 }
 
-// copyAgain fills a copy with the rows of another one.
-func (g definer) copyAgain(t *router.GatherTable) error {
+func columnList(t *router.GatherTable) string {
 	var list []string
 	for _, c := range t.Columns {
 		list = append(list, quoteName(c.Name))
 	}
-	columns := strings.Join(list, ", ")
+	return strings.Join(list, ", ")
+}
+
+// copyAgain fills a copy with the rows of another one.
+func (g definer) copyAgain(t *router.GatherTable) error {
+	columns := columnList(t)
 	ok, err := g.home.conn.Exec("INSERT INTO " + tableName(t.Schema, t.Name) + " (" + columns + ") SELECT " + columns + " FROM " + tableName(t.Schema, t.CopyOf))
 	if err != nil {
 		return g.home.failed(err)

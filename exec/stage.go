@@ -122,20 +122,7 @@ func (s *staging) create() error {
 	if !ok || isView {
 		return refuse(1235, "42000", "the definition of %s.%s is not one whose rows can be computed before they are inserted; insert rows of values", s.to.Schema, s.to.Table)
 	}
-	// The text is in utf8mb4, with letters of defaults and of ENUMs in it.
-	c := s.home.conn
-	_, rows, err := c.Query("SELECT @@collation_connection")
-	if err == nil && len(rows) != 1 {
-		err = fmt.Errorf("%w: no collation_connection", wire.ErrMalformed)
-	}
-	if err == nil {
-		_, err = c.Exec("SET SESSION character_set_client=utf8mb4, SESSION collation_connection=utf8mb4_general_ci")
-	}
-	if err != nil {
-		return s.home.failed(err)
-	}
-	s.state.restore = append(s.state.restore, "SET SESSION collation_connection="+systemValue(rows[0][0]))
-	_, err = c.Exec(text)
+	err = d.createShown(text)
 	switch {
 	case err == nil:
 		s.made = append(s.made, name)
@@ -144,9 +131,6 @@ func (s *staging) create() error {
 	case isCode(err, 1044) || isCode(err, 1142):
 		return refuse(1105, "HY000", "the account of the proxies needs the privilege CREATE TEMPORARY TABLES on %s to insert rows that must be computed first", s.to.Schema)
 	default:
-		return s.home.failed(err)
-	}
-	if _, err = c.Exec("SET SESSION character_set_client=binary"); err != nil {
 		return s.home.failed(err)
 	}
 	return nil

@@ -28,6 +28,7 @@ const gatherSchemas = `
         part: {shard_key: id}
         ft: {shard_key: id}
         twice: {shard_key: id}
+        same: {shard_key: id}
         "größen": {shard_key: id}
         r: {kind: reference}
     - name: plain
@@ -302,18 +303,18 @@ func TestGatherAtOnce(t *testing.T) {
 // TestGatherDefinitions: originals of which no temporary table can be LIKE.
 func TestGatherDefinitions(t *testing.T) {
 	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
-		c := gatherWorld(t, flavor)
+		c := gatherWorld(t, flavor, func(s *setup) { s.schemas = strings.Replace(s.schemas, "max_bytes: 1M", "max_bytes: 64M", 1) })
 		db := c.open("shop", interpolated)
 		must(t, db,
-			"CREATE TABLE part (id INT NOT NULL, k INT COMMENT 'a, b\n) c', e ENUM('x\ny', 'it''s)'), g INT AS (k + 1) VIRTUAL, txt VARCHAR(20) CHARACTER SET latin1 DEFAULT 'CHECK', PRIMARY KEY (id), KEY `k` (k, txt(3))) "+
+			"CREATE TABLE part (id INT NOT NULL, k INT COMMENT 'a, b\n) c', e ENUM('x\ny', 'it''s)', 'ü'), g INT AS (k + 1) VIRTUAL, txt VARCHAR(20) CHARACTER SET latin1 DEFAULT 'CHECK', PRIMARY KEY (id), KEY `k` (k, txt(3))) "+
 				"COMMENT='FULLTEXT KEY' DEFAULT CHARSET=utf8mb4 PARTITION BY HASH(id) PARTITIONS 3",
 			"CREATE TABLE ft (id INT NOT NULL PRIMARY KEY, k INT, txt TEXT, FULLTEXT KEY txt (txt), CONSTRAINT c1 CHECK (k >= 0))",
 			"CREATE TABLE `größen` (id INT NOT NULL PRIMARY KEY, `größe` INT, `a``b` INT)",
-			"INSERT INTO part (id, k, e, txt) VALUES (1,1,'x\ny','é'),(2,2,'it''s)','b'),(3,3,NULL,NULL)",
+			"INSERT INTO part (id, k, e, txt) VALUES (1,1,'x\ny','é'),(2,2,'it''s)','b'),(3,3,NULL,NULL),(4,9,'ü','ü')",
 			"INSERT INTO ft VALUES (1,1,'apple pie'),(2,2,'banana'),(3,3,'apple')",
 			"INSERT INTO `größen` VALUES (1,1,10),(2,2,20),(3,3,30)")
 		expect(t, db, "SELECT part.id, part.e, part.g, part.txt, COUNT(*) FROM part USE INDEX (k) JOIN u ON u.k = part.k GROUP BY part.id ORDER BY part.id",
-			"1\tx\ny\t2\té\t4", "2\tit's)\t3\tb\t4", "3\tNULL\t4\tNULL\t4")
+			"1\tx\ny\t2\té\t4", "2\tit's)\t3\tb\t4", "3\tNULL\t4\tNULL\t4", "4\tü\t10\tü\t4")
 		expect(t, db, "SELECT ft.txt, COUNT(*) FROM ft JOIN u ON u.k = ft.k GROUP BY ft.id ORDER BY ft.id", "apple pie\t4", "banana\t4", "apple\t4")
 		expect(t, db, "SELECT SUM(`größe`), SUM(g.`a``b`) FROM `größen` g JOIN u ON u.k = g.`größe`", "24\t240")
 
@@ -324,8 +325,49 @@ func TestGatherDefinitions(t *testing.T) {
 		}
 		expect(t, db, "SELECT COUNT(*), COUNT(DISTINCT n), COUNT(DISTINCT email) FROM twice", "8\t5\t5")
 		expect(t, db, "SELECT a.email, COUNT(*) FROM twice a JOIN twice b ON a.n = b.n GROUP BY a.email HAVING COUNT(*) > 1", "same@example.com\t16")
+		twiceInTransaction(t, c, flavor)
 		c.noCopies()
 	})
+}
+
+// twiceInTransaction: a copy whose unique keys are made plain when most of its rows are there
+// does not end the client's transaction, and has all values and keys of its original.
+func twiceInTransaction(t *testing.T, c *cluster, flavor testkit.Flavor) {
+	t.Helper()
+	db := c.open("shop", interpolated)
+	must(t, db, "CREATE TABLE same (id INT NOT NULL, n INT NOT NULL, aid INT NOT NULL AUTO_INCREMENT, e ENUM('ä','b') DEFAULT 'ä', d DATE, g INT AS (n + 1) VIRTUAL, txt VARCHAR(20) COLLATE utf8mb4_bin DEFAULT 'ö', "+
+		"pad VARCHAR(3000) CHARACTER SET latin1, PRIMARY KEY (n), UNIQUE KEY (aid), UNIQUE KEY `u ``1` (e, txt, d) COMMENT 'a, b', KEY (id), CONSTRAINT same_c CHECK (n >= 0))")
+	for i, server := range c.servers {
+		server.Exec(fmt.Sprintf("INSERT IGNORE INTO shop.same (id, n, e, d, txt) VALUES (%d, 99999, 'ä', '2024-02-29', 'one'), (%d, %d, 0, NULL, 'ö')", i, i, i+2))
+		for n := range 20 { // the copies' INSERTs are several
+			server.Exec(fmt.Sprintf("INSERT INTO shop.same (id, n, txt, pad) SELECT %d, %d + seq, CONCAT('%d ', seq), REPEAT('é', 3000) FROM (SELECT id AS seq FROM shop.u) a", i, 100*(20*i+n+1), 20*i+n))
+		}
+	}
+	if flavor == testkit.MariaDBFlavor { // unique by hashes
+		must(t, db, "ALTER TABLE same ADD h TEXT, ADD UNIQUE KEY h (h)")
+	}
+	one := oneConn(t, db)
+	run := func(list ...string) {
+		t.Helper()
+		for _, text := range list {
+			if _, err := one.ExecContext(context.Background(), text); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+		}
+	}
+	for _, names := range []string{"utf8mb4", "latin1"} {
+		run("SET NAMES "+names, "BEGIN", "INSERT INTO u VALUES (900, 1, 'a')", "SAVEPOINT s", "INSERT INTO u VALUES (900, 2, 'b') ON DUPLICATE KEY UPDATE k = 2")
+		expect(t, one, "SELECT HEX(CAST(part.e AS CHAR CHARACTER SET utf8mb4)), part.e + 0 FROM part JOIN u ON u.k = part.k WHERE part.id = 4 LIMIT 1", "C3BC\t3")
+		want := rows(t, one, "SELECT COUNT(*), SUM(n), SUM(LENGTH(pad)) FROM same")[0]
+		expect(t, one, "SELECT COUNT(*), SUM(x.n), SUM(LENGTH(x.pad)) FROM same x JOIN (SELECT DISTINCT n FROM same) y ON y.n = x.n", want)
+		expect(t, one, "SELECT HEX(CAST(a.e AS CHAR CHARACTER SET utf8mb4)), a.e + 0, a.d, a.g, HEX(a.txt), COUNT(*) FROM same a USE INDEX (`u ``1`) JOIN same b ON b.n = a.n AND b.id = a.id WHERE (a.n < 100 OR a.n = 99999) GROUP BY 1, 2, 3, 4, 5 ORDER BY 2, 4",
+			"\t0\tNULL\t3\tC3B6\t1", "\t0\tNULL\t4\tC3B6\t1", "\t0\tNULL\t5\tC3B6\t1", "\t0\tNULL\t6\tC3B6\t1", "C3A4\t1\t2024-02-29\t100000\t6F6E65\t4")
+		expect(t, one, "SELECT k FROM u WHERE id = 900", "2")
+		run("ROLLBACK TO SAVEPOINT s")
+		expect(t, one, "SELECT k FROM u WHERE id = 900", "1")
+		run("ROLLBACK")
+		expect(t, one, "SELECT COUNT(*) FROM u WHERE id = 900", "0")
+	}
 }
 
 // TestGatherBounds: past the bound the SELECT is refused by number, with what it would
