@@ -119,10 +119,14 @@ func (c *changes) came(table int, l *leg, last uint64) error {
 	if err != nil {
 		return l.failed(err)
 	}
+	const why = "an UPDATE or DELETE over several shards whose conditions have to convert values (%s); compare columns with values of their own types"
 	for _, r := range rows {
 		if len(r) == 3 && string(r[0]) != "Note" {
-			return refuse(1235, "42000", "an UPDATE or DELETE over several shards whose conditions have to convert values (%s); compare columns with values of their own types", r[2])
+			return refuse(1235, "42000", why, r[2])
 		}
+	}
+	if len(rows) < int(l.ok.Warnings) { // max_error_count: the others may say anything
+		return refuse(1235, "42000", why, fmt.Sprintf("%d warnings", l.ok.Warnings))
 	}
 	c.origins[table] = append(c.origins[table], origin{last, l.shard})
 	return nil

@@ -134,6 +134,9 @@ func refusesWrites(t *testing.T, c *cluster, db *sql.DB) {
 	expectError(t, db, "UPDATE many SET v = 'x' ORDER BY v", 1104, "shop.many")
 	must(t, db, "UPDATE many SET v = 'y' ORDER BY v, user_id LIMIT 100", "DELETE FROM many WHERE v = '5' LIMIT 200")
 	expectError(t, db, "UPDATE many SET v = 'x' WHERE v = 77 ORDER BY v LIMIT 5", 1235, "convert values")
+	must(t, db, "SET max_error_count = 0") // the warnings are there all the same
+	expectError(t, db, "UPDATE many SET v = 'x' WHERE v = 77 ORDER BY v LIMIT 5", 1235, "convert values")
+	must(t, db, "SET max_error_count = DEFAULT")
 	expect(t, db, "SELECT COUNT(*), SUM(v = 'y') FROM many", "594\t100")
 
 	tx, err := db.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})

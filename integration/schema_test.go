@@ -162,6 +162,19 @@ func testTableLocks(t *testing.T, c *cluster, db *sql.DB) {
 	expect(t, b, "SELECT value FROM settings", "d")
 	exec1(t, b, "UPDATE settings SET value = 'b'")
 
+	// What needs connections besides the locked ones would wait for its own session.
+	exec1(t, a, "ALTER TABLE users COMMENT = 'a'", "LOCK TABLES users WRITE") // nothing is known of users now
+	expectError(t, a, "UPDATE users SET user_id = user_id + 1000 WHERE user_id < 4", 1235, "UNLOCK TABLES")
+	expect(t, a, "SELECT COUNT(*) FROM users WHERE user_id < 4", "3")
+	exec1(t, a, "UNLOCK TABLES", "CREATE TEMPORARY TABLE passing (id INT)", "ALTER TABLE users COMMENT = ''", "LOCK TABLES users WRITE")
+	expectError(t, a, "SELECT COUNT(*), AVG(user_id) FROM users", 1235, "UNLOCK TABLES")
+	// A look-up that waits for another session's lock ends with its client.
+	blocked("SELECT COUNT(*), AVG(user_id) FROM users")
+	eventually(t, "the look-up has ended", func() bool {
+		return c.servers[0].Value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT * FROM `shop`.`users` LIMIT 0%'") == "0"
+	})
+	exec1(t, a, "UNLOCK TABLES", "DROP TEMPORARY TABLE passing")
+
 	// Locks of two schemas on two shards; the end of the client unlocks.
 	exec1(t, a, "CREATE TABLE plain.p (id INT PRIMARY KEY)", "LOCK TABLES plain.p WRITE, settings WRITE")
 	blocked("INSERT INTO plain.p VALUES (1)")

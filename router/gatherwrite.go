@@ -219,10 +219,10 @@ func (g locker) copyLocked(i int, c *copied) (at query.Span, text string, err er
 	case written && g.write.ignore && c.write.Unique: // a duplicate is skipped, also that of another row
 		c.key = nil
 	case !written || !g.onlyTable(i):
-		sifter{g.gatherer}.addFilters(i, c)
+		sifter(g).addFilters(i, c)
 	case g.write.random || !g.wholeWhere(i, c):
 		c.where, c.order, c.limit = nil, nil, query.Limit{}
-		sifter{g.gatherer}.addFilters(i, c)
+		sifter(g).addFilters(i, c)
 	}
 	g.plan.tables = append(g.plan.tables, *c)
 	at, text, err = g.renamed(t, c.to.Name)

@@ -90,7 +90,7 @@ func (d defining) compare(ctx context.Context, t router.TableName) (string, erro
 			return err
 		})
 		switch {
-		case err != nil && inOrder(err):
+		case err != nil && inOrder(err) && d.shared.killed() == nil:
 			return "shard " + name + ": " + err.Error(), nil
 		case err != nil:
 			return "", fmt.Errorf("shard %s: %w", name, err)

@@ -148,7 +148,18 @@ func unknownParams(n int) *wire.Execute {
 type describers struct{ *preparer }
 
 func (d describers) Lease(ctx context.Context, shard int, _ bool) (*backend.Conn, error) {
-	return d.h.pools.Get(ctx, d.args.Map.ShardName(shard), d.state.class, d.state.schema, d.state.vars.backend)
+	if d.kept.pins.locked() {
+		return nil, waitsForItself("a statement over tables of several shards cannot be prepared")
+	}
+	c, err := d.h.pools.Get(ctx, d.args.Map.ShardName(shard), d.state.class, d.state.schema, d.state.vars.backend)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.shared.watch(c); err != nil {
+		c.Put()
+		return nil, err
+	}
+	return c, nil
 }
 
 func (d describers) Apart(ctx context.Context, shard int) (*backend.Conn, error) {
@@ -156,7 +167,7 @@ func (d describers) Apart(ctx context.Context, shard int) (*backend.Conn, error)
 }
 
 func (d describers) Done(c *backend.Conn, _ uint16, ok bool) {
-	if ok {
+	if killed := d.shared.leave(c); ok && !killed {
 		c.Put()
 		return
 	}

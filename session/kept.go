@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +57,8 @@ func (k *kept) sync(c *backend.Conn, shard string) error {
 // onShard runs f on a connection of a shard, outside of the statement: the session's own
 // where it keeps one (it may see temporary tables there, and the pool may be no larger),
 // else one of the pool. With raw, f looks at tables for all sessions: the results' columns
-// have their own collations, no transaction stays open and no temporary table is in the way.
+// have their own collations, SHOW and SELECT give all rows, no transaction stays open and no
+// temporary table is in the way.
 func (k *kept) onShard(ctx context.Context, name string, raw bool, f func(*backend.Conn) error) error {
 	if c := k.own(name); c != nil && !(raw && k.pins.temporary()) {
 		if err := k.sync(c, name); err != nil {
@@ -66,30 +68,53 @@ func (k *kept) onShard(ctx context.Context, name string, raw bool, f func(*backe
 	}
 	vars := k.state.vars
 	if raw {
-		vars = vars.with(map[string]string{"character_set_results": "NULL", "autocommit": "1"}, k.h.intern)
+		changes := map[string]string{"character_set_results": "NULL", "sql_select_limit": noLimit, "autocommit": "1"}
+		if k.pins.locked() {
+			changes["lock_wait_timeout"] = "1" // the session's own locks may be what it waits for
+		}
+		vars = vars.with(changes, k.h.intern)
 	}
 	c, err := k.h.pools.Get(ctx, name, k.state.class, k.state.schema, vars.backend)
 	if err != nil {
 		return err
 	}
-	if err = f(c); inOrder(err) {
+	killed, err := k.ask(c, f)
+	if inOrder(err) && !killed {
 		c.Put()
 	} else {
 		c.Close()
 	}
+	if codeOf(err) == lockWaitTimeout && k.pins.locked() {
+		return waitsForItself("a table cannot be looked up with temporary tables")
+	}
 	return err
 }
 
+// lockWaitTimeout is ER_LOCK_WAIT_TIMEOUT.
+const lockWaitTimeout = 1205
+
+// ask runs f on a connection within reach of a Kill: a look-up may wait for locks of others.
+func (k *kept) ask(c *backend.Conn, f func(*backend.Conn) error) (killed bool, err error) {
+	if err := k.pins.shared.watch(c); err != nil {
+		return false, err
+	}
+	err = f(c)
+	return k.pins.shared.leave(c), err
+}
+
 func (k *kept) onOwn(c *backend.Conn, name string, raw bool, f func(*backend.Conn) error) error {
-	set := func(value string) (err error) {
+	set := func(charset, limit string) (err error) {
 		if raw {
-			_, err = c.Exec("SET SESSION character_set_results=" + value)
+			_, err = c.Exec("SET SESSION character_set_results=" + charset + ", SESSION sql_select_limit=" + limit)
 		}
 		return err
 	}
-	err := set("NULL")
+	err := set("NULL", noLimit)
 	if err == nil {
-		err = f(c)
+		killed := false
+		if killed, err = k.ask(c, f); killed && inOrder(err) {
+			_, _ = c.Exec("DO 0") // takes a late KILL QUERY upon itself; broken, the next use tells
+		}
 	}
 	if raw && inOrder(err) && k.tx.Leg(name) == nil && !k.state.autocommit() {
 		if _, end := c.Exec("ROLLBACK"); end != nil {
@@ -97,8 +122,9 @@ func (k *kept) onOwn(c *backend.Conn, name string, raw bool, f func(*backend.Con
 		}
 	}
 	if inOrder(err) {
-		if back := set(k.state.vars.values["character_set_results"]); back != nil {
-			err = fmt.Errorf("character_set_results could not be set back: %v", back)
+		limit := cmp.Or(k.state.vars.values["sql_select_limit"], "DEFAULT")
+		if back := set(k.state.vars.values["character_set_results"], limit); back != nil {
+			err = fmt.Errorf("variables of a look-up could not be set back: %v", back)
 		}
 	}
 	if !inOrder(err) {

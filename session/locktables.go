@@ -172,6 +172,11 @@ func isSystem(schema, current string) bool {
 	return strings.EqualFold(schema, "information_schema") || strings.EqualFold(schema, "performance_schema")
 }
 
+// waitsForItself refuses what needs a connection besides those that have the locks.
+func waitsForItself(what string) error {
+	return notBuilt("%s under LOCK TABLES: it would wait for the session's own locks; UNLOCK TABLES first, and use a transaction", what)
+}
+
 // reached lists the shards of a bound statement.
 func reached(b *router.Bound) (shards []int) {
 	for i := range b.Legs {

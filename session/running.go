@@ -276,6 +276,9 @@ func (r *running) Lease(ctx context.Context, shard int, write bool) (*backend.Co
 
 // Apart implements exec.Leases.
 func (r *running) Apart(ctx context.Context, shard int) (*backend.Conn, error) {
+	if r.kept.pins.locked() {
+		return nil, waitsForItself("a statement that runs over copies of rows cannot be carried out")
+	}
 	return r.held.apart(ctx, r.args.Map.ShardName(shard))
 }
 

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -177,6 +178,16 @@ func (sh *shared) unwatch() (killed bool) {
 	killed = sh.kill != notKilled && len(sh.conns) > 0
 	sh.conns = sh.conns[:0]
 	return killed
+}
+
+// leave takes one connection out of a Kill's reach, and tells as unwatch.
+func (sh *shared) leave(c *backend.Conn) (killed bool) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if i := slices.Index(sh.conns, c); i >= 0 {
+		sh.conns = slices.Delete(sh.conns, i, i+1)
+	}
+	return sh.kill != notKilled
 }
 
 func interrupted() *wire.Error {

@@ -130,13 +130,13 @@ func TestSize(t *testing.T) {
 
 // large are the types that are above the measure for a reason.
 var large = map[string]bool{
-	"wire.Conn":       true, // every kind of packet that is read or written is a method of its own
-	"backend.Conn":    true, // what a leased connection can do, one short method each
-	"backend.pool":    true, // one lock, one state: its steps are small methods
-	"exec.gathering":  true, // the steps of one gather, over one state
-	"query.analysis":  true, // a method for each clause
-	"query.lexer":     true, // a method for each kind of token
-	"query.scanner":   true, // and for each kind of list
+	"wire.Conn":      true, // every kind of packet that is read or written is a method of its own
+	"backend.Conn":   true, // what a leased connection can do, one short method each
+	"backend.pool":   true, // one lock, one state: its steps are small methods
+	"exec.gathering": true, // the steps of one gather, over one state
+	"query.analysis": true, // a method for each clause
+	"query.lexer":    true, // a method for each kind of token
+	"query.scanner":  true, // and for each kind of list
 }
 
 // TestNoInit: no init functions, and no package-level variable that is changed later is
