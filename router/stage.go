@@ -2,6 +2,7 @@ package router
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"sluice/query"
@@ -169,7 +170,7 @@ func (p stager) onDuplicateAlone(t *table) error {
 		return notOverShards(what+" with names for the new row's columns, after rows that must be computed first,", "call them by the table's own names")
 	case words.has("@") || p.in.Scan.UserVariable && strings.Contains(string(tail), "@"):
 		return notOverShards(what+" with variables, after rows that must be computed first,", "write the value as a literal")
-	case t.reference() && (p.stmt.Nondeterministic || p.updatesItself(t)):
+	case t.reference() && (p.stmt.Nondeterministic || p.updatesItself(t) || words.has("default") && hasComputed(t)):
 		return unsupported("ON DUPLICATE KEY UPDATE of %s could store different values in the copies on the shards; write the value as a literal", t.name())
 	case !in.FromSelect:
 		return nil
@@ -202,6 +203,12 @@ func (p stager) updatesItself(t *table) bool {
 		}
 	}
 	return false
+}
+
+// hasComputed tells whether DEFAULT may be a value of each server's own.
+func hasComputed(t *table) bool {
+	computed := func(c shard.Column) bool { return c.Computed }
+	return slices.ContainsFunc(t.info.Columns, computed) || slices.ContainsFunc(t.info.Hidden, computed)
 }
 
 // stagedSources plans the statement's run over the temporary table, and the copies of what
