@@ -33,11 +33,27 @@ func (g writer) writeAll() error {
 				continue
 			}
 			if err := g.writeTable(i, s); err != nil {
-				return err
+				return g.ignored(w, err)
 			}
 		}
 	}
 	return nil
+}
+
+// ignored refuses what a server would have skipped the row for, with a warning: the rows
+// before it, the counts and the warnings come of the copies, which have no foreign keys and
+// not all rows of a unique one.
+func (g writer) ignored(w *router.WriteBack, err error) error {
+	if !w.Ignore {
+		return err
+	}
+	for _, code := range []uint16{1062, 1216, 1217, 1451, 1452, 3819, 4025} {
+		if isCode(err, code) {
+			return refuse(1235, "42000", "a row that IGNORE would have to skip in an UPDATE or DELETE over several shards (%v); "+
+				"nothing was written; leave the row out by a condition, or write without IGNORE", err)
+		}
+	}
+	return err
 }
 
 // writeTable carries out one step. Rows whose new key another row still has wait for that

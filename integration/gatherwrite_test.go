@@ -114,6 +114,11 @@ func refusesWrites(t *testing.T, c *cluster, db *sql.DB) {
 	expectError(t, db, "UPDATE children SET user_id = 3 WHERE user_id = 2", 1451)
 	expectError(t, db, "UPDATE children SET user_id = 77 WHERE user_id = 1", 1452)
 	expectError(t, db, "DELETE FROM children ORDER BY user_id DESC LIMIT 1", 1451)
+	expectError(t, db, "UPDATE IGNORE children SET user_id = 3 WHERE user_id > 0", 1235, "without IGNORE")
+	expectError(t, db, "UPDATE IGNORE children SET user_id = 77 WHERE user_id = 1", 1235, "without IGNORE")
+	expectError(t, db, "DELETE IGNORE FROM children ORDER BY user_id DESC LIMIT 2", 1235, "without IGNORE")
+	expect(t, db, "SELECT user_id FROM children ORDER BY user_id", "1", "2")
+	must(t, db, "UPDATE IGNORE children SET user_id = 1 WHERE user_id = 1 ORDER BY n LIMIT 1")
 	must(t, db, "UPDATE children SET user_id = 3 WHERE user_id = 1", "DELETE FROM parents ORDER BY user_id DESC LIMIT 1")
 	expect(t, db, "SELECT user_id FROM children", "2")
 	expect(t, db, "SELECT user_id FROM parents ORDER BY user_id", "1", "2")
@@ -206,8 +211,8 @@ func writesUnderLocks(t *testing.T, c *cluster, db *sql.DB) {
 	}
 	expect(t, tx, "SELECT v FROM held WHERE v > 1000 ORDER BY v", "1101", "1102")
 	other := c.open("shop", interpolated)
-	must(t, other, "SET SESSION innodb_lock_wait_timeout = 1")
-	expectError(t, other, "UPDATE held SET v = 0 WHERE user_id = 1", 1205)
+	nowait := map[testkit.Flavor]uint16{testkit.MariaDBFlavor: 1205, testkit.MySQLFlavor: 3572}[c.setup.flavor]
+	expectError(t, other, "SELECT v FROM held WHERE user_id = 1 FOR UPDATE NOWAIT", nowait)
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
@@ -219,9 +224,9 @@ func writesUnderLocks(t *testing.T, c *cluster, db *sql.DB) {
 	}
 	defer tx.Rollback()
 	expect(t, tx, "SELECT a.user_id FROM held a JOIN held b ON b.v = a.v + 1 WHERE a.v < 4 ORDER BY a.user_id FOR UPDATE", "3")
-	expectError(t, other, "UPDATE held SET v = 0 WHERE user_id = 3", 1205)
+	expectError(t, other, "SELECT v FROM held WHERE user_id = 3 FOR UPDATE NOWAIT", nowait)
 	expect(t, tx, "SELECT user_id FROM held ORDER BY user_id DESC LIMIT 1 FOR UPDATE", "5")
-	expectError(t, other, "UPDATE held SET v = 0 WHERE user_id = 5", 1205)
+	expectError(t, other, "SELECT v FROM held WHERE user_id = 5 FOR UPDATE NOWAIT", nowait)
 }
 
 // locksInOrder: a SELECT locks on one shard after the other, whichever is its home; and the

@@ -26,6 +26,7 @@ type WriteBack struct {
 	Before   []string
 	After    []string // expressions of the columns' values: of tables called sluice_b and sluice_a
 	Deletes  bool     // the statement deletes rows; else it updates them
+	Ignore   bool     // it says IGNORE
 	Unique   bool     // it assigns columns of unique keys: the order of the changes matters
 	Shards   []int    // of a reference table: all have the rows
 	Moves    *Mover   // it assigns the shard key; nil when no row can move
@@ -285,7 +286,7 @@ func (g locker) writeBack(i int, c *copied) (*writeBack, error) {
 	for j := range g.write.of {
 		w.Only = w.Only && (j == i || !g.write.of[j].written)
 	}
-	w.Unique = g.write.of[i].unique
+	w.Unique, w.Ignore = g.write.of[i].unique, g.write.ignore
 	for _, list := range [][]shard.Column{t.info.Columns, t.info.Hidden} {
 		for j := range list {
 			col := &list[j]
