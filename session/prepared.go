@@ -158,22 +158,32 @@ func (pr *preparer) rescan(p *prepared) error {
 		return nil
 	}
 	var scan query.Scan
-	if err := scan.Run(p.sql, pr.state.mode); err != nil || string(scan.Fingerprint) != string(p.scan.Fingerprint) || meansOther(p.sql) {
+	if err := scan.Run(p.sql, pr.state.mode); err != nil || string(scan.Fingerprint) != string(p.scan.Fingerprint) || pr.meansOther(p) {
 		return notBuilt("the statement may mean something else since sql_mode or the character set have changed; prepare it again")
 	}
 	p.scan, p.mode, p.charset = scan, pr.state.mode, pr.state.charset()
 	return nil
 }
 
-// meansOther tells whether sql_mode or the character set could give a text another meaning
-// although its tokens are the same: backslashes in strings, || and NOT, bytes outside of ASCII.
-func meansOther(sql []byte) bool {
-	for _, c := range sql {
-		if c == '\\' || c == '|' || c == '!' || c >= 0x80 {
-			return true
-		}
+// meansOther tells whether what has changed of sql_mode and the character set could give a
+// text another meaning although its tokens are the same: backslashes in strings, || and NOT,
+// bytes outside of ASCII.
+func (pr *preparer) meansOther(p *prepared) bool {
+	was, is := &p.mode, &pr.state.mode
+	var special string
+	if was.NoBackslashEscapes != is.NoBackslashEscapes {
+		special = "\\"
 	}
-	return bytes.Contains(bytes.ToLower(sql), []byte("not"))
+	if was.PipesAsConcat != is.PipesAsConcat {
+		special += "|"
+	}
+	if was.HighNotPrecedence != is.HighNotPrecedence && (bytes.IndexByte(p.sql, '!') >= 0 || bytes.Contains(bytes.ToLower(p.sql), []byte("not"))) {
+		return true
+	}
+	if p.charset != pr.state.charset() && bytes.ContainsFunc(p.sql, func(r rune) bool { return r >= 0x80 }) {
+		return true
+	}
+	return bytes.ContainsAny(p.sql, special)
 }
 
 // inline writes a prepared statement's values into its text.

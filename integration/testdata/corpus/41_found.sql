@@ -99,3 +99,18 @@ SELECT CONCAT(n, 'x'), 'x' FROM o WHERE uid = 1 ORDER BY n
 SELECT DAYNAME(at) FROM o WHERE uid IN (1, 5, 7) ORDER BY uid, n
 SELECT GROUP_CONCAT(n), MAX(code) FROM o WHERE uid = 1
 SET NAMES utf8mb4
+# What sql_mode and the character set change in no prepared statement's meaning.
+SELECT id FROM t WHERE NOT i = 5 ORDER BY id
+SELECT id FROM t WHERE i = 1 || i = 2 ORDER BY id
+SELECT id, sb FROM t WHERE sb IN ('é', 'a\\b') ORDER BY id
+SELECT name FROM s WHERE name = 'é'
+SET sql_mode = 'ANSI_QUOTES'
+SELECT id FROM t WHERE NOT i = 5 ORDER BY id
+SELECT id FROM t WHERE i = 1 || i = 2 ORDER BY id
+SELECT id, sb FROM t WHERE sb IN ('é', 'a\\b') ORDER BY id
+SELECT name FROM s WHERE name = 'é'
+SET sql_mode = DEFAULT
+SET NAMES latin1
+SELECT id FROM t WHERE NOT i = 5 ORDER BY id
+SELECT id FROM t WHERE i = 1 || i = 2 ORDER BY id
+SET NAMES utf8mb4
