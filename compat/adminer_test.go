@@ -7,8 +7,8 @@ import (
 	"sluice/internal/testkit"
 )
 
-// TestAdminer uses Adminer, which asks information_schema and SHOW for everything. (On MariaDB it
-// counts with SET STATEMENT … FOR, which Sluice refuses, and goes on without the number.)
+// TestAdminer uses Adminer, which asks information_schema and SHOW for everything. (It is
+// not run on MariaDB, where it counts with SET STATEMENT … FOR.)
 func TestAdminer(t *testing.T) {
 	onlyFull(t)
 	t.Parallel()

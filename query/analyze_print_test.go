@@ -103,7 +103,7 @@ func (p *printer) flags(v reflect.Value) string {
 var kindNames = [...]string{"Other", "Select", "Insert", "Replace", "Update", "Delete", "Set", "SetNames", "SetTx", "Show", "Use",
 	"Begin", "Commit", "Rollback", "Savepoint", "CreateTable", "AlterTable", "DropTable", "TruncateTable", "RenameTable",
 	"CreateIndex", "DropIndex", "OtherDDL", "Explain", "ExplainRoute", "Call", "LoadData", "PrepareText", "Kill", "LockTables",
-	"XA", "Do", "Values", "Handler"}
+	"XA", "Do", "Values", "Handler", "SetStatement"}
 
 func printStatement(sql []byte, scan *Scan, st *Statement) string {
 	p := &printer{sql: sql, scan: scan}

@@ -18,6 +18,12 @@ func (c setReader) set() bool {
 		return c.setTransaction(scope)
 	}
 	c.i = c.lo + 1
+	if c.mode.MariaDB && c.accept("STATEMENT") {
+		if c.setStatement() {
+			return true
+		}
+		c.i, c.st.Sets = c.lo+1, nil
+	}
 	if c.isAny(c.i, "PASSWORD", "ROLE", "STATEMENT", "RESOURCE") && !c.isOp(c.i+1, "=") && !c.isOp(c.i+1, ":=") ||
 		c.is(c.i, "PASSWORD") || c.seq(c.i, "DEFAULT", "ROLE") {
 		c.st.Kind = Other
@@ -47,6 +53,33 @@ func (c setReader) set() bool {
 		}
 	}
 	return c.done() && c.expressions(exprs)
+}
+
+// setStatement is MariaDB's STATEMENT name = value, … FOR statement, with literals for values.
+func (c setReader) setStatement() bool {
+	for {
+		s := Assignment{Scope: "session"}
+		name, ok := c.ident()
+		if !ok || !c.acceptOp("=") && !c.acceptOp(":=") || c.done() {
+			return false
+		}
+		s.Name = strings.ToLower(name)
+		s.Text, s.Value = c.span(c.i, c.i+1), c.simple(c.i, c.i+1)
+		if c.plain(&s, c.i); !s.IsPlain && !s.Default {
+			return false
+		}
+		c.i++
+		c.st.Sets = append(c.st.Sets, s)
+		if !c.acceptKind(tokComma) {
+			break
+		}
+	}
+	if !c.accept("FOR") || c.done() {
+		return false
+	}
+	c.st.Kind, c.st.Verb, c.st.TextBound = SetStatement, "set statement", true
+	c.st.Inner = c.span(c.i, len(c.toks))
+	return true
 }
 
 // setElement takes one element of SET. The range it gives is its value when that is an

@@ -38,6 +38,7 @@ const (
 	Do
 	Values // VALUES ROW(…), TABLE t
 	Handler
+	SetStatement // SET STATEMENT variables FOR statement
 )
 
 // InsertInfo is the shape of INSERT/REPLACE … VALUES or … SET.
@@ -195,7 +196,7 @@ type Statement struct {
 	Chain, NoRelease, Release    bool   // COMMIT/ROLLBACK AND CHAIN / RELEASE
 	KillID                       uint64
 	KillQuery                    bool // KILL QUERY n
-	Inner                        Span // EXPLAIN [ROUTE] inner: the statement explained
+	Inner                        Span // EXPLAIN [ROUTE] inner, SET STATEMENT … FOR inner: the text of the statement within
 	InnerKind                    Kind // EXPLAIN inner: its kind; the other fields are those of the inner statement
 	InnerRuns                    bool // EXPLAIN ANALYZE, ANALYZE …: the inner statement is executed
 	PrepareName                  string

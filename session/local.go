@@ -23,14 +23,14 @@ func actionOf(stmt *query.Statement) action {
 		}
 		return local
 	case query.SetNames, query.SetTx, query.Use, query.Begin, query.Commit, query.Rollback, query.Savepoint,
-		query.Kill, query.ExplainRoute, query.PrepareText, query.XA:
+		query.Kill, query.ExplainRoute, query.PrepareText, query.XA, query.SetStatement:
 		return local
 	case query.Show:
 		if shownLocally(stmt) {
 			return local
 		}
 	case query.Other:
-		if strings.HasPrefix(stmt.Verb, "set ") { // PASSWORD, ROLE, STATEMENT … FOR: always opaque
+		if strings.HasPrefix(stmt.Verb, "set ") { // PASSWORD, ROLE …: always opaque
 			return local
 		}
 	}
@@ -70,6 +70,8 @@ func (s *Session) local(ctx context.Context, st *statement, e *entry) error {
 		return s.setter.set(ctx, st, stmt)
 	case query.PrepareText:
 		return s.prepareText(ctx, st, stmt)
+	case query.SetStatement:
+		return setForOne{s}.run(ctx, st, stmt)
 	case query.XA:
 		return s.verbs.xa(ctx, st, stmt)
 	case query.SetTx:
