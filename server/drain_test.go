@@ -173,3 +173,19 @@ func TestContextEndsServe(t *testing.T) {
 		t.Errorf("Serve after Close: %v", err)
 	}
 }
+
+// TestHangups: the statements of clients that have gone are stopped, also while the shard of
+// another one hangs.
+func TestHangups(t *testing.T) {
+	f := start(t, Options{})
+	f.hang = make(chan struct{})
+	t.Cleanup(func() { close(f.hang) }) // before the server is closed
+	for range 3 {
+		p := f.greeted(t).login("app")
+		p.seq = 0
+		p.send([]byte("\x03WAIT"))
+		eventually(t, "the client is busy", func() bool { s := f.Find(p.id).Session(); return s != nil && s.Busy() })
+		p.Close()
+	}
+	eventually(t, "all are being stopped", func() bool { return f.kills.Load() >= 3 })
+}

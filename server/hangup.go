@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -11,6 +12,10 @@ import (
 // hangupLook is how often the server looks for busy clients that have gone. One that is not
 // busy is read from, which tells at once; a busy one is not, and its statement may run for hours.
 const hangupLook = time.Second
+
+// hangupKills bounds how many statements are stopped at a time: a shard that hangs holds up one of them for
+// seconds, and must hold up neither the others nor the end of the server.
+const hangupKills = 16
 
 // watchHangups stops the statements of clients that have closed their connection, until the
 // server accepts no more. A statement has at least one interval more to end by itself: who sends a
@@ -26,6 +31,8 @@ func (s *Server) watchHangups() {
 			return
 		}
 		still := map[*Client]bool{}
+		var kills sync.WaitGroup
+		slots := make(chan struct{}, hangupKills)
 		for _, c := range s.clients.list() {
 			session := c.Session()
 			if session == nil || !session.Busy() || !hungUp(c.tcp) {
@@ -37,8 +44,16 @@ func (s *Server) watchHangups() {
 			}
 			s.opts.Log.Info("a client left while its statement ran: it is stopped", slog.String("port", s.opts.Name),
 				slog.Uint64("id", uint64(c.ID)), slog.String("remote", c.Remote.String()))
-			session.Kill(true)
+			select {
+			case slots <- struct{}{}:
+				kills.Go(func() {
+					session.Kill(true)
+					<-slots
+				})
+			case <-s.stopping:
+			}
 		}
+		kills.Wait()
 		gone = still
 	}
 }

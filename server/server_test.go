@@ -61,6 +61,8 @@ type fixture struct {
 	served atomic.Int64 // clients that reached the handler
 	pings  atomic.Int64 // carried out
 	resume chan struct{}
+	kills  atomic.Int64  // begun
+	hang   chan struct{} // what a Kill waits for; nil for nothing
 }
 
 // start runs a server until the test ends.
@@ -103,8 +105,14 @@ type session struct {
 }
 
 func (s *session) Busy() bool        { return s.busy.Load() }
-func (s *session) Kill(bool)         {}
 func (s *session) Info() SessionInfo { return SessionInfo{ID: s.c.ID} }
+
+func (s *session) Kill(bool) {
+	s.f.kills.Add(1)
+	if s.f.hang != nil {
+		<-s.f.hang
+	}
+}
 
 // Serve implements Handler.
 func (f *fixture) Serve(ctx context.Context, c *Client) {
