@@ -47,11 +47,13 @@ const noLimit = "18446744073709551615"
 // selectLimit gives sql_select_limit where it would cut short what a shard gives of a
 // statement's rows, "" otherwise.
 func (r *running) selectLimit() string {
-	limit := r.state.vars.plain("sql_select_limit")
-	if limit == noLimit || !severalShards(&r.bound) && r.bound.Gathering == nil {
+	if !severalShards(&r.bound) && r.bound.Gathering == nil {
 		return ""
 	}
-	return limit
+	if limit := r.state.vars.plain("sql_select_limit"); limit != noLimit {
+		return limit
+	}
+	return ""
 }
 
 // limited runs a statement over several shards without sql_select_limit there: as the LIMIT
