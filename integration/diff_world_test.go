@@ -167,21 +167,39 @@ func (w *world) everywhere(f func(*sql.DB) error) {
 func (w *world) reset() {
 	w.t.Helper()
 	known := map[string]bool{}
+	var list []string
 	for _, table := range diffTables {
 		known[table.name] = true
+		list = append(list, "shop."+table.name, "kept."+table.name)
 	}
 	w.everywhere(func(db *sql.DB) error {
+		sums, err := tryRows(db, "CHECKSUM TABLE "+strings.Join(list, ", "))
+		if err != nil {
+			return err
+		}
+		sum := map[string]string{}
+		for _, row := range sums {
+			table, value, _ := strings.Cut(row, "\t")
+			sum[table] = value
+		}
+		tables, err := tryRows(db, "SHOW TABLES FROM shop")
+		if err != nil {
+			return err
+		}
 		var b strings.Builder
-		b.WriteString("BEGIN;")
-		for _, table := range tablesOf(w.t, db) {
-			if known[table] {
+		for _, table := range tables {
+			if !known[table] {
+				if _, err := db.Exec("DROP TABLE shop." + table); err != nil {
+					return err
+				}
+			} else if sum["shop."+table] != sum["kept."+table] {
 				fmt.Fprintf(&b, "DELETE FROM shop.%s;INSERT INTO shop.%[1]s SELECT * FROM kept.%[1]s;", table)
-			} else if _, err := db.Exec("DROP TABLE shop." + table); err != nil {
-				return err
 			}
 		}
-		b.WriteString("COMMIT")
-		_, err := db.Exec(b.String())
+		if b.Len() == 0 {
+			return nil
+		}
+		_, err = db.Exec("BEGIN;" + b.String() + "COMMIT")
 		return err
 	})
 }
