@@ -68,6 +68,7 @@ GRANT SELECT ON shop.* TO app
 SHOW GRANTS FOR nobody
 # Tables of several kinds at once.
 CREATE TABLE u4 (id INT PRIMARY KEY)
+#! deprecated
 CREATE TABLE m4 (id INT PRIMARY KEY, tenant_id INT NOT NULL)
 CREATE TABLE u5 (id INT PRIMARY KEY)
 DROP TABLE u4, m4, u5
