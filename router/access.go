@@ -95,6 +95,7 @@ func harmless(table string) bool {
 // filterInformationSchema lets the user see only his own schemas: each table becomes a
 // derived one of the same name with the rows of these.
 func (p access) filterInformationSchema() error {
+	derived := false
 	for i := range p.tables {
 		t := &p.tables[i]
 		if !t.system || !strings.EqualFold(t.schema, informationSchema) {
@@ -115,6 +116,10 @@ func (p access) filterInformationSchema() error {
 			text += " AS " + t.ref.Name
 		}
 		p.addEdit(t.ref.Span, text, noLimitEdit)
+		derived = true
+	}
+	if derived {
+		p.keepNames()
 	}
 	if p.err != nil {
 		return p.err

@@ -91,6 +91,14 @@ SELECT 1/0, @@warning_count
 SELECT 1/0
 #! text
 SELECT @@warning_count, COUNT(*) FROM t
+# information_schema by full names of its columns
+SELECT information_schema.tables.table_name FROM information_schema.tables WHERE information_schema.tables.table_schema = 'shop' AND information_schema.tables.table_name = 'x'
+SELECT tables.table_name FROM information_schema.tables WHERE tables.table_schema = 'shop' AND tables.table_name = 'x'
+SELECT information_schema.TABLES.TABLE_NAME, TABLES.TABLE_ROWS < 0 FROM information_schema.TABLES WHERE information_schema.TABLES.TABLE_SCHEMA = 'shop' AND TABLE_NAME = 'x'
+SELECT table_name, Table_Type t FROM information_schema.tables WHERE table_schema = 'shop' ORDER BY table_name
+SELECT x.table_name n, x.c FROM (SELECT table_name, COUNT(*) c FROM information_schema.columns WHERE table_schema = 'shop' GROUP BY table_name) x ORDER BY n
+SELECT information_schema.`columns`.column_name, columns.column_name = 'id' FROM information_schema.`columns` WHERE table_schema = 'shop' AND table_name = 'x' ORDER BY information_schema . columns.ordinal_position
+SELECT table_name FROM information_schema.tables WHERE table_schema = 'shop' AND table_name = 'x' UNION SELECT column_name FROM information_schema.columns WHERE table_schema = 'shop' AND table_name = 'x' ORDER BY 1
 # named locks
 #! text
 SELECT GET_LOCK('rare', 0), COUNT(*) FROM t
