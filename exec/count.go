@@ -43,15 +43,18 @@ func (s *scatter) count() error {
 }
 
 // countedRows passes on the rows of a write that gives some: RETURNING on one shard, or
-// ANALYZE TABLE on all. A split INSERT's rows are in another order than the client's.
+// ANALYZE TABLE on all.
 func (s *scatter) countedRows() error {
 	for i := range s.legs {
 		if s.legs[i].cols == nil {
 			return refuse(1235, "42000", "some shards answered with rows and others without")
 		}
 	}
-	if s.req.Bound.Strategy == router.SplitInsert && len(s.legs) > 1 {
-		return s.legs[0].rejectColumns()
+	if stmt := s.req.Bound.Plan.Stmt; stmt != nil && stmt.Insert != nil && len(s.legs) > 1 {
+		if s.req.Bound.Strategy == router.SplitInsert && s.req.Bound.RowShards == nil {
+			return s.legs[0].rejectColumns()
+		}
+		return returning{s}.answer()
 	}
 	return s.rows()
 }

@@ -29,6 +29,7 @@ type insertPlan struct {
 	columnText string
 	rows       []rowPlace // how the id is found in a row; as many as Rows of the statement
 	charset    string
+	perServer  bool // RETURNING has a function whose value each server has of its own
 }
 
 // rowPlace is where an id goes in a row: behind a literal of it, or its beginning.
@@ -102,6 +103,17 @@ func (p inserter) sequence(ins *insertPlan, t *table) error {
 	return nil
 }
 
+// perServer tells whether a statement may have a function whose value depends on what else
+// its server has done: of the rows before, or of other statements.
+func perServer(st *query.Statement, w words) bool {
+	for _, f := range [...]string{"rand", "last_insert_id", "row_count", "found_rows", "nextval", "lastval", "setval"} {
+		if w.calls(f) {
+			return true
+		}
+	}
+	return len(st.Routines) > 0 || w.follows("value", "for")
+}
+
 // emptyRows tells whether the rows are VALUES (), ().
 func (p inserter) emptyRows() bool {
 	rows := p.stmt.Insert.Rows
@@ -111,6 +123,7 @@ func (p inserter) emptyRows() bool {
 // finishInsert checks the shape of the rows and finds the places that change.
 func (p inserter) finishInsert(ins *insertPlan, t *table) error {
 	st := p.stmt.Insert
+	ins.perServer = st.Returning && perServer(p.stmt, p.words)
 	ins.width = len(st.Columns)
 	if st.Columns == nil && !p.emptyRows() {
 		ins.width = len(t.info.Columns)

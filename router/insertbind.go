@@ -82,7 +82,10 @@ func (ins *insertPlan) legs(a *Args, b *Bound, edited bool) error {
 			return b.Plan.oneOnly
 		}
 		if ins.stmt.Returning {
-			return unsupported("INSERT … RETURNING of rows on several shards is not available yet; SELECT the rows afterwards, or insert them one by one")
+			if ins.perServer {
+				return unsupported("INSERT … RETURNING of rows on several shards with a function whose value each server has of its own; SELECT it afterwards, or insert the rows one by one")
+			}
+			b.RowShards = b.scratch.shards
 		}
 	}
 	if ins.stmt.SetForm {

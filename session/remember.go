@@ -28,6 +28,9 @@ func (s *settling) remember(st *statement, e *entry, out *exec.Outcome, runErr e
 	switch {
 	case r.Columns > 0:
 		s.answers.selected(s.found(e, out))
+		if s.bound.InsertID != 0 { // INSERT … RETURNING
+			s.answers.insertID = s.bound.InsertID
+		}
 	case s.bound.InsertID != 0:
 		ok.LastInsertID = s.bound.InsertID
 		s.answers.done(ok)
