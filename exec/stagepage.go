@@ -14,9 +14,7 @@ import (
 // between two pages the home connection is free to insert.
 type pager struct {
 	*staging
-	stmt uint32
 	vals [][]byte
-	all  []int
 }
 
 // Rows of a page: few at first, more while they are small.

@@ -30,7 +30,7 @@ func (c adminReader) load() bool {
 	if !xml {
 		c.st.TextBound = true
 		before := *c.st
-		if c.st.Load = (loadReader{c.cursor}).read(); c.st.Load == nil {
+		if c.st.Load = loadReader(c).read(); c.st.Load == nil {
 			*c.st = before
 		}
 	}

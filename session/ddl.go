@@ -97,7 +97,7 @@ func (d defining) compare(ctx context.Context, t router.TableName) (string, erro
 		case i == 0:
 			first, version = text, of
 		case of == version && text != first:
-			return fmt.Sprintf("shard %s has %s, shard %s %s", d.args.Map.ShardName(0), lineThat(first, text), name, lineThat(text, first)), nil
+			return difference(d.args.Map.ShardName(0), first, name, text), nil
 		}
 	}
 	return "", nil
@@ -114,6 +114,20 @@ func comparable(text string) string {
 	return constraintName.ReplaceAllString(nextNumber.ReplaceAllString(text, ""), "")
 }
 
+// difference says how the definitions on two shards differ.
+func difference(a, first, b, second string) string {
+	inFirst, inSecond := lineThat(first, second), lineThat(second, first)
+	switch {
+	case inFirst != "" && inSecond != "":
+		return fmt.Sprintf("shard %s has %s, shard %s %s", a, inFirst, b, inSecond)
+	case inFirst != "":
+		return fmt.Sprintf("shard %s has %s, shard %s has not", a, inFirst, b)
+	case inSecond != "":
+		return fmt.Sprintf("shard %s has %s, shard %s has not", b, inSecond, a)
+	}
+	return fmt.Sprintf("shards %s and %s have its lines in another order", a, b)
+}
+
 // lineThat gives the first line of a definition that another one has not.
 func lineThat(text, other string) string {
 	for _, line := range strings.Split(text, "\n") {
@@ -121,7 +135,7 @@ func lineThat(text, other string) string {
 			return line
 		}
 	}
-	return "the same in another order"
+	return ""
 }
 
 func quoted(t router.TableName) string {
