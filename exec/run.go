@@ -48,6 +48,7 @@ type Request struct {
 	Status    uint16         // status flags for an answer that no single shard gave
 	HomeShard int            // LOAD DATA: index of the shard that has the session's user variables, -1 for none of the map
 	IDs       IDs            // LOAD DATA: the table's sequence
+	Quiet     bool           // a part of the client's statement: its OK is not written
 	HoldError bool           // an ERR that is the whole answer is given in Outcome.Response, not written
 }
 
@@ -91,7 +92,7 @@ func Run(ctx context.Context, client *wire.Conn, leases Leases, req *Request) (O
 	switch {
 	case len(b.Legs) == 0:
 		return Outcome{Response: wire.Response{OK: wire.OK{Status: req.Status}}}, nil
-	case relayable(b):
+	case relayable(b) && !req.Quiet:
 		return relay(ctx, client, leases, req)
 	case b.Strategy == router.Gather:
 		return gather(ctx, client, leases, req)

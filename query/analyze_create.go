@@ -116,7 +116,11 @@ func startsQuery(t *tokens, i int) bool {
 
 // selectPart analyses the query that fills a new table.
 func (c tableDefinition) selectPart() bool {
-	c.accept("AS")
+	before := c.i - 1
+	if c.is(before, "AS") {
+		before--
+	}
+	rows := CreateRows{At: int(c.toks[c.i].start), Ignore: c.is(before, "IGNORE"), Replace: c.is(before, "REPLACE")}
 	sub := c.z.statement(c.text, c.i)
 	if sub.Opaque || sub.Kind != Select && sub.Kind != Values {
 		return c.refuse(sub.Reason)
@@ -125,7 +129,7 @@ func (c tableDefinition) selectPart() bool {
 	own := *sub
 	own.Kind, own.Verb, own.Tables = st.Kind, st.Verb, append(target, sub.Tables...)
 	own.Temporary, own.IfExists, own.OrReplace = st.Temporary, st.IfExists, st.OrReplace
-	own.ColumnDefs, own.CreateSelect, own.ForeignKeys = st.ColumnDefs, true, st.ForeignKeys
+	own.ColumnDefs, own.CreateSelect, own.CreateRows, own.ForeignKeys = st.ColumnDefs, true, rows, st.ForeignKeys
 	own.TableCharset, own.TableCollate = st.TableCharset, st.TableCollate
 	*st = own
 	return true

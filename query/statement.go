@@ -209,11 +209,18 @@ type Statement struct {
 	TableCharset, TableCollate   string      // CREATE TABLE: of the table, "" when not written
 	CreateLike                   *TableRef
 	CreateSelect                 bool
+	CreateRows                   CreateRows
 	LocalFile                    bool       // LOAD DATA LOCAL
 	Load                         *LoadInfo  // LOAD DATA whose clauses are understood; else nil
 	Isolation                    string     // SET TRANSACTION ISOLATION LEVEL
 	TxScope                      string     // SET TRANSACTION: "", "session", "global"
 	ForeignKeys                  []TableRef // tables referenced by foreign keys in DDL
+}
+
+// CreateRows is the query of CREATE TABLE … SELECT.
+type CreateRows struct {
+	At              int // where it begins, after AS
+	Ignore, Replace bool
 }
 
 // ColumnDef is a column of CREATE TABLE, as far as routing needs it.

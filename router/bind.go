@@ -45,6 +45,8 @@ type Bound struct {
 	Load      *Load // for SplitLoad
 	// Staging, for InsertSelect, is what becomes of the rows that Legs[0], the only one, gives.
 	Staging *Staging
+	// Creation, for CreateSelect, is what becomes of the definition that Legs[0] makes.
+	Creation *Creation
 
 	scratch scratch
 }
@@ -66,6 +68,11 @@ func (p *Plan) Bind(a *Args, b *Bound) (*Bound, error) {
 	*b = Bound{Plan: p, Legs: b.Legs[:0], Limit: -1, scratch: b.scratch}
 	if p.stage != nil {
 		return b, p.stage.bind(p, a, b)
+	}
+	if c := p.creation; c != nil {
+		b.leg(p.homeIndex(a.Map))
+		b.Legs[0].SQL, b.Strategy, b.Creation = c.Define, CreateSelect, c
+		return b, nil
 	}
 	if p.insert != nil {
 		if err := p.insert.bind(a, b); err != nil {

@@ -27,13 +27,12 @@ func (p creator) createTable() error {
 	if declared != nil {
 		rule = *declared
 	}
+	if in, err := p.inSteps(t, rule); in || err != nil {
+		return err
+	}
 	switch rule.Kind {
 	case shard.Unsharded:
-		return p.createUnsharded(t)
-	case shard.Reference:
-		if err := p.copiesNothing(t, rule); err != nil {
-			return err
-		}
+		return p.unshardedDDL()
 	case shard.Sharded:
 		if err := p.checkKey(t, rule); err != nil {
 			return err
@@ -51,16 +50,6 @@ func (p creator) createTable() error {
 	}
 	p.everywhere()
 	return nil
-}
-
-// createUnsharded plans a table of the default shard, which may be made of others there.
-func (p creator) createUnsharded(t *table) error {
-	for i := range p.tables {
-		if o := &p.tables[i]; o.sharded() && p.stmt.CreateSelect {
-			return notOverShards("CREATE TABLE "+t.name()+" AS SELECT of the sharded table "+o.name(), "create the table, then copy the rows")
-		}
-	}
-	return p.unshardedDDL()
 }
 
 // autoKey gives the rule of a table that has one of the schema's auto_shard_key columns
@@ -118,29 +107,8 @@ func (p creator) likeColumns() (*shard.TableInfo, error) {
 	return info, nil
 }
 
-// copiesNothing refuses CREATE TABLE … SELECT of a table that every shard has.
-func (p creator) copiesNothing(t *table, rule shard.Table) error {
-	if p.stmt.CreateSelect {
-		return unsupported("CREATE TABLE … SELECT of the %s table %s is not available; create the table, then INSERT the rows", rule.Kind, t.name())
-	}
-	if p.stmt.CreateLike == nil {
-		return nil
-	}
-	like, err := p.tableOf(p.stmt.CreateLike)
-	if err != nil {
-		return err
-	}
-	if like.unsharded() || like.system {
-		return unsupported("CREATE TABLE %s LIKE %s is not available, because only one shard has %s; write its columns out", t.name(), like.name(), like.name())
-	}
-	return nil
-}
-
 // checkKey holds the new table's shard key against what a key can be.
 func (p creator) checkKey(t *table, rule shard.Table) error {
-	if err := p.copiesNothing(t, rule); err != nil {
-		return err
-	}
 	if p.stmt.CreateLike != nil {
 		return p.checkLikeKey(t, rule)
 	}

@@ -27,10 +27,11 @@ const (
 	GatherWrite                  // an UPDATE or DELETE of rows that come together on one shard; what it changed goes back
 	SplitLoad                    // rows of a LOAD DATA LOCAL dealt to the shards while they stream; counts added
 	InsertSelect                 // the rows of an INSERT are computed on one shard and go to their own; counts added
+	CreateSelect                 // one shard makes the definition of a new table; then DDL, and an INSERT of the rows
 )
 
 func (s Strategy) String() string {
-	return [...]string{"relay", "concatenate", "merge-sort", "aggregate", "split-insert", "everywhere", "gather", "add-counts", "gather-write", "split-load", "insert-select"}[s]
+	return [...]string{"relay", "concatenate", "merge-sort", "aggregate", "split-insert", "everywhere", "gather", "add-counts", "gather-write", "split-load", "insert-select", "create-select"}[s]
 }
 
 // Target is the set of shards a plan can reach, before values are known.
@@ -82,6 +83,7 @@ type Plan struct {
 	insert     *insertPlan
 	load       *loadPlan
 	stage      *stagePlan // the rows of an INSERT are computed first; nil when they are known
+	creation   *Creation  // CREATE TABLE in several statements
 	sequence   string     // of stage: "schema.table"
 	orStage    bool       // ErrStage where the shards of the keys are not certain
 	oneOrStage bool       // and where there are several

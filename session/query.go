@@ -136,6 +136,9 @@ func (s *Session) run(ctx context.Context, st *statement, e *entry) error {
 	if err != nil {
 		return err
 	}
+	if s.running.bound.Creation != nil {
+		return creating{s}.run(ctx, st, e)
+	}
 	if limit := s.running.selectLimit(); limit != "" {
 		return s.limited(ctx, st, e, limit)
 	}

@@ -23,6 +23,8 @@ type reply struct {
 	failed    bool   // the running statement was answered an error
 	diagnosed bool   // answers has the server's words about it
 	rows      uint64 // sent to the client
+
+	part *wire.OK // while a part of the client's statement runs: takes its OK, which is not written
 }
 
 // ok answers an OK of the session's own.
@@ -33,6 +35,10 @@ func (r *reply) ok(st *statement, ok wire.OK) error {
 
 // writeOK writes an OK with the session's status.
 func (r *reply) writeOK(st *statement, ok wire.OK) error {
+	if r.part != nil {
+		*r.part = ok
+		return nil
+	}
 	ok.Status = r.statusOf(st)
 	return r.c.WriteOK(ok)
 }

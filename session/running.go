@@ -37,7 +37,7 @@ type running struct {
 
 // start forgets the statement before.
 func (r *running) start() {
-	r.bound.Legs, r.bound.Gathering, r.bound.Load, r.bound.Staging = r.bound.Legs[:0], nil, nil, nil
+	r.bound.Legs, r.bound.Gathering, r.bound.Load, r.bound.Staging, r.bound.Creation = r.bound.Legs[:0], nil, nil, nil, nil
 	r.held.asked = asked{}
 	r.reply.failed, r.reply.diagnosed, r.reply.rows = false, false, 0
 }
@@ -220,7 +220,7 @@ func (r *running) declare(ctx context.Context, p *router.Plan) error {
 func (r *running) request(st *statement, e *entry) *exec.Request {
 	r.req = exec.Request{
 		Bound: &r.bound, SQL: st.sql, Execute: st.exec, Long: st.long, More: st.more, LocalFile: e.stmt.LocalFile,
-		Charset: r.state.charset(), MariaDB: r.state.mode.MariaDB, Status: r.kept.tx.status(), HoldError: r.kept.tx.Open(),
+		Charset: r.state.charset(), MariaDB: r.state.mode.MariaDB, Status: r.kept.tx.status(), HoldError: r.kept.tx.Open(), Quiet: r.reply.part != nil,
 	}
 	if r.bound.Load != nil {
 		r.req.IDs, r.req.HomeShard = &loadIDs{h: r.h, planner: r.planner}, -1
