@@ -49,7 +49,7 @@ func (p *planner) planInsertID(ctx context.Context, e *entry) error {
 		at = slices.IndexFunc(in.Columns, func(name string) bool { return strings.EqualFold(name, info.Columns[auto].Name) })
 	}
 	switch {
-	case in.OnDuplicate, at >= 0 && in.FromSelect:
+	case in.OnDuplicate, in.Returning, at >= 0 && in.FromSelect: // rows come without an OK that says an id
 		e.ids = idsAsked
 	case at >= 0:
 		e.ids, e.autoColumn = valuesOf(in, at), at

@@ -48,3 +48,10 @@ ROLLBACK
 SELECT COUNT(*), SUM(v) FROM x WHERE id > 900
 #! mariadb reset
 SELECT COUNT(*) FROM r
+# a table on one shard, whose server counts
+#! mariadb
+INSERT INTO p (i, name) VALUES (9101, 'q'), (9102, 'r') RETURNING i, name
+#! mariadb text
+SELECT i, name FROM p WHERE id = LAST_INSERT_ID()
+#! mariadb reset
+SELECT COUNT(*) FROM p WHERE i > 9100
