@@ -182,33 +182,41 @@ func (s *scatter) ignores() bool {
 
 // matched adds the numbers of an UPDATE's info text; a DELETE has none.
 func (s *scatter) matched() string {
-	const format = "Rows matched: %d  Changed: %d  Warnings: %d"
 	var sum, one [3]uint64
 	for i := range s.legs {
-		if n, err := fmt.Sscanf(s.legs[i].ok.Info, format, &one[0], &one[1], &one[2]); n != 3 || err != nil {
+		if !readInfo(s.legs[i].ok.Info, one[:]) {
 			return ""
 		}
 		for j := range sum {
 			sum[j] += one[j]
 		}
 	}
-	return fmt.Sprintf(format, sum[0], sum[1], sum[2])
+	return writeInfo(s.legs[0].ok.Info, sum[:])
 }
 
 // counts are the numbers of a multi-row INSERT's info text.
-type counts struct{ records, duplicates, warnings uint64 }
+type counts struct {
+	records, duplicates, warnings uint64
 
-const countsFormat = "Records: %d  Duplicates: %d  Warnings: %d"
+	info string // of a shard that has said one
+}
 
 func (c *counts) String() string {
-	return fmt.Sprintf(countsFormat, c.records, c.duplicates, c.warnings)
+	info := c.info
+	if info == "" {
+		info = recordsInfo
+	}
+	return writeInfo(info, []uint64{c.records, c.duplicates, c.warnings})
 }
 
 // add adds a leg's numbers. An INSERT of a single row has no info text: a row that was
 // replaced or updated counts as two affected ones, an ignored one as none.
 func (c *counts) add(ok *wire.OK, ignore bool) {
 	var l counts
-	if n, err := fmt.Sscanf(ok.Info, countsFormat, &l.records, &l.duplicates, &l.warnings); n != 3 || err != nil {
+	var said [3]uint64
+	if readInfo(ok.Info, said[:]) {
+		l, c.info = counts{records: said[0], duplicates: said[1], warnings: said[2]}, ok.Info
+	} else {
 		l = counts{records: 1, warnings: uint64(ok.Warnings)}
 		if ok.AffectedRows > 1 || ok.AffectedRows == 0 && ignore {
 			l.duplicates = 1

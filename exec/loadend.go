@@ -50,11 +50,9 @@ func (l *fileLoad) finish(err error) error {
 	return nil
 }
 
-const loadedFormat = "Records: %d  Deleted: %d  Skipped: %d  Warnings: %d"
-
 // total adds the shards' counts; copies count once.
 func (l *fileLoad) total() wire.OK {
-	ok := wire.OK{Status: l.req.Status}
+	ok := wire.OK{Status: l.req.Status, Info: loadedInfo}
 	var sum, one [4]uint64
 	for i := range l.legs {
 		leg := &l.legs[i]
@@ -68,14 +66,15 @@ func (l *fileLoad) total() wire.OK {
 			continue
 		}
 		ok.AffectedRows += leg.ok.AffectedRows
-		if n, err := fmt.Sscanf(leg.ok.Info, loadedFormat, &one[0], &one[1], &one[2], &one[3]); n == 4 && err == nil {
+		if readInfo(leg.ok.Info, one[:]) {
+			ok.Info = leg.ok.Info
 			for j := range sum {
 				sum[j] += one[j]
 			}
 		}
 	}
 	ok.Warnings = uint16(min(sum[3], 0xFFFF))
-	ok.Info = fmt.Sprintf(loadedFormat, sum[0], sum[1], sum[2], sum[3])
+	ok.Info = writeInfo(ok.Info, sum[:])
 	return ok
 }
 

@@ -2,7 +2,6 @@ package exec
 
 import (
 	"bytes"
-	"fmt"
 
 	"sluice/wire"
 )
@@ -177,10 +176,11 @@ func (q *queue) answered(c *change, err error) error {
 	}
 	found := l.ok.AffectedRows
 	if c.verb == updates {
-		var changed uint64
-		if n, err := fmt.Sscanf(l.ok.Info, "Rows matched: %d  Changed: %d", &found, &changed); n != 2 || err != nil {
+		var said [3]uint64 // matched, changed, warnings
+		if !readInfo(l.ok.Info, said[:]) {
 			return refuse(1105, "HY000", "shard %s answered an UPDATE with %q", l.conn.Shard(), l.ok.Info)
 		}
+		found = said[0]
 	}
 	if found != uint64(len(c.rows)) && !(c.verb == deletes && found < uint64(len(c.rows)) && !t.Write.Only) {
 		return refuse(1105, "HY000", "of %d changed rows of %s.%s %d were found on shard %s; nothing was written", len(c.rows), t.Schema, t.Table, found, l.conn.Shard())

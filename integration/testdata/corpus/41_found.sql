@@ -114,3 +114,12 @@ SET NAMES latin1
 SELECT id FROM t WHERE NOT i = 5 ORDER BY id
 SELECT id FROM t WHERE i = 1 || i = 2 ORDER BY id
 SET NAMES utf8mb4
+# info texts in another language
+SET lc_messages = 'de_DE'
+UPDATE t SET i = 5 WHERE id IN (1, 2, 3, 4, 5)
+UPDATE t SET i = 6 ORDER BY id LIMIT 3
+INSERT INTO x (id, v) VALUES (9901, 1), (9902, 2), (9903, 3), (9904, 4), (9905, 5), (9906, 6)
+INSERT INTO x (id, v) SELECT id + 100, v FROM x WHERE id > 9900
+SET lc_messages = DEFAULT
+#! reset
+SELECT COUNT(*) FROM x WHERE id > 9900
