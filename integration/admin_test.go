@@ -117,7 +117,7 @@ func TestAdminAccounts(t *testing.T) {
 	expect(t, connect(t, p.data, "guest", "", interpolated), "SELECT DATABASE()", "NULL")
 	guest := connect(t, p.data, "guest", "plain", interpolated)
 	expect(t, guest, "SHOW DATABASES", "information_schema", "plain")
-	expectError(t, guest, "SELECT * FROM shop.users", 1044)
+	expectError(t, guest, "SELECT * FROM shop.users", 1142, "denied")
 	expectError(t, guest, "USE shop", 1044)
 	expectError(t, guest, "SELECT * FROM mysql.user", 1142, "denied")
 }

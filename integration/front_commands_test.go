@@ -174,7 +174,7 @@ func TestChangeUser(t *testing.T) {
 		r.ok()
 		clean(r, id, "guest", "plain")
 		r.send(wire.ComQuery, "SELECT * FROM shop.users")
-		r.wantError(1044, "shop")
+		r.wantError(1142, "denied")
 		for _, bad := range []struct {
 			user, password, schema string
 			code                   uint16

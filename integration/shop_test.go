@@ -124,10 +124,13 @@ func testWrites(t *testing.T, c *cluster, db *sql.DB) {
 	// Writes without the key reach every shard, all of it or nothing.
 	affected("UPDATE users SET email = 'same' WHERE name LIKE 'user 1%'", 112)
 	affected("DELETE FROM users WHERE user_id > 2000", 4)
-	// What is not built yet is refused by number, and nothing happens.
+	// A new key that another row has is an error, and nothing happens; a free one moves the row.
 	_, err = db.Exec("UPDATE users SET user_id = 7 WHERE user_id = 8")
-	checkError(t, "a new key", err, 1235, "sluice: ")
+	checkError(t, "a new key", err, 1062)
 	expect(t, db, "SELECT COUNT(*) FROM users WHERE user_id IN (7, 8)", "2")
+	affected("UPDATE users SET user_id = 4008 WHERE user_id = 8", 1)
+	expect(t, db, "SELECT user_id FROM users WHERE user_id IN (8, 4008)", "4008")
+	affected("UPDATE users SET user_id = 8 WHERE user_id = 4008", 1)
 }
 
 func testSequence(t *testing.T, db *sql.DB) {
