@@ -102,6 +102,9 @@ func (s *settling) askNumber(out *exec.Outcome, sql string, otherwise uint64) ui
 		return otherwise
 	}
 	_, rows, err := l.conn.Query(sql)
+	if err != nil && inOrder(err) {
+		_, rows, err = l.conn.Query(sql) // the first took a late KILL QUERY upon itself
+	}
 	if err != nil || len(rows) != 1 || len(rows[0]) != 1 {
 		l.ok = false
 		return otherwise
@@ -128,6 +131,9 @@ func (s *settling) fetchWarnings(out *exec.Outcome, runErr error) {
 			continue
 		}
 		rows, status, err := conditions(l.conn)
+		if err != nil && inOrder(err) {
+			rows, status, err = conditions(l.conn) // the first took a late KILL QUERY upon itself
+		}
 		if err != nil {
 			l.ok = false
 			continue
