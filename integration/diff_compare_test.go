@@ -98,6 +98,8 @@ func (how comparison) differOne(want, got *result) string {
 			return fmt.Sprintf("error %q, want %q", g, w)
 		}
 		return ""
+	case want.err != nil && notEvaluated(want.err, got):
+		return ""
 	case want.err != nil:
 		return "no error"
 	case got.err != nil:
@@ -314,4 +316,12 @@ func show(results []result) string {
 		fmt.Fprintf(&b, "    end: warnings %d, status %#x\n", r.ok.Warnings, r.ok.Status)
 	}
 	return b.String()
+}
+
+// notEvaluated finds a write that no row qualified for, whose conditions the one server has
+// evaluated and found a value in them that it must convert. Whether a server does is decided
+// by its plan, with the rows that are there: it may know before that there will be none.
+func notEvaluated(want *wire.Error, got *result) bool {
+	const truncatedWrongValue = 1292
+	return want.Code == truncatedWrongValue && got.cols == nil && got.ok.AffectedRows == 0 && got.ok.Warnings == 0
 }

@@ -87,7 +87,7 @@ func (p *pair) run(s *diffStatement) (o outcome) {
 		}
 		return o
 	}
-	p.lost = false
+	p.lost = len(o.want) > 0 && len(o.got) > 0 && (o.want[len(o.want)-1].err == nil) != (o.got[len(o.got)-1].err == nil)
 	p.failed = len(o.want) > 0 && o.want[len(o.want)-1].err != nil
 	p.w.compared++
 	if n := len(o.want); n > 0 && len(o.want[n-1].rows) > 0 {
