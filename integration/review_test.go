@@ -182,11 +182,15 @@ func TestInsertIDs(t *testing.T) {
 				t.Errorf("%s: LAST_INSERT_ID() is then %s, want %s", sql, a[0], b[0])
 			}
 		}
-		for sql, want := range map[string]bool{
-			"INSERT IGNORE INTO a (uid, name) VALUES (1,'z'), (5,'some'), (6,'are new')":                         false,
-			"INSERT INTO a (uid, name) VALUES (1,'z'), (7,'new') ON DUPLICATE KEY UPDATE name = CONCAT(name, 1)": false,
-			"INSERT IGNORE INTO a (uid, name) VALUES (8,'all'), (9,'are'), (10,'new')":                           true,
+		for _, c := range []struct {
+			sql  string
+			want bool
+		}{ // in this order: the second takes away what the first collides with
+			{"INSERT IGNORE INTO a (uid, name) VALUES (1,'z'), (5,'some'), (6,'are new')", false},
+			{"INSERT INTO a (uid, name) VALUES (1,'z'), (7,'new') ON DUPLICATE KEY UPDATE name = CONCAT(name, 1)", false},
+			{"INSERT IGNORE INTO a (uid, name) VALUES (8,'all'), (9,'are'), (10,'new')", true},
 		} {
+			sql, want := c.sql, c.want
 			r, err := db.Exec(sql)
 			if err != nil {
 				t.Fatalf("%s: %v", sql, err)
