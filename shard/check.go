@@ -30,7 +30,7 @@ const maxConnections = 100000
 
 // Check gives all that is wrong with a Spec, in the order of its fields.
 func Check(spec Spec) Faults {
-	c := &checker{spec: &spec, shards: map[string]bool{}, schemas: map[string]bool{}}
+	c := &checker{spec: &spec, shards: map[string]bool{}, joining: map[string]bool{}, schemas: map[string]bool{}}
 	c.checkShards()
 	c.checkRanges()
 	c.checkSchemas()
@@ -38,6 +38,7 @@ func Check(spec Spec) Faults {
 	c.checkBackend()
 	c.checkCache()
 	c.checkGather()
+	c.checkMoves()
 	return c.faults
 }
 
@@ -45,6 +46,7 @@ type checker struct {
 	spec    *Spec
 	faults  Faults
 	shards  map[string]bool
+	joining map[string]bool
 	schemas map[string]bool
 }
 
@@ -80,6 +82,7 @@ func (c *checker) checkShards() {
 		at := fmt.Sprintf("shards[%d]", i)
 		c.try(at+".name", CheckID(s.Name))
 		c.once(c.shards, at+".name", "shard", s.Name)
+		c.joining[s.Name] = s.State == Joining
 		c.address(addrs, at+".primary", "primary of "+s.Name, s.Primary)
 		for j, r := range s.Replicas {
 			c.address(addrs, fmt.Sprintf("%s.replicas[%d]", at, j), "replica of "+s.Name, r)
@@ -118,6 +121,9 @@ func (c *checker) checkRanges() {
 		if !c.shards[r.Shard] {
 			c.add(at+".shard", "there is no shard %s; %s", clip(r.Shard), c.knownShards())
 		}
+		if c.joining[r.Shard] {
+			c.add(at+".shard", "the shard %s is joining and cannot own slots yet", clip(r.Shard))
+		}
 		c.state(at+".state", r.State)
 		sound = append(sound, r)
 	}
@@ -155,6 +161,8 @@ func (c *checker) checkSchemas() {
 			c.add(at+".default_shard", "the default shard is missing; %s", c.knownShards())
 		} else if !c.shards[s.DefaultShard] {
 			c.add(at+".default_shard", "there is no shard %s; %s", clip(s.DefaultShard), c.knownShards())
+		} else if c.joining[s.DefaultShard] {
+			c.add(at+".default_shard", "the shard %s is joining and can be the default of no schema yet", clip(s.DefaultShard))
 		}
 		seen := map[string]bool{}
 		for j, col := range s.AutoShardKey {

@@ -39,6 +39,7 @@ func New(version int64, spec Spec) (*Map, error) {
 	for i := range m.Spec.Admins {
 		m.admins[m.Spec.Admins[i].Name] = &m.Spec.Admins[i]
 	}
+	m.listMoves()
 	return m, nil
 }
 

@@ -55,7 +55,7 @@ type Shard struct {
 	Name     string   `json:"name"`
 	Primary  string   `json:"primary"` // host:port
 	Replicas []string `json:"replicas,omitempty"`
-	State    string   `json:"state,omitempty"` // "" is active
+	State    string   `json:"state,omitempty"` // "" is active; Joining
 }
 
 // Range is a contiguous run of slots, both ends included, that one shard owns.
@@ -137,6 +137,7 @@ type Spec struct {
 	Backend Backend     `json:"backend"`
 	Cache   []CacheRule `json:"cache,omitempty"`
 	Gather  Gather      `json:"gather,omitzero"`
+	Moves   []Move      `json:"moves,omitempty"` // migrations that matter to routing
 }
 
 // Map is a Spec made fast to ask. It is immutable and safe for concurrent use.
@@ -146,6 +147,9 @@ type Map struct {
 
 	owner   [Slots]int16 // index into Spec.Shards
 	slots   []int        // number of slots of each of Spec.Shards
+	moves   []int16      // 1 + index into Spec.Moves of each slot, 0 for none; nil without moves
+	foreign [][]Span     // of each of Spec.Shards; nil without moves
+	frozen  bool
 	shards  map[string]int
 	schemas map[string]*Schema
 	users   map[string]*User

@@ -38,6 +38,17 @@ func (l *lease) alive() clientv3.LeaseID {
 	return l.id
 }
 
+// until gives the end of the time in which it is safe to act under the lease, zero if there is
+// none. The margin is taken off.
+func (l *lease) until() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.id == 0 {
+		return time.Time{}
+	}
+	return l.sent.Add(l.ttl - margin)
+}
+
 // age is the time since the last proof of life. The monotonic clock stands still while a
 // machine sleeps and the wall clock may be set; the larger of both errs on the safe side.
 func (l *lease) age() time.Duration {

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"sluice/shard"
 )
 
 // memberTTL is how long a proxy that died is still listed.
@@ -27,13 +30,15 @@ type member struct {
 
 	mu        sync.Mutex
 	self      announcement
-	announced int64 // the map version that stands in etcd; 0: none
+	announced int64 // the Count that stands in etcd; 0: none
 }
 
-// announcement is what stands in etcd. The instance tells two processes of one name apart.
+// announcement is what stands in etcd. The instance tells two processes of one name apart,
+// and Count, from 1, what this one has announced.
 type announcement struct {
 	Proxy
 	Instance string `json:"instance"`
+	Count    int64  `json:"count"`
 }
 
 func decodeAnnouncement(b []byte) (announcement, error) {
@@ -46,15 +51,34 @@ func newMember(c *conn, opts Options, instance string) *member {
 	return &member{
 		c: c, key: opts.Prefix + "/proxies/" + opts.Node, instance: instance,
 		lease: &lease{c: c, ttl: memberTTL}, wake: make(chan struct{}, 1),
-		self: announcement{Instance: instance, Proxy: Proxy{Node: opts.Node, Listen: opts.Listen,
+		self: announcement{Instance: instance, Count: 1, Proxy: Proxy{Node: opts.Node, Listen: opts.Listen,
 			Version: opts.Version, Started: time.Now().UTC().Format(time.RFC3339)}},
 	}
 }
 
-// serves notes which map this proxy serves; it is announced at once.
-func (m *member) serves(version int64) {
+// serves notes which map this proxy serves; it is announced at once. What was acknowledged
+// of migrations that are no more is forgotten.
+func (m *member) serves(now *shard.Map) {
+	m.say(func(p *Proxy) {
+		p.MapVersion = now.Version
+		p.Acks = slices.DeleteFunc(slices.Clone(p.Acks), func(a Ack) bool { return now.Move(a.Move) == nil })
+	})
+}
+
+// ack notes that nothing runs here any more that an attempt has to wait for.
+func (m *member) ack(move, attempt int64) {
+	m.say(func(p *Proxy) {
+		acks := slices.DeleteFunc(slices.Clone(p.Acks), func(a Ack) bool { return a.Move == move })
+		p.Acks = append(acks, Ack{Move: move, Attempt: attempt})
+	})
+}
+
+// say changes what is announced; it is announced at once. change must not write into slices
+// that are there.
+func (m *member) say(change func(*Proxy)) {
 	m.mu.Lock()
-	m.self.MapVersion = version
+	change(&m.self.Proxy)
+	m.self.Count++
 	m.mu.Unlock()
 	nudge(m.wake)
 }
@@ -135,7 +159,7 @@ func (m *member) announce(ctx context.Context) error {
 	m.mu.Lock()
 	self, announced := m.self, m.announced
 	m.mu.Unlock()
-	if self.MapVersion == announced {
+	if self.Count == announced {
 		return nil
 	}
 	value, err := json.Marshal(self)
@@ -158,7 +182,7 @@ func (m *member) announce(ctx context.Context) error {
 		return m.taken(ctx, resp.Responses[0].GetResponseRange().Kvs)
 	}
 	m.mu.Lock()
-	m.announced = self.MapVersion
+	m.announced = self.Count
 	m.mu.Unlock()
 	return nil
 }
@@ -184,7 +208,7 @@ func (m *member) taken(ctx context.Context, kvs []*mvccpb.KeyValue) error {
 			m.announced = 0
 			return revoke(ctx, m.c, old)
 		}
-		m.announced = other.MapVersion
+		m.announced = other.Count
 		return nil
 	}
 	return sameName{other}

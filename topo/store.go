@@ -45,6 +45,7 @@ type Store struct {
 	stored *stored
 	member *member
 	ids    *ids
+	presence
 
 	cluster atomic.Pointer[string] // its id, once known
 
@@ -95,6 +96,7 @@ func open(ctx context.Context, opts Options, dir *directory, c *conn) (*Store, e
 	s := &Store{opts: opts, log: opts.Log, c: c, dir: dir, stored: newStored(c, dir, opts)}
 	s.ids = newIDs(c, opts.Log, opts.Prefix+"/ids/", instance)
 	s.member = newMember(c, opts, instance)
+	s.presence.of(s.stored, s.member)
 
 	first, connected, err := s.stored.first(ctx)
 	if err != nil {
@@ -110,6 +112,11 @@ func open(ctx context.Context, opts Options, dir *directory, c *conn) (*Store, e
 			opts.Log.Warn("no lease for sequences yet", "error", err)
 		}
 		s.saveLeases()
+		// Read again, now that others wait for this proxy: what was changed before that is in it.
+		if again, err := s.stored.read(ctx); err == nil && again.Version >= first.Version && s.member.answers.Load() {
+			first = again
+			s.extend()
+		}
 	}
 	s.stored.maps.publish(first)
 	run, stop := context.WithCancel(context.Background())
@@ -169,7 +176,7 @@ func (s *Store) abandon() {
 
 // served is called when all subscribers have been told of a map.
 func (s *Store) served(m *shard.Map) {
-	s.member.serves(m.Version)
+	s.member.serves(m)
 	s.stored.save(m)
 }
 
@@ -202,8 +209,13 @@ func (s *Store) keepLeases(ctx context.Context) {
 	tick := time.NewTicker(renewEvery)
 	defer tick.Stop()
 	lastErr := ""
+	unsure := s.sure.Load().IsZero() // the map has to be read again before it can be relied on
 	for {
 		renewed, err := s.member.keep(ctx)
+		if unsure = unsure || renewed || err != nil; err == nil && (!unsure || s.caughtUp(ctx)) {
+			s.extend()
+			unsure = false
+		}
 		var taken sameName
 		if err == nil || errors.As(err, &taken) {
 			again, idsErr := s.ids.keep(ctx)
@@ -242,11 +254,21 @@ type Proxy struct {
 	Node       string `json:"node"`
 	Listen     string `json:"listen"`
 	MapVersion int64  `json:"map_version"`
+	Acks       []Ack  `json:"acks,omitempty"`
 	Version    string `json:"version"`
 	Started    string `json:"started"` // RFC 3339
 }
 
-// Proxies lists the proxies whose lease is alive.
+// Ack says that a proxy has seen a migration frozen in that attempt, and that nothing runs
+// there any more that touches its slots.
+type Ack struct {
+	Move    int64 `json:"move"`
+	Attempt int64 `json:"attempt"`
+}
+
+// Proxies lists the proxies whose lease is alive, as etcd has them when it is called or
+// later: a proxy that is not in the list has not begun to serve a map yet, and begins with
+// one that is as new as the list.
 func (s *Store) Proxies(ctx context.Context) ([]Proxy, error) {
 	resp, err := s.c.get(ctx, s.opts.Prefix+"/proxies/", clientv3.WithPrefix())
 	if err != nil {

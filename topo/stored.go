@@ -198,6 +198,35 @@ func (s *stored) take(kv *mvccpb.KeyValue) {
 	}
 }
 
+// read gives the map as etcd has it now.
+func (s *stored) read(ctx context.Context) (*shard.Map, error) {
+	resp, err := s.c.get(ctx, s.key)
+	if err != nil {
+		return nil, fmt.Errorf("map: %w", err)
+	}
+	if len(resp.Kvs) == 0 {
+		return nil, fmt.Errorf("map: %s holds none", s.c.where)
+	}
+	return decodeMap(resp.Kvs[0])
+}
+
+// refresh is Refresh.
+func (s *stored) refresh(ctx context.Context) (*shard.Map, error) {
+	m, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if serving := s.maps.newest.Load(); serving != nil && m.Version < serving.Version {
+		// A newer one came meanwhile, or etcd lost data; what is served is no older in either case.
+		m = serving
+	}
+	s.maps.publish(m)
+	if err := s.maps.await(ctx, m.Version); err != nil {
+		return nil, fmt.Errorf("map: version %d is not yet served here: %w", m.Version, err)
+	}
+	return s.maps.newest.Load(), nil
+}
+
 // update is Update.
 func (s *stored) update(ctx context.Context, change func(*shard.Spec) error) (*shard.Map, error) {
 	ctx, cancel := context.WithTimeout(ctx, updateTimeout)
