@@ -66,6 +66,10 @@ func normal(s *Settings) *Settings {
 	return s
 }
 
+// Soil says that more is set on the connection than its settings tell: it is reset before
+// its next lease.
+func (c *Conn) Soil() { c.mixed = true }
+
 // apply sends all that a change needs in one write and then reads the answers. The first
 // ERR is the error; the connection's state is known in any case.
 func (c *Conn) apply(ch *change) error {

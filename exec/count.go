@@ -27,6 +27,11 @@ func (s *scatter) count() error {
 	if rows {
 		return s.countedRows()
 	}
+	if s.req.Bound.Strategy == router.AddCounts {
+		if err := (warned{s}).note(); err != nil {
+			return err
+		}
+	}
 	for i := range s.legs {
 		if s.legs[i].ok.Warnings > 0 {
 			s.out.Warned = append(s.out.Warned, s.legs[i].shard)

@@ -47,7 +47,10 @@ func (r *generator) variables() {
 	for range 2 + r.IntN(4) {
 		r.then(fixed("SELECT id, v FROM x WHERE id = @n", "SELECT id FROM x WHERE v = @n ORDER BY id", "SELECT name, n FROM s WHERE name = @s", "SELECT COUNT(*) INTO @n FROM x", "SELECT @n, @s",
 			"SET @n = @n + 1", "SELECT id FROM t WHERE id IN (@n, 3) ORDER BY id", "SELECT COUNT(*), @n FROM x", "UPDATE x SET v = @n WHERE id = 3", "SET @n = (SELECT MAX(v) FROM x)",
-			"SELECT v FROM x WHERE id = 4 INTO @n", "SELECT l.id FROM x l JOIN x m ON l.v = m.id WHERE m.id = @n ORDER BY l.id", "SET @s = CONCAT(@s, 'x')"))
+			"SELECT v FROM x WHERE id = 4 INTO @n",
+			"UPDATE x SET v = @n WHERE v > 3", "UPDATE x SET txt = @s WHERE id = 7", "DELETE FROM x WHERE v = @n", "UPDATE x SET txt = @s, v = @n ORDER BY id LIMIT 2", "UPDATE r SET name = @s WHERE n > 2",
+			"INSERT INTO x (id, v, txt) VALUES (300, @n, @s), (301, @n, @s), (302, 1, @s) ON DUPLICATE KEY UPDATE v = @n", "SELECT id, @s FROM x WHERE id = 9 FOR UPDATE", "UPDATE o SET code = @s WHERE uid IN (SELECT v FROM x WHERE v > @n)",
+			"BEGIN", "START TRANSACTION READ ONLY", "COMMIT", "ROLLBACK", "SELECT l.id FROM x l JOIN x m ON l.v = m.id WHERE m.id = @n ORDER BY l.id", "SET @s = CONCAT(@s, 'x')"))
 	}
 }
 

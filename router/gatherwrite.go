@@ -145,8 +145,8 @@ func (p writer) unwritable() *Refusal {
 	switch {
 	case p.in.Scan.ExecutableComment:
 		return unsupported("a statement with executable comments (/*! … */) cannot be changed for several shards; write it without them")
-	case p.stmt.UserVarAssign || p.in.Scan.UserVariable:
-		return notOverShards(what+" with user variables, which live on one shard,", "write the value as a literal, or "+oneKey)
+	case p.stmt.UserVarAssign:
+		return notOverShards(what+" that assigns user variables, which live on one shard,", "assign them in a statement of its own, or "+oneKey)
 	case p.stmt.NamedLock:
 		return notOverShards(what+" with a function of named locks", "ask for the lock in a statement of its own")
 	case len(p.stmt.Routines) > 0:

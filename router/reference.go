@@ -27,7 +27,7 @@ func (p writer) writeCopies() error {
 		return filer(p).planLoad()
 	case p.first(func(t *table) bool { return !t.reference() }) != nil,
 		st.Nondeterministic, p.words.calls("ps_current_thread_id"), p.words.calls("ps_thread_id"),
-		len(st.SysVars) > 0, p.in.Scan.SystemVariable, st.UserVarAssign, p.in.Scan.UserVariable,
+		len(st.SysVars) > 0, p.in.Scan.SystemVariable, st.UserVarAssign,
 		p.words.has("returning") && (st.Insert == nil || !st.Insert.Returning || st.Insert.FromSelect || perServer(st, p.words)),
 		p.orderMatters():
 		return ErrStage

@@ -171,8 +171,8 @@ func (p writer) notByParts(g *graph) *Refusal {
 	switch {
 	case p.stmt.Union || p.stmt.CTE:
 		return notOverShards(what+" with a common table expression", oneKey)
-	case p.stmt.UserVarAssign || p.in.Scan.UserVariable:
-		return notOverShards(what+" with user variables, which live on one shard,", "write the value as a literal, or "+oneKey)
+	case p.stmt.UserVarAssign:
+		return notOverShards(what+" that assigns user variables, which live on one shard,", "assign them in a statement of its own, or "+oneKey)
 	case p.words.has("returning"):
 		return notOverShards(what+" with RETURNING", "SELECT the rows first, or "+oneKey)
 	}
@@ -247,7 +247,7 @@ func (p inserter) selectsByParts(g *graph) bool {
 	switch {
 	case len(st.Blocks) != 2, st.Union, st.CTE, st.Window, st.NamedLock,
 		st.Blocks[1].Limit.Has, len(st.Blocks[1].GroupBy) > 0, st.Blocks[1].Aggregate, st.Blocks[1].Having, st.Blocks[1].Distinct,
-		st.UserVarAssign, p.in.Scan.UserVariable, st.Insert.Returning, p.words.has("returning"):
+		st.UserVarAssign, st.Insert.Returning, p.words.has("returning"):
 		return false
 	}
 	_, why := g.local()

@@ -54,6 +54,7 @@ type asked struct {
 	plain   bool   // each is to open a transaction of the server's own, under autocommit
 	preset  bool   // they are told the session's LAST_INSERT_ID() first
 	now     string // they are told this time, in seconds; "" is their own
+	lent    lent
 }
 
 // lease takes a connection of a shard for the running statement.
@@ -71,6 +72,11 @@ func (h *held) lease(ctx context.Context, shard string, write bool) (*backend.Co
 	if h.plain {
 		if _, err := l.conn.Exec("SET autocommit = 0"); err != nil {
 			return nil, err
+		}
+	}
+	if h.lent.all {
+		if err := h.lend(l.conn); err != nil {
+			return l.conn, err
 		}
 	}
 	return l.conn, h.tell(l.conn)
@@ -178,6 +184,9 @@ func (h *held) apart(ctx context.Context, shard string) (*backend.Conn, error) {
 	if err := h.shared.watch(c); err != nil {
 		h.done(c, 0, true)
 		return nil, err
+	}
+	if err := h.lend(c); err != nil {
+		return c, err
 	}
 	return c, h.tell(c)
 }

@@ -83,6 +83,31 @@ func TestPins(t *testing.T) {
 	})
 }
 
+// TestLent: a statement that reads user variables on another shard finds them there, with
+// their types; the next client of that connection does not.
+func TestLent(t *testing.T) {
+	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
+		f := newFront(t, frontOptions{flavor: flavor, shards: 2, conns: 1})
+		f.tables()
+		a, b := on{conn(t, f.open("interpolateParams=true"))}, on{conn(t, f.open(""))}
+		_, one := f.keysOn(a)
+		exec(t, a, "SET @name = 'lent', @n = 1.50")
+		exec(t, a, fmt.Sprintf("INSERT INTO users VALUES (%d, CONCAT(@name, @n))", one))
+		read := fmt.Sprintf("SELECT name, @name, @n FROM users WHERE user_id = %d", one)
+		want(t, rows(t, b, read), "lent1.50|NULL|NULL")
+		exec(t, a, fmt.Sprintf("UPDATE users SET name = @n WHERE user_id = %d", one))
+		want(t, rows(t, b, read), "1.50|NULL|NULL")
+		exec(t, a, "SET @n = 2")
+		exec(t, a, "BEGIN")
+		exec(t, a, fmt.Sprintf("UPDATE users SET name = @n WHERE user_id = %d", one))
+		exec(t, a, "SET @n = 3")
+		exec(t, a, fmt.Sprintf("UPDATE users SET name = CONCAT(name, @n) WHERE user_id = %d", one))
+		exec(t, a, "COMMIT")
+		want(t, rows(t, b, read), "23|NULL|NULL")
+		want(t, rows(t, a, "SELECT @name, @n"), "lent|3")
+	})
+}
+
 // TestCall pins, because a procedure may leave anything behind.
 func TestCall(t *testing.T) {
 	f := newFront(t, frontOptions{shards: 1, conns: 2})

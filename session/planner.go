@@ -136,12 +136,8 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 }
 
 // apart plans a gathering again, outside of the transaction, which allows no temporary
-// tables. Variables of the session's own connection are not to be had there.
+// tables.
 func (p *planner) apart(ctx context.Context, st *statement, e *entry) (*entry, error) {
-	if st.scan.UserVariable {
-		return nil, notBuilt("a SELECT over several shards with user variables, in a transaction which is read only or has " +
-			"written on several shards; put the value into the statement instead")
-	}
 	if e.stmt.NamedLock {
 		return nil, notBuilt("a function of named locks in a SELECT over several shards, in a transaction which is read only or has " +
 			"written on several shards; ask for the lock in a statement of its own")

@@ -157,7 +157,7 @@ func (pr *preparer) userVariables(ctx context.Context, names []string) ([]userVa
 	}
 	charset := pr.state.charset()
 	err := pr.held.onHome(ctx, home.reason, func(c *backend.Conn) error {
-		cols, rows, err := c.Query("SELECT " + strings.Join(list, ", "))
+		cols, rows, err := c.Query("SELECT " + strings.Join(list, ", ") + " LIMIT 1")
 		if err != nil {
 			return err
 		}

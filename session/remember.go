@@ -46,7 +46,7 @@ func (s *settling) remember(st *statement, e *entry, out *exec.Outcome, runErr e
 			s.answers.insertID = asked
 		}
 	}
-	s.keepState(st, e)
+	s.keepState(st, e, out)
 }
 
 // found gives what FOUND_ROWS() is after rows: servers count those that OFFSET skips, too.

@@ -106,10 +106,30 @@ func (r *running) place(st *statement, e *entry) error {
 		r.bound.Legs[0].Shard = i
 		return nil
 	}
-	if readsState(st.scan, e.stmt) && (len(r.bound.Legs) > 1 || r.bound.Legs[0].Shard != i) {
+	elsewhere := len(r.bound.Legs) > 1 || r.bound.Legs[0].Shard != i
+	if g := r.bound.Gathering; st.scan.UserVariable && (g != nil && g.Apart || elsewhere && lendable(e.stmt)) {
+		r.held.lent = lent{names: query.UserVariables(st.sql[:st.scan.End], r.args.Mode), all: true}
+		return nil
+	}
+	if readsState(st.scan, e.stmt) && elsewhere {
 		return notBuilt("the session's %s live on shard %s, but this statement goes to another; "+
 			"put the value into the statement instead", home.reason, home.shard)
 	}
+	return nil
+}
+
+// bringBack makes sure that user variables which are assigned outside of the transaction have
+// a connection to come back to.
+func (r *running) bringBack(ctx context.Context, st *statement, e *entry) error {
+	if g := r.bound.Gathering; g == nil || !g.Apart || stateReason(st.scan, e.stmt) != pinUserVars {
+		return nil
+	}
+	if r.kept.pins.home() == nil {
+		if err := r.held.onHome(ctx, pinUserVars, func(*backend.Conn) error { return nil }); err != nil {
+			return err
+		}
+	}
+	r.held.lent = lent{names: query.UserVariables(st.sql[:st.scan.End], r.args.Mode), back: true}
 	return nil
 }
 
@@ -146,6 +166,9 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 		if name := unanswered(st.scan.Fingerprint); name != "" {
 			return notBuilt("%s() in a statement that is not understood (%s); select it alone", name, e.stmt.Reason)
 		}
+	}
+	if err := r.bringBack(ctx, st, e); err != nil {
+		return err
 	}
 	r.held.several = severalShards(&r.bound)
 	if r.held.now = ""; r.held.several && p.Clock {

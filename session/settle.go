@@ -176,9 +176,14 @@ func (s *settling) atHome(out *exec.Outcome) *lease {
 
 // keepState pins the connections that now carry what no other has: a gathering's only where it
 // was answered.
-func (s *settling) keepState(st *statement, e *entry) {
+func (s *settling) keepState(st *statement, e *entry, out *exec.Outcome) {
 	switch reason := stateReason(st.scan, e.stmt); {
 	case reason == "":
+	case s.held.lent.back:
+		if err := s.held.takeBack(out.Home); err != nil {
+			s.h.log.Warn("user variables did not come back to their connection", "connection", s.c.ID, "error", err)
+			s.kept.gone = true
+		}
 	case s.bound.Load != nil:
 		s.held.pin(reason, s.kept.homeShard())
 	case s.bound.Gathering == nil:

@@ -123,3 +123,17 @@ INSERT INTO x (id, v) SELECT id + 100, v FROM x WHERE id > 9900
 SET lc_messages = DEFAULT
 #! reset
 SELECT COUNT(*) FROM x WHERE id > 9900
+# A constant that is converted is warned of once, not by each shard.
+#! reset
+UPDATE w SET c = c + 1 WHERE z IN (27000, 0, 3, '2021-06-15 12:34:56.789')
+#! text
+SHOW WARNINGS
+SET sql_mode = ''
+UPDATE t SET ti = 3 WHERE id = '5abc'
+#! text
+SHOW WARNINGS
+#! text
+SELECT @@warning_count
+#! args str:5abc
+DELETE FROM t WHERE id = ?
+SET sql_mode = DEFAULT
