@@ -33,6 +33,8 @@ var may = map[string]string{
 	"txn":              "backend shard metrics wire internal/fault",
 	"internal/fault":   "",
 	"infile":           "",
+	"binlog":           "backend wire",
+	"mover":            "binlog backend shard wire internal/fault",
 	"exec":             "router backend wire shard metrics query infile",
 	"session":          "query router exec txn backend server topo shard wire metrics",
 	"admin":            "server config topo backend txn metrics shard wire query",

@@ -1,0 +1,50 @@
+package mover
+
+import "time"
+
+// Status is what a migration's stream is doing.
+type Status struct {
+	Phase    string // "preparing", "copying", "following", "paused", "" before Run
+	Waiting  string // what it waits for, in words; "" for nothing
+	Tables   []TableStatus
+	Copied   int64         // rows written by the copy, over all tables and restarts
+	Rate     float64       // rows copied a second, over the last seconds
+	Applied  int64         // changed rows that were read again and written
+	Lag      time.Duration // age of the last watermark that came back through the stream
+	Backlog  int           // changed rows that were seen and are not applied yet
+	Pending  int           // XA branches that are prepared and have changed rows of the slots
+	Throttle float64       // part of the time that the copy sleeps, 0 to 1
+	Reason   string        // why it does
+	Verified time.Time     // end of the last pass of Verify without any difference
+	Repaired int64         // rows that Verify has found different, and written again
+	Position string        // in the source's log, up to which everything is applied
+}
+
+// TableStatus is how far the copy of a table is.
+type TableStatus struct {
+	Table    string
+	Scanned  int64 // rows that were looked at, also those that do not move
+	Estimate int64 // rows that the table has, by the server's estimate
+	Copied   int64 // rows that moved
+	Done     bool
+}
+
+// Report is what a comparison has found.
+type Report struct {
+	Rows        int64 // compared
+	Differing   int64 // that differed, for certain
+	Repaired    int64 // of these, written again
+	Unsettled   int64 // that changed all the time they were looked at
+	Differences []Difference
+	Took        time.Duration
+}
+
+// Difference is one row that was not the same on both sides.
+type Difference struct {
+	Table string
+	Key   string // in SQL
+	What  string // "missing", "extra", "different": at the target
+}
+
+// maxDifferences bounds the rows that a report lists; all are counted.
+const maxDifferences = 100
