@@ -31,6 +31,7 @@ var may = map[string]string{
 	"topo":             "shard",
 	"server":           "wire metrics",
 	"txn":              "backend shard metrics wire internal/fault",
+	"reshard/model":    "", // a model stands on nothing
 	"internal/fault":   "",
 	"infile":           "",
 	"binlog":           "backend wire",
