@@ -27,6 +27,12 @@ func (s *scatter) count() error {
 	if rows {
 		return s.countedRows()
 	}
+	for i := range s.legs {
+		var info [3]uint64
+		if l := &s.legs[i]; l.part.Nothing && (!readInfo(l.ok.Info, info[:]) || info[0] > 0) {
+			return ErrMoves
+		}
+	}
 	if s.req.Bound.Strategy == router.AddCounts {
 		if err := (warned{s}).note(); err != nil {
 			return err

@@ -16,6 +16,10 @@ import (
 // router.Input.Apart. Nothing has been answered.
 var ErrApart = errors.New("temporary tables are not allowed in this transaction")
 
+// ErrMoves says that an UPDATE has matched rows where none may be (router.Leg.Nothing). The
+// caller undoes it and binds it again with router.Args.Moves. Nothing has been answered.
+var ErrMoves = errors.New("rows have to move to another shard")
+
 // gathering is one Gather under way.
 //
 //	lease all ─▶ open the home shard's own sources as cursors, or all that lock ─▶ loading state ─▶ for each copy:

@@ -93,7 +93,7 @@ func leaseLegs(s *scatter) error {
 		}
 	}
 	for _, i := range order {
-		c, err := s.leases.Lease(s.ctx, s.legs[i].shard, bound.Plan.Write)
+		c, err := s.leases.Lease(s.ctx, s.legs[i].shard, bound.Plan.Write && !s.legs[i].part.Nothing)
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 // Each row is written by what a server finds in whatever order it looks.
 func (r *generator) gatherWrite() {
 	number := func() string { return r.literal("int", fmt.Sprint(r.IntN(12))) }
-	switch r.IntN(8) {
+	switch r.IntN(9) {
 	case 0: // a subquery of other tables
 		r.add("UPDATE x SET v = (SELECT " + pick(r, "COUNT(*)", "MAX(n)", "MIN(uid)", "SUM(n)") + " FROM o" + pick(r, "", " WHERE o.uid <> x.id", " WHERE n > "+number()) + ")")
 		r.keyed(&genTables[3])
@@ -28,7 +28,11 @@ func (r *generator) gatherWrite() {
 		r.add(pick(r, "UPDATE w SET k = k + 1 ORDER BY k DESC", "UPDATE w SET k = k + 4000000 ORDER BY k DESC LIMIT 3", "UPDATE o SET uid = uid + 1000, n = n + 1 WHERE n > "+number(),
 			"UPDATE s SET name = CONCAT(name, 'x') WHERE n > "+number(), "UPDATE a SET uid = uid + 50 WHERE uid > "+number(), "UPDATE x SET id = id + 1000, v = id WHERE id < "+number()+" ORDER BY id DESC",
 			"UPDATE b SET k = CONCAT(k, '.') ORDER BY k LIMIT 2"))
-	case 6:
+	case 6: // the key is assigned: the rows have the value, or move
+		id := r.literal("int", fmt.Sprint(r.IntN(40)))
+		r.add(pick(r, "UPDATE x SET id = "+id+", v = v + 1 WHERE id = "+id+" AND v <> 3", "UPDATE x SET v = "+number()+", id = "+id+" WHERE txt = 'one' AND id < 9", "UPDATE o SET uid = "+id+", amount = 2 WHERE uid = "+id+" AND n > 1",
+			"UPDATE o SET amount = 3, uid = "+id+" WHERE uid = "+id+" OR amount = 12345", "UPDATE s SET name = 'abc', v = 'q' WHERE name = 'abc' OR n = 12345", "UPDATE w SET k = "+id+" WHERE k = "+id+" AND a > 1"))
+	case 7:
 		t := pick(r, &genTables[0], &genTables[1], &genTables[2], &genTables[3], &genTables[4])
 		set := map[string]string{"t": "ti = 9", "o": "amount = 1.5", "w": "a = 7", "x": "v = 3", "s": "v = 'l'"}[t.name]
 		r.add(pick(r, "UPDATE "+t.name+" SET "+set, "DELETE FROM "+t.name))

@@ -110,7 +110,8 @@ func refusesWrites(t *testing.T, c *cluster, db *sql.DB) {
 		"CREATE TABLE children (user_id BIGINT NOT NULL, n INT NOT NULL, PRIMARY KEY (user_id, n), FOREIGN KEY (user_id) REFERENCES parents (user_id) ON DELETE CASCADE)",
 		"CREATE TABLE strict (user_id BIGINT NOT NULL, n INT NOT NULL, PRIMARY KEY (user_id, n), FOREIGN KEY (user_id, n) REFERENCES children (user_id, n))",
 		"INSERT INTO parents VALUES (1, 1), (2, 2), (3, 3)", "INSERT INTO children VALUES (1, 1), (2, 2)", "INSERT INTO strict VALUES (2, 2)")
-	expectError(t, db, "UPDATE parents SET user_id = 9 WHERE user_id = 1", 1235, "ON DELETE CASCADE")
+	expectError(t, db, "UPDATE parents SET user_id = 8 WHERE user_id = 1", 1235, "ON DELETE CASCADE")
+	expectError(t, db, "UPDATE parents SET user_id = 9 WHERE user_id = 1", 1451) // of the same shard: its own answer
 	expectError(t, db, "UPDATE children SET user_id = 3 WHERE user_id = 2", 1451)
 	expectError(t, db, "UPDATE children SET user_id = 77 WHERE user_id = 1", 1452)
 	expectError(t, db, "DELETE FROM children ORDER BY user_id DESC LIMIT 1", 1451)

@@ -20,6 +20,8 @@ type Args struct {
 	// Pinned: the connection of Held carries what the statement reads, such as user variables.
 	// Where rows of another shard are needed, too, they are brought there.
 	Pinned bool
+	// Moves: an UPDATE that assigns the shard key has found rows on other shards than the new value's.
+	Moves bool
 	// Unlocked: the isolation level is one at which INSERT … SELECT locks nothing that it reads.
 	Unlocked bool
 }
@@ -56,6 +58,9 @@ type Leg struct {
 	Shard  int    // index in Map.Spec.Shards
 	SQL    []byte // nil: the client's own text, unchanged
 	Params []int  // prepared execution: which of the client's parameters this leg's SQL has, in order; nil: all
+	// Nothing: the leg, an UPDATE, must match no row, and changes none. If it does match some the
+	// statement is undone and bound again, with Args.Moves.
+	Nothing bool
 }
 
 // Bind computes the legs. The returned Bound reuses b when not nil. Errors: *Refusal.
@@ -86,6 +91,15 @@ func (p *Plan) Bind(a *Args, b *Bound) (*Bound, error) {
 	}
 	if p.load != nil {
 		return b, p.load.bind(p, a, b)
+	}
+	if p.staying != nil {
+		if p.staying.bind(p, a, b) {
+			return b, nil
+		}
+		if p.staying.moved != nil {
+			return nil, p.staying.moved
+		}
+		return b, p.gather.bind(p, a, b)
 	}
 	if p.gather != nil && p.gather.only {
 		return b, p.gather.bind(p, a, b)

@@ -87,6 +87,7 @@ type Plan struct {
 	sequence   string     // of stage: "schema.table"
 	orStage    bool       // ErrStage where the shards of the keys are not certain
 	oneOrStage bool       // and where there are several
+	staying    *staying   // UPDATE assigns the shard key: perhaps no row moves
 	setKeys    []setKey   // UPDATE assigns the shard key: only the value that it has
 	drops      []string
 	usesText   bool

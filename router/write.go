@@ -133,6 +133,11 @@ func (p writer) writeByKey() error {
 	if why == nil && len(uses) <= 1 && assigned == "" {
 		return nil
 	}
+	if why == nil && len(uses) <= 1 {
+		if p.plan.staying = stays(p); p.plan.staying != nil {
+			p.plan.setKeys = nil
+		}
+	}
 	usesText := p.plan.usesText
 	err := error(why)
 	if p.changes() {
@@ -143,6 +148,10 @@ func (p writer) writeByKey() error {
 		return err
 	}
 	p.plan.usesText, p.err = usesText, nil
+	if p.plan.staying != nil {
+		p.plan.staying.moved = refusal
+		return nil
+	}
 	if open || why != nil && !complete {
 		return refusal
 	}

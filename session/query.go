@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"sluice/exec"
 	"sluice/query"
 	"sluice/router"
 	"sluice/wire"
@@ -107,6 +108,10 @@ func (s *Session) routed(ctx context.Context, st *statement, e *entry) error {
 		if e, err = s.planner.apart(ctx, st, e); err == nil {
 			err = s.run(ctx, st, e)
 		}
+	}
+	if errors.Is(err, exec.ErrMoves) {
+		s.running.args.Moves = true
+		err = s.run(ctx, st, e)
 	}
 	if err == nil || !isStale(err) {
 		return err
