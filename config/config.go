@@ -31,6 +31,7 @@ type Config struct {
 	TLS          TLS
 	Redis        *Redis // nil: no shared result cache
 	Log          Log
+	SlowLog      SlowLog
 	Limits       Limits
 	LocalInfile  bool // LOAD DATA LOCAL is passed on
 	Compression  bool // zlib and zstd are offered to clients
@@ -65,6 +66,12 @@ type Redis struct {
 type Log struct {
 	Level  slog.Level
 	Format string // text or json
+}
+
+// SlowLog is the file of statements that took long; File "" means that there is none.
+type SlowLog struct {
+	File      string
+	Threshold time.Duration
 }
 
 // Limits bound what clients may ask of this node.
@@ -111,6 +118,7 @@ func defaults() *Config {
 		DrainTimeout: 10 * time.Second,
 		Etcd:         Etcd{Prefix: "/sluice"},
 		Log:          Log{Level: slog.LevelInfo, Format: "text"},
+		SlowLog:      SlowLog{Threshold: time.Second},
 		Limits:       Limits{MaxConnections: 10000, HandshakeTimeout: 10 * time.Second, StallTimeout: time.Minute, MaxPacket: 64 << 20},
 		LocalInfile:  true,
 		Compression:  true,

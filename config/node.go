@@ -53,6 +53,11 @@ func (d sections) node(root *yaml.Node, c *Config) {
 				field{"level", d.level(&c.Log.Level)},
 				field{"format", d.oneOf(&c.Log.Format, "text", "json")})
 		}},
+		field{"slow_log", func(n *yaml.Node, path string) {
+			d.fields(n, path, path,
+				field{"file", d.str(&c.SlowLog.File)},
+				field{"threshold", d.duration(&c.SlowLog.Threshold, 0, forever)})
+		}},
 		field{"limits", func(n *yaml.Node, path string) {
 			d.fields(n, path, path,
 				field{"max_connections", d.number(&c.Limits.MaxConnections, 1, 1_000_000, false)},

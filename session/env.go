@@ -21,6 +21,7 @@ import (
 	"sluice/query"
 	"sluice/server"
 	"sluice/shard"
+	"sluice/slowlog"
 	"sluice/txn"
 	"sluice/wire"
 )
@@ -42,6 +43,7 @@ type Options struct {
 	Metrics   *metrics.Registry
 	Digests   *metrics.Digests
 	Log       *slog.Logger
+	Slow      *slowlog.Log // nil: none
 }
 
 // Handler serves the data port: one Session a client.
@@ -52,6 +54,8 @@ type Handler struct {
 	metrics   *metrics.Registry
 	digests   *metrics.Digests
 	log       *slog.Logger
+	slow      *slowlog.Log
+	slowAfter time.Duration  // what a statement must take to be looked at for either log
 	server    *server.Server // set by Bind before it serves
 	plans     *plans
 	catalog   *catalog
@@ -65,7 +69,12 @@ type Handler struct {
 
 // New makes the data port's handler.
 func New(opts Options) *Handler {
+	after := slowAfter
+	if d, ok := opts.Slow.Threshold(); ok {
+		after = min(after, d)
+	}
 	return &Handler{
+		slow: opts.Slow, slowAfter: after,
 		topo: opts.Topology, pools: opts.Pools, decisions: opts.Decisions, metrics: opts.Metrics, digests: opts.Digests, log: opts.Log,
 		plans: newPlans(), catalog: newCatalog(), sets: newSetCache(), intern: newInterner(),
 		vars: newVariables(), started: time.Now(),

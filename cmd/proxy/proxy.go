@@ -22,6 +22,7 @@ import (
 	"sluice/server"
 	"sluice/session"
 	"sluice/shard"
+	"sluice/slowlog"
 	"sluice/topo"
 	"sluice/txn"
 	"sluice/wire"
@@ -34,6 +35,7 @@ type proxy struct {
 	store     *topo.Store
 	pools     *backend.Pools
 	decisions *txn.Decisions
+	slow      *slowlog.Log
 	data      *server.Server
 	admin     *server.Server
 	http      *http.Server
@@ -95,7 +97,15 @@ func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *pr
 	}
 	p.decisions = txn.NewDecisions(txn.Options{Topology: p.store, Shards: p.pools, Log: log, Faults: faults})
 	countTransactions(registry, p.decisions)
-	handler := session.New(session.Options{Topology: p.store, Pools: p.pools, Decisions: p.decisions, Metrics: registry, Digests: digests, Log: log})
+	if cfg.SlowLog.File != "" {
+		if p.slow, err = slowlog.Open(cfg.SlowLog.File, cfg.SlowLog.Threshold, log); err != nil {
+			return p, fmt.Errorf("slow_log: %w", err)
+		}
+		registry.Collect("sluice_slow_log_dropped", "Slow statements that were not written, because the file's disk is slow.", nil, func() []metrics.Sample {
+			return []metrics.Sample{{Value: float64(p.slow.Dropped())}}
+		})
+	}
+	handler := session.New(session.Options{Topology: p.store, Pools: p.pools, Decisions: p.decisions, Metrics: registry, Digests: digests, Log: log, Slow: p.slow})
 	p.data = server.New(p.dataOptions(registry), accounts{p.store}, handler)
 	handler.Bind(p.data)
 	console := admin.New(admin.Options{
@@ -237,6 +247,7 @@ func (p *proxy) close() {
 		p.http.Close()
 		p.httpLis.Close()
 	}
+	p.slow.Close()
 	if p.pools != nil {
 		p.pools.Close()
 	}

@@ -27,7 +27,7 @@ func newLog(cfg *config.Config, level *slog.LevelVar, w io.Writer) *slog.Logger 
 }
 
 // reloadFrom reads the configuration again and takes over what can change while the proxy
-// runs: the log level and the TLS files. The cluster is etcd's, and ports, data directory
+// runs: the log level and the TLS files; the slow log's file is opened anew. The cluster is etcd's, and ports, data directory
 // and limits are those of the start; a fault in the file changes nothing.
 func reloadFrom(path string, p *proxy, level *slog.LevelVar) error {
 	cfg, err := config.Load(path)
@@ -43,6 +43,9 @@ func reloadFrom(path string, p *proxy, level *slog.LevelVar) error {
 	}
 	p.certs.current.Store(certs.current.Load())
 	level.Set(cfg.Log.Level)
+	if err := p.slow.Reopen(); err != nil {
+		return fmt.Errorf("slow_log: %w", err)
+	}
 	p.log.Info("configuration reloaded: log level and TLS files", "file", path)
 	return nil
 }
