@@ -7,6 +7,11 @@
 // lists every name that could be a table; text that servers may read in two ways is an error.
 package query
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Mode is everything outside the text that decides what the text means.
 type Mode struct {
 	ANSIQuotes         bool // sql_mode ANSI_QUOTES
@@ -17,6 +22,40 @@ type Mode struct {
 	Charset            Charset // of character_set_client
 	MariaDB            bool    // the backends' dialect, for executable comments
 	ServerVersion      int     // 101119 for 10.11.19, 90100 for 9.1.0
+}
+
+// With gives the mode under a value of sql_mode.
+func (m Mode) With(sqlMode string) Mode {
+	m.ANSIQuotes, m.NoBackslashEscapes, m.PipesAsConcat, m.IgnoreSpace, m.HighNotPrecedence = false, false, false, false, false
+	for _, word := range strings.Split(strings.ToUpper(sqlMode), ",") {
+		switch word {
+		case "ANSI_QUOTES":
+			m.ANSIQuotes = true
+		case "NO_BACKSLASH_ESCAPES":
+			m.NoBackslashEscapes = true
+		case "PIPES_AS_CONCAT":
+			m.PipesAsConcat = true
+		case "IGNORE_SPACE":
+			m.IgnoreSpace = true
+		case "HIGH_NOT_PRECEDENCE":
+			m.HighNotPrecedence = true
+		}
+	}
+	return m
+}
+
+// Version reads what a server says of its version ("10.11.19-MariaDB-1", "9.1.0") into a mode.
+func Version(text string) (m Mode) {
+	m.MariaDB = strings.Contains(strings.ToLower(text), "mariadb")
+	part := 0
+	for _, f := range strings.FieldsFunc(strings.TrimPrefix(text, "5.5.5-"), func(r rune) bool { return r < '0' || r > '9' }) {
+		v, err := strconv.Atoi(f)
+		if err != nil || part == 3 {
+			break
+		}
+		m.ServerVersion, part = m.ServerVersion*100+v, part+1
+	}
+	return m
 }
 
 // Charset is the class of a client character set, as far as the scanner cares.

@@ -186,6 +186,15 @@ func badKey(schema, table, column, why string) *Refusal {
 		column, schema, table, why, schema, table, column, mend)
 }
 
+// CheckKey tells whether a column can be the shard key of its table; the refusal is the one
+// that statements on the table would get.
+func CheckKey(schema, table string, c *shard.Column) error {
+	if _, why := keyTypeOf(c); why != "" {
+		return badKey(schema, table, c.Name, why)
+	}
+	return nil
+}
+
 // sameSlots tells whether equal values of two key columns always have the same slot.
 func (k *keyType) sameSlots(o *keyType) bool {
 	if k.text != o.text {

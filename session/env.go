@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -148,8 +147,7 @@ func (d *defaults) ask(c *backend.Conn) error {
 	d.sqlMode = string(rows[0][0])
 	d.autocommit = string(rows[0][2])
 	version := string(rows[0][1])
-	d.mode.MariaDB = strings.Contains(strings.ToLower(version), "mariadb")
-	d.mode.ServerVersion = versionNumber(version)
+	d.mode = query.Version(version)
 	_, rows, err = c.Query("SELECT @@GLOBAL." + d.isolationVar() + ", @@GLOBAL." + d.readOnlyVar())
 	if err != nil {
 		return err
@@ -171,20 +169,6 @@ func (d *defaults) ask(c *backend.Conn) error {
 		}
 	}
 	return nil
-}
-
-// versionNumber gives 101119 for "10.11.19-MariaDB-1", 90100 for "9.1.0".
-func versionNumber(text string) int {
-	text = strings.TrimPrefix(text, "5.5.5-")
-	n, part := 0, 0
-	for _, f := range strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' }) {
-		v, err := strconv.Atoi(f)
-		if err != nil || part == 3 {
-			break
-		}
-		n, part = n*100+v, part+1
-	}
-	return n
 }
 
 // initial gives the settings of a client that logged in with a collation: what the server

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sluice/query"
+	"sluice/server"
 	"sluice/wire"
 )
 
@@ -61,10 +62,10 @@ func (s *Session) local(ctx context.Context, st *statement, e *entry) error {
 		}
 		st, stmt = &inner, s.h.analyzer.Analyze(text, inner.scan, s.state.mode)
 	}
-	if stmt.Opaque && stmt.Kind != query.Kill {
-		return notBuilt("this form of %s is not understood (%s)", strings.ToUpper(stmt.Verb), stmt.Reason)
+	err := understood(stmt)
+	if err != nil {
+		return err
 	}
-	var err error
 	switch stmt.Kind {
 	case query.Set, query.SetNames:
 		return s.setter.set(ctx, st, stmt)
@@ -93,6 +94,29 @@ func (s *Session) local(ctx context.Context, st *statement, e *entry) error {
 		return err
 	}
 	return s.reply.ok(st, wire.OK{})
+}
+
+// understood refuses a statement of the session's own affair that is not understood.
+func understood(stmt *query.Statement) error {
+	if stmt.Opaque && stmt.Kind != query.Kill {
+		return notBuilt("this form of %s is not understood (%s)", strings.ToUpper(stmt.Verb), stmt.Reason)
+	}
+	return nil
+}
+
+// Way tells who answers a statement, for those who plan without a session. own: the session
+// itself, or it refuses with err. Otherwise text is what is planned: functions that are the
+// session's to answer are values in it.
+func Way(sql []byte, stmt *query.Statement, mode query.Mode) (own bool, text []byte, err error) {
+	switch actionOf(stmt) {
+	case local:
+		return true, nil, understood(stmt)
+	case substitute:
+		v := values{c: &server.Client{}, state: &state{mode: mode}, answers: &answers{}}
+		text, err = v.put(sql, stmt)
+		return false, text, err
+	}
+	return false, sql, nil
 }
 
 // show answers a statement whose rows are the session's own.

@@ -104,22 +104,7 @@ func (in *interner) settings(values map[string]string) *settings {
 
 // modeOf gives what the scanner must know of a session.
 func modeOf(s *settings, base query.Mode) query.Mode {
-	m := base
-	m.ANSIQuotes, m.NoBackslashEscapes, m.PipesAsConcat, m.IgnoreSpace, m.HighNotPrecedence = false, false, false, false, false
-	for _, word := range strings.Split(strings.ToUpper(s.plain("sql_mode")), ",") {
-		switch word {
-		case "ANSI_QUOTES":
-			m.ANSIQuotes = true
-		case "NO_BACKSLASH_ESCAPES":
-			m.NoBackslashEscapes = true
-		case "PIPES_AS_CONCAT":
-			m.PipesAsConcat = true
-		case "IGNORE_SPACE":
-			m.IgnoreSpace = true
-		case "HIGH_NOT_PRECEDENCE":
-			m.HighNotPrecedence = true
-		}
-	}
+	m := base.With(s.plain("sql_mode"))
 	m.Charset, _ = query.CharsetOf(strings.ToLower(s.plain("character_set_client"))) // checked when it was set
 	return m
 }

@@ -3,6 +3,7 @@
 //	sluice serve -config FILE     runs one proxy node
 //	sluice check -config FILE     validates a configuration
 //	sluice demo                   four local MariaDB shards, a proxy and a sample shop
+//	sluice advise -dsn DSN        looks at an existing server, and says how to shard it
 //	sluice version
 //
 // Exit codes: 0 done, 1 it failed, 2 it was called wrongly.
@@ -38,6 +39,8 @@ const usage = `usage: sluice COMMAND
   check -config FILE    validates a configuration
   demo [-shards N] [-dir DIR] [-listen ADDR] [-admin ADDR] [-http ADDR]
                         local shards, a proxy and a sample shop, until Ctrl-C
+  advise -dsn user:password@host:port/schema [-log FILE] [-key COLUMN] [-yaml]
+                        looks at an existing server, and says how to shard it
   version               prints name and version
 `
 
@@ -56,6 +59,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return checkCommand(args[1:], stdout, stderr)
 	case "demo":
 		return demoCommand(ctx, args[1:], stdout, stderr)
+	case "advise":
+		return adviseCommand(ctx, args[1:], stdout, stderr)
 	case "version":
 		fmt.Fprintln(stdout, "sluice", version)
 		return 0

@@ -37,6 +37,7 @@ var may = map[string]string{
 	"binlog":           "backend wire",
 	"mover":            "binlog backend shard wire internal/fault",
 	"slowlog":          "",
+	"advise":           "backend exec query router session shard wire",
 	"exec":             "router backend wire shard metrics query infile",
 	"session":          "query router exec txn backend server topo shard wire metrics slowlog",
 	"admin":            "server config topo backend txn metrics shard wire query",
