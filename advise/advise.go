@@ -24,7 +24,7 @@ type Options struct {
 	DSN    DSN
 	Log    func() (io.ReadCloser, error) // the query log, which is read twice; nil: none
 	Shards int                           // over how many shards statements are planned
-	Key    string                        // TABLE.COLUMN or COLUMN: the shard key; "": the best that is found
+	Key    string                        // TABLE.COLUMN or COLUMN, several with commas between: the shard key; "": the best that is found
 }
 
 // Advice is what came of it.

@@ -21,11 +21,12 @@ const (
 // What a table that is not connected with the others must be to be sharded by its own
 // primary key.
 const (
-	ownKeyRows   = 100_000
-	ownKeyShare  = 50 // percent of the log's statements that give the key a value
-	maxCompared  = 8  // keys whose statements are planned
-	gatherWeight = 0.1
-	mergeWeight  = 0.3
+	ownKeyRows    = 100_000
+	leastKeyShare = 10 // percent, of a table that has the key
+	ownKeyShare   = 50 // percent of the log's statements that give the key a value
+	maxCompared   = 8  // keys whose statements are planned
+	gatherWeight  = 0.1
+	mergeWeight   = 0.3
 )
 
 // chooser proposes what becomes of the tables.
@@ -35,9 +36,9 @@ type chooser struct{ *world }
 func (w chooser) choose(a *Advice) error {
 	all := finder(w).domains()
 	if w.opts.Key != "" {
-		d := finder(w).asked(all, w.opts.Key)
-		if len(d.columns) == 0 {
-			return fmt.Errorf("no table has a column %s", w.opts.Key)
+		d, err := finder(w).asked(all, w.opts.Key)
+		if err != nil {
+			return err
 		}
 		all = []*domain{d}
 	}
@@ -169,13 +170,20 @@ func (w chooser) byKey(d *domain, t *Table, c *Choice) error {
 			return nil
 		}
 	}
-	c.Kind, c.Key = shard.Sharded, key
+	n := node{t.tableKey, strings.ToLower(key)}
 	c.Why = "holds the key"
-	if n := (node{t.tableKey, strings.ToLower(key)}); w.identity(n) {
+	if w.identity(n) {
 		c.Why = "the key is its primary key"
-	} else if u := w.use[t.tableKey]; u != nil && u.reads+u.writes > 0 {
-		c.Why = fmt.Sprintf("holds the key, which %d %% of its statements give a value", percent(u.eq[n.column], u.reads+u.writes))
 	}
+	if u := w.use[t.tableKey]; u != nil && u.reads+u.writes > 0 {
+		share := percent(u.eq[n.column], u.reads+u.writes)
+		if share < leastKeyShare && u.reads+u.writes >= 20 && w.opts.Key == "" {
+			c.Why = fmt.Sprintf("could be sharded by %s, but only %d %% of its statements give that a value", key, share)
+			return nil
+		}
+		c.Why += fmt.Sprintf(", which %d %% of its statements give a value", share)
+	}
+	c.Kind, c.Key = shard.Sharded, key
 	return nil
 }
 
@@ -261,5 +269,5 @@ func percent(n, of int) int {
 	if of == 0 {
 		return 0
 	}
-	return n * 100 / of
+	return min(n*100/of, 100) // a statement may name a table twice
 }

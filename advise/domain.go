@@ -2,6 +2,7 @@ package advise
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -90,9 +91,11 @@ func (w finder) domains() []*domain {
 
 // joinNames joins columns of one name that ends with "id" (not "id" itself), those that are
 // called after a table with its primary key (user_id and users.id), and the primary keys of tables
-// that differ in a number only (sbtest1, sbtest2).
+// that differ in a number only (sbtest1, sbtest2). Where several tables number their own rows
+// under one name, that name means nothing.
 func (w finder) joinNames(g *groups) {
-	named := map[string]node{}
+	named := map[string][]node{}
+	own := map[string][]node{}
 	series := map[string]node{}
 	for _, t := range w.tables {
 		for i := range t.info.Columns {
@@ -101,13 +104,13 @@ func (w finder) joinNames(g *groups) {
 			if !strings.HasSuffix(name, "id") || len(name) < 4 {
 				continue
 			}
+			g.find(n)
 			key := t.schema + "." + name
-			if first, ok := named[key]; ok {
-				g.join(n, first)
-			} else {
-				named[key] = n
-				g.find(n)
+			if w.identity(n) {
+				own[key] = append(own[key], n)
+				continue
 			}
+			named[key] = append(named[key], n)
 			if e := w.entity(t, name); e != nil {
 				g.join(n, node{e.tableKey, strings.ToLower(e.primary[0])})
 			}
@@ -120,6 +123,14 @@ func (w finder) joinNames(g *groups) {
 			} else {
 				series[key] = n
 			}
+		}
+	}
+	for key, list := range named {
+		if len(own[key]) == 1 {
+			list = append(list, own[key][0])
+		}
+		for _, n := range list[1:] {
+			g.join(n, list[0])
 		}
 	}
 }
@@ -169,7 +180,7 @@ func (w finder) finish(d *domain) {
 			return cmp.Or(-cmp.Compare(w.fitness(t, a), w.fitness(t, b)), cmp.Compare(t.info.Index(a.column), t.info.Index(b.column)))
 		})
 		c := t.info.Columns[t.info.Index(best.column)]
-		if w.identity(best) && entity.column == "" {
+		if w.identity(best) && (entity.column == "" || w.parenthood(best) > w.parenthood(entity)) {
 			entity = best
 		}
 		names[best.column]++
@@ -189,6 +200,28 @@ func (w finder) finish(d *domain) {
 	}
 }
 
+// parenthood says how likely it is that other columns are called after a primary key.
+func (w finder) parenthood(n node) int {
+	rank := 0
+	if w.byName[n.tableKey].auto != "" {
+		rank = 1
+	}
+	for _, t := range w.tables {
+		for _, f := range t.foreign {
+			if f.parent == n.tableKey {
+				rank = max(rank, 3)
+			}
+		}
+		for i := range t.info.Columns {
+			name := strings.ToLower(t.info.Columns[i].Name)
+			if strings.HasSuffix(name, "id") && len(name) > 3 && w.entity(t, name) == w.byName[n.tableKey] {
+				rank = max(rank, 2)
+			}
+		}
+	}
+	return rank
+}
+
 // fitness says which of a table's columns of one domain is its key: the primary key, else the
 // one that most statements give a value.
 func (w finder) fitness(t *Table, n node) int {
@@ -205,8 +238,27 @@ func (w finder) fitness(t *Table, n node) int {
 	return fit
 }
 
-// asked gives the domain that the DBA names: TABLE.COLUMN, or a column's name.
-func (w finder) asked(all []*domain, key string) *domain {
+// asked gives the domain that the DBA names: TABLE.COLUMN or a column's name, or several of
+// them, which then are one. An error says what is not there.
+func (w finder) asked(all []*domain, keys string) (*domain, error) {
+	d := &domain{columns: map[node]bool{}, key: map[tableKey]string{}}
+	for _, key := range strings.Split(keys, ",") {
+		one := w.askedOne(all, strings.TrimSpace(key))
+		if len(one.columns) == 0 {
+			return nil, fmt.Errorf("no table has a column %s", key)
+		}
+		d.name = cmp.Or(d.name, one.name)
+		for n := range one.columns {
+			d.columns[n] = true
+		}
+		for k, column := range one.key {
+			d.key[k] = column // the one that was named last
+		}
+	}
+	return d, nil
+}
+
+func (w finder) askedOne(all []*domain, key string) *domain {
 	table, column, qualified := strings.Cut(key, ".")
 	if !qualified {
 		table, column = "", key

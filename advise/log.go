@@ -164,11 +164,12 @@ func (generalLog) read(l *lines, f func(logged)) error {
 
 var (
 	slowHeader = regexp.MustCompile(`^# (?:User@Host: |Query_time: |Thread_id: )`)
+	slowFirst  = regexp.MustCompile(`^# (?:Time: |User@Host: |administrator command: )`) // other lines with # may be a statement's own
 	slowID     = regexp.MustCompile(`\b(?:Id|Thread_id): +(\d+)`)
 	slowSchema = regexp.MustCompile(`\bSchema: (\S+)`)
 	slowUse    = regexp.MustCompile("^use `?([^`;]+)`?;$")
-	slowTime   = regexp.MustCompile(`^SET timestamp=\d+;$`)
-	slowStart  = regexp.MustCompile(`^(?:\S+, Version: .* started with:|Tcp port: |Time +Id Command +Argument)`)
+	slowTime   = regexp.MustCompile(`^SET (?:last_insert_id=\d+,|insert_id=\d+,)*timestamp=\d+;$`)
+	slowStart  = regexp.MustCompile(`^(?:\S+, Version: .* started with:|Tcp port: |Time[ \t]+Id Command[ \t]+Argument)`)
 )
 
 type slowLog struct{}
@@ -194,7 +195,7 @@ func (slowLog) read(l *lines, f func(logged)) error {
 			return err
 		}
 		switch {
-		case strings.HasPrefix(line, "# "):
+		case slowFirst.MatchString(line), inHead && strings.HasPrefix(line, "# "):
 			if !inHead {
 				end()
 				inHead, e = true, logged{}
@@ -210,6 +211,7 @@ func (slowLog) read(l *lines, f func(logged)) error {
 		case inHead && slowUse.MatchString(line):
 			e.schema = slowUse.FindStringSubmatch(line)[1]
 		case inHead && slowTime.MatchString(line):
+			inHead = false
 		default:
 			inHead = false
 			now.add(line)

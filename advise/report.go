@@ -187,8 +187,8 @@ func (a *Advice) YAML(w io.Writer) error {
 
 // scalar writes a name so that YAML reads it as a string.
 func scalar(name string) string {
-	for _, c := range name {
-		if c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+	for i, c := range name {
+		if c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (i == 0 || c < '0' || c > '9') {
 			return strconv.Quote(name)
 		}
 	}

@@ -3,7 +3,7 @@
 #   demo   MariaDB's server and client programs (no service is installed or started), PHP, sysbench
 #   test   the same, Redis, etcd, HAProxy, and in directories of their own an Oracle MySQL 9, WordPress and Adminer
 #   bench  what the benchmarks need
-#   compat what test has
+#   compat what test has, mydumper, percona-toolkit and Chromium
 # SLUICE_MYSQL names the directory for Oracle MySQL (default /var/cache/sluice/mysql9),
 # SLUICE_APPS that for the applications (default /var/cache/sluice/apps).
 set -eu
@@ -88,6 +88,11 @@ test | bench | compat)
 	need haproxy haproxy
 	need debootstrap debootstrap
 	[ -e /usr/lib/mysql/plugin/auth_ed25519.so ] || wanted="$wanted mariadb-server" # logins by ed25519
+	if [ "$1" = compat ]; then
+		need mydumper mydumper
+		need pt-query-digest percona-toolkit
+		need chromium chromium
+	fi
 	packages
 	oracle
 	[ "$1" = bench ] || applications

@@ -17,7 +17,7 @@ func adviseCommand(ctx context.Context, args []string, stdout, stderr io.Writer)
 	dsn := flags.String("dsn", "", "the existing server: `user:password@host:port/schema[,schema…]`, or file:PATH that holds it")
 	log := flags.String("log", "", "a query log `FILE`: general log or slow log of MariaDB or MySQL, or plain SQL")
 	shards := flags.Int("shards", 4, "plan the log's statements over `N` shards")
-	key := flags.String("key", "", "shard by this column, `TABLE.COLUMN` or COLUMN, instead of the best that is found")
+	key := flags.String("key", "", "shard by this column, `TABLE.COLUMN[,TABLE.COLUMN…]` or COLUMN, instead of the best that is found")
 	yaml := flags.Bool("yaml", false, "write the schemas section for the configuration instead of the report")
 	digests := flags.Int("digests", 20, "list at most `N` kinds of statements in each part")
 	if err := flags.Parse(args); err != nil {
