@@ -71,6 +71,10 @@ func (c *column) read(f flavor) string {
 	switch c.kind(f) {
 	case double: // the text of a FLOAT has six digits
 		return q + "+0e0"
+	case number:
+		if strings.Contains(strings.ToLower(c.fullType), "zerofill") {
+			return q + "+0" // without the zeros, as the binary log has it
+		}
 	case index:
 		return q + "+0"
 	}

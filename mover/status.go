@@ -48,3 +48,49 @@ type Difference struct {
 
 // maxDifferences bounds the rows that a report lists; all are counted.
 const maxDifferences = 100
+
+// Status says what is going on.
+func (m *Mover) Status() Status {
+	m.mu.Lock()
+	s := m.status
+	if st := m.state; st != nil {
+		s.Applied, s.Repaired = st.Applied, st.Repaired
+		for i, t := range st.Tables {
+			ts := TableStatus{Table: t.Name, Scanned: t.Scanned, Copied: t.Copied, Done: t.Done, Estimate: m.tables[i].rows}
+			if ts.Estimate = max(ts.Estimate, ts.Scanned); t.Done && t.Scanned > 0 {
+				ts.Estimate = t.Scanned
+			}
+			s.Tables = append(s.Tables, ts)
+			s.Copied += t.Copied
+		}
+	}
+	if !m.running {
+		s.Phase = ""
+	}
+	m.mu.Unlock()
+	if f := m.feed.Load(); f != nil {
+		f.mu.Lock()
+		s.Lag, s.Backlog = f.lag, f.ready.n
+		for _, at := range f.sent { // one that does not come back makes the lag
+			s.Lag = max(s.Lag, time.Since(at))
+		}
+		f.mu.Unlock()
+		s.Pending = f.pending()
+	}
+	m.pace.mu.Lock()
+	s.Rate, s.Throttle, s.Reason = m.pace.perSec, m.pace.load*0.9, m.pace.why
+	m.pace.mu.Unlock()
+	if s.Phase != "copying" {
+		s.Rate, s.Throttle, s.Reason = 0, 0, ""
+	}
+	return s
+}
+
+// Pause stops copying; changes are followed all the same, so that the log does not run away.
+func (m *Mover) Pause() { m.pace.paused.Store(true) }
+
+// Resume ends a Pause.
+func (m *Mover) Resume() { m.pace.paused.Store(false) }
+
+// SetRate changes Options.Rate.
+func (m *Mover) SetRate(rows int) { m.pace.rate.Store(int64(rows)) }

@@ -1,0 +1,187 @@
+package mover
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// pace decides how much the copy takes at a time and how long it rests between. Chunks are
+// of a size that takes about 100 ms to read; the rest is what the servers' load asks for:
+// none while they are idle, up to nine tenths of the time when they are busy.
+type pace struct {
+	paused atomic.Bool
+	rate   atomic.Int64 // rows a second; 0 is no limit
+
+	mu       sync.Mutex
+	n        int // rows of the next chunk
+	commit   time.Duration
+	load     float64 // 0: idle … 1: busy
+	why      string
+	written  int64
+	perSec   float64
+	since    time.Time
+	sinceN   int64
+	rowBytes int
+}
+
+const chunkTime = 100 * time.Millisecond
+
+func (p *pace) size() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.n == 0 {
+		p.n = 500
+	}
+	return p.n
+}
+
+// read learns from a chunk.
+func (p *pace) read(c *chunk, took time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.scanned == 0 {
+		return
+	}
+	want := float64(p.n) * float64(chunkTime) / float64(max(took, time.Millisecond))
+	if k := c.rows.len(); k > 0 {
+		p.rowBytes = len(c.rows.data) / k
+		// Half of what may be held, so that rows need rarely be read in vain.
+		want = min(want, maxChunkBytes/2/float64(max(p.rowBytes, 1))*float64(c.scanned)/float64(k))
+	}
+	p.n = int(min(max(want, float64(p.n)/2, minChunk), float64(p.n)*2, maxChunk))
+}
+
+// pause is the rest after a chunk.
+func (p *pace) pause(c *chunk, took time.Duration) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rest := time.Duration(float64(took) * p.load / (1.1 - p.load) * 1.1)
+	if rate := p.rate.Load(); rate > 0 {
+		rest = max(rest, time.Duration(float64(c.rows.len())/float64(rate)*float64(time.Second))-took)
+	}
+	return min(rest, 2*time.Second)
+}
+
+func (p *pace) committed(took time.Duration) {
+	p.mu.Lock()
+	p.commit = (3*p.commit + took) / 4
+	p.mu.Unlock()
+}
+
+// wrote counts rows.
+func (p *pace) wrote(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.written += int64(n)
+	now := time.Now()
+	if p.since.IsZero() {
+		p.since = now
+	}
+	if d := now.Sub(p.since); d > 2*time.Second {
+		p.perSec = float64(p.written-p.sinceN) / d.Seconds()
+		p.since, p.sinceN = now, p.written
+	}
+}
+
+// Load is looked at twice a second.
+const lookTime = 500 * time.Millisecond
+
+// Thresholds of load. Threads_running counts statements that are running, ours among them.
+const (
+	idleThreads = 4.0  // below, the copy does not rest
+	busyThreads = 12.0 // above, it rests as much as it may
+	slowCommit  = 100 * time.Millisecond
+	replicaLag  = 10 // seconds, above which the copy stands still
+)
+
+// watchLoad looks at the load of the servers until ctx ends. A server that does not answer
+// counts as idle: who needs it will see the error.
+func watchLoad(ctx context.Context, m *Mover) {
+	servers := append([]Server{m.opts.Source, m.opts.Target}, m.opts.Replicas...)
+	sessions := make([]*session, len(servers))
+	defer func() {
+		for _, s := range sessions {
+			s.close()
+		}
+	}()
+	for sleep(ctx, lookTime) == nil {
+		load, why := 0.0, ""
+		for i, srv := range servers {
+			if sessions[i] == nil {
+				s, err := plain(ctx, srv)
+				if err != nil {
+					continue
+				}
+				sessions[i] = s
+			}
+			l, w, err := look(sessions[i], i >= 2)
+			if err != nil {
+				sessions[i].close()
+				sessions[i] = nil
+			}
+			if l > load {
+				load, why = l, srv.Name+": "+w
+			}
+		}
+		m.pace.loaded(load, why)
+	}
+}
+
+// look gives the load of a server from 0 to 1, and what says so.
+func look(s *session, replica bool) (float64, string, error) {
+	if replica {
+		lag, err := replicaLagOf(s)
+		if err != nil {
+			return 0, "", err
+		}
+		return min(max(float64(lag-1)/(replicaLag-1), 0), 1), fmt.Sprintf("the replica lags %d s", lag), nil
+	}
+	rows, err := s.query("SHOW GLOBAL STATUS LIKE 'Threads_running'")
+	if err != nil || len(rows) != 1 {
+		return 0, "", err
+	}
+	n, err := strconv.ParseFloat(string(rows[0][1]), 64)
+	return min(max((n-idleThreads)/(busyThreads-idleThreads), 0), 1), fmt.Sprintf("%.0f threads run", n), err
+}
+
+// replicaLagOf reads Seconds_Behind_Master (or Source) by its name.
+func replicaLagOf(s *session) (int64, error) {
+	for _, sql := range []string{"SHOW SLAVE STATUS", "SHOW REPLICA STATUS"} {
+		cols, rows, err := s.Query(sql)
+		if err != nil {
+			continue
+		}
+		for i, c := range cols {
+			if name := string(c.Name); len(rows) > 0 && (name == "Seconds_Behind_Master" || name == "Seconds_Behind_Source") {
+				if rows[0][i] == nil {
+					return replicaLag, nil // it does not replicate
+				}
+				return strconv.ParseInt(string(rows[0][i]), 10, 64)
+			}
+		}
+		return 0, nil
+	}
+	return 0, nil
+}
+
+// loaded moves towards a load: up at once, down slowly.
+func (p *pace) loaded(load float64, why string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.commit > slowCommit {
+		if l := min(float64(p.commit-slowCommit)/float64(4*slowCommit), 1); l > load {
+			load, why = l, fmt.Sprintf("a commit takes %v", p.commit.Round(time.Millisecond))
+		}
+	}
+	if load < p.load {
+		load = max(load, p.load-0.2)
+	}
+	p.load = load
+	if p.why = why; load == 0 {
+		p.why = ""
+	}
+}

@@ -1,0 +1,360 @@
+package mover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/binlog"
+)
+
+// Mover runs one stream of one migration. Safe for concurrent use.
+type Mover struct {
+	opts Options
+
+	// Set by Prepare, then read only.
+	tables  []*table
+	layouts []*layout
+	within  []string // the condition that a row moves
+
+	feed    atomic.Pointer[feed] // of the Run that is running
+	pace    pace
+	marking sync.Mutex // one watermark at a time
+	lastWM  int64
+
+	mu      sync.Mutex
+	state   *state // as it is stored at the target
+	status  Status
+	applied int64         // the last watermark before which all is applied
+	moved   chan struct{} // closed when applied, or pending, may have changed
+	running bool
+	suspect chan *inquiry // rows that Verify has found different
+}
+
+// New makes a mover; it touches nothing yet.
+func New(o Options) *Mover {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Stream == "" {
+		o.Stream = Forward
+	}
+	m := &Mover{opts: o, moved: make(chan struct{}), suspect: make(chan *inquiry)}
+	m.pace.rate.Store(int64(o.Rate))
+	return m
+}
+
+var errEnded = errors.New("the mover has ended")
+
+// Run copies what is not copied yet and then follows the source until ctx ends. It returns
+// ctx's error, one for which Lasting is true, or one after which it may be called again
+// (it goes on from what was stored). Prepare has to have returned nil.
+func (m *Mover) Run(ctx context.Context) (err error) {
+	m.mu.Lock()
+	if m.running || m.state == nil {
+		m.mu.Unlock()
+		return errors.New("mover: Run before Prepare, or twice")
+	}
+	m.running = true
+	m.mu.Unlock()
+	inner, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	defer func() {
+		cancel(errEnded)
+		wg.Wait()
+		m.feed.Store(nil)
+		m.mu.Lock()
+		m.running = false
+		m.announce()
+		m.mu.Unlock()
+	}()
+	w, err := m.connect(inner)
+	if err != nil {
+		return judge(ctx, err)
+	}
+	defer w.close()
+	f := newFeed(inner, m, m.state)
+	stream, err := openStream(inner, m, f)
+	if err != nil {
+		return judge(ctx, err)
+	}
+	m.feed.Store(f)
+	wg.Go(func() { cancel(stream.Read(inner, f)) })
+	wg.Go(func() { watchLoad(inner, m) })
+	err = w.loop(inner)
+	if cause := context.Cause(inner); inner.Err() != nil && ctx.Err() == nil && !Lasting(err) {
+		err = cause // what has ended the rest
+	}
+	return judge(ctx, err)
+}
+
+// judge gives the error that Run returns.
+func judge(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return judged(err)
+}
+
+func openStream(ctx context.Context, m *Mover, f *feed) (*binlog.Stream, error) {
+	c, err := m.opts.Source.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// Two replicas of a server must not have one id; the ids of real ones are small.
+	return binlog.Open(ctx, c, 1<<31|rand.Uint32(), m.state.Resume, f.lookup)
+}
+
+// worker has the connections of a Run.
+type worker struct {
+	m     *Mover
+	read  *session // the copy's
+	fresh *session // reads changed rows, writes watermarks
+	write *writer
+	rows  rows
+	saved time.Time // of the stored position
+}
+
+func (m *Mover) connect(ctx context.Context) (w *worker, err error) {
+	w = &worker{m: m}
+	defer func() {
+		if err != nil {
+			w.close()
+		}
+	}()
+	if w.read, err = dial(ctx, m.opts.Source, m.opts.Secret); err != nil {
+		return w, err
+	}
+	if w.fresh, err = dial(ctx, m.opts.Source, m.opts.Secret); err != nil {
+		return w, err
+	}
+	target, err := dial(ctx, m.opts.Target, m.opts.Secret)
+	if err != nil {
+		return w, err
+	}
+	w.write = &writer{s: target, m: m}
+	if err := sameServer(w.fresh, m.state); err != nil {
+		return w, err
+	}
+	if err := claim(target, m.opts.ID, m.opts.Stream, m.opts.Token); err != nil {
+		return w, err
+	}
+	// What is stored may be older than what is known: the commit of the last transaction may
+	// have failed, or may have come to pass unseen.
+	st, _, err := readState(target, m.opts.ID, m.opts.Stream)
+	if err != nil {
+		return w, err
+	}
+	if st == nil {
+		return w, ErrReplaced
+	}
+	return w, m.adopt(st)
+}
+
+func (w *worker) close() {
+	w.read.close()
+	w.fresh.close()
+	if w.write != nil {
+		w.write.s.close()
+	}
+}
+
+const (
+	round    = time.Second            // of copying, before changes are applied again
+	quiet    = 500 * time.Millisecond // between watermarks while nothing happens
+	saveTime = 2 * time.Second        // between stored positions while nothing is written
+)
+
+// loop copies and applies in turn.
+func (w *worker) loop(ctx context.Context) error {
+	m, f := w.m, w.m.feed.Load()
+	for {
+		copying, err := w.copyRound(ctx, f)
+		if err != nil {
+			return err
+		}
+		if err := w.follow(ctx, f); err != nil {
+			return err
+		}
+		if copying {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-f.wake:
+		case q := <-m.suspect:
+			if err := w.inquire(ctx, f, q); err != nil {
+				return err
+			}
+		case <-time.After(quiet):
+			if _, err := m.mark(w.fresh); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// follow applies what the stream has ready.
+func (w *worker) follow(ctx context.Context, f *feed) error {
+	b := f.take()
+	m := w.m
+	if b.n > 0 {
+		if err := w.apply(ctx, f, &b); err != nil {
+			return err
+		}
+	} else if time.Since(w.saved) > saveTime && b.from != m.state.Resume {
+		st := m.state.clone()
+		if b.seen > 0 {
+			f.notes(st, &b, markName(m.opts.Token, b.seen))
+			if err := w.commit(ctx, st, func() error { return nil }); err != nil {
+				return err
+			}
+		}
+	}
+	m.mu.Lock()
+	m.applied = max(m.applied, b.seen)
+	m.status.Position = b.pos.String()
+	m.announce()
+	m.mu.Unlock()
+	return nil
+}
+
+// announce wakes those that wait for applied. m.mu is held.
+func (m *Mover) announce() {
+	close(m.moved)
+	m.moved = make(chan struct{})
+}
+
+// commit runs f and stores a state in one transaction, which is the state from then on.
+func (w *worker) commit(ctx context.Context, st *state, f func() error) error {
+	if err := w.write.transact(ctx, st, f); err != nil {
+		return err
+	}
+	w.m.mu.Lock()
+	w.m.state = st
+	w.m.mu.Unlock()
+	w.saved = time.Now()
+	return nil
+}
+
+// apply makes the changed rows at the target what they are at the source now. The position
+// is stored with the last of them.
+func (w *worker) apply(ctx context.Context, f *feed, b *batch) error {
+	m := w.m
+	n, err := m.mark(w.fresh) // what the stream has shown is visible from here on
+	if err != nil {
+		return err
+	}
+	if err := m.opts.Faults.At("mover.marked"); err != nil {
+		return err
+	}
+	type part struct {
+		t      int
+		keys   [][][]byte
+		branch bool
+	}
+	var parts []part
+	for t, keys := range b.keys {
+		var of [2][][][]byte
+		for key, branch := range keys {
+			i := 0
+			if branch {
+				i = 1
+			}
+			of[i] = append(of[i], unpackKey(key, nil))
+		}
+		for i, all := range of {
+			for len(all) > 0 {
+				k := min(len(all), keySlice)
+				parts = append(parts, part{t, all[:k], i == 1})
+				all = all[k:]
+			}
+		}
+	}
+	for i, p := range parts {
+		st := m.state.clone()
+		if st.Applied += int64(len(p.keys)); i == len(parts)-1 {
+			f.notes(st, b, markName(m.opts.Token, n))
+		}
+		if err := w.refresh(ctx, p.t, p.keys, p.branch, st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refresh reads rows of one table by their keys and writes them at the target.
+func (w *worker) refresh(ctx context.Context, i int, keys [][][]byte, branch bool, st *state) error {
+	m := w.m
+	t, l, within := m.tables[i], m.layouts[i], m.within[i]
+	for try := 1; ; try++ {
+		w.rows.reset()
+		err := t.selectKeys(w.fresh, l, keys, within, branch, &w.rows)
+		if err == nil {
+			break
+		}
+		if c := code(err); c != errDeadlock && c != errLockTimeout || try == maxTries {
+			return err
+		}
+		m.opts.Log.Info("waiting for rows that a transaction over shards has changed", "migration", m.opts.ID, "table", t.String())
+	}
+	if err := m.opts.Faults.At("mover.read"); err != nil {
+		return err
+	}
+	return w.commit(ctx, st, func() error {
+		if err := w.write.delete(t, keys, within); err != nil {
+			return err
+		}
+		return w.write.insert(t, l, &w.rows, within)
+	})
+}
+
+// Drain returns when everything that was committed at the source before it was called has
+// been applied, and no XA branch is pending that has changed rows of the slots. Run must be
+// running.
+func (m *Mover) Drain(ctx context.Context) error {
+	s, err := dial(ctx, m.opts.Source, m.opts.Secret)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	n, err := m.mark(s)
+	if err != nil {
+		return err
+	}
+	return m.reach(ctx, n)
+}
+
+// reach waits until everything before a watermark is applied.
+func (m *Mover) reach(ctx context.Context, n int64) error {
+	for {
+		m.mu.Lock()
+		done, moved, running := m.applied >= n, m.moved, m.running
+		m.mu.Unlock()
+		f := m.feed.Load()
+		if !running || f == nil {
+			return errors.New("the mover does not run; try again")
+		}
+		if done && f.pending() == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("changes of %s are not applied yet: %w", m.opts.Source.Name, context.Cause(ctx))
+		case <-moved:
+		}
+	}
+}
+
+// set changes the status.
+func (m *Mover) set(f func(*Status)) {
+	m.mu.Lock()
+	f(&m.status)
+	m.mu.Unlock()
+}
