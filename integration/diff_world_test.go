@@ -23,7 +23,8 @@ type world struct {
 	flavor   testkit.Flavor
 	c        *cluster
 	one      *testkit.Server
-	all      []*sql.DB // root at each shard, then at the one server
+	all      []*sql.DB     // root at each shard, then at the one server
+	moves    *plantedMoves // slots that move; nil: none do
 	charset  map[uint16]uint16
 	refusals map[string]int
 	examples map[string]string // of refusals
@@ -80,9 +81,24 @@ var diffTables = []diffTable{
 	{name: "p", compare: "i, name", create: `CREATE TABLE p (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, i INT, name VARCHAR(30)) DEFAULT CHARSET=utf8mb4`},
 }
 
-func newWorld(t *testing.T, flavor testkit.Flavor) *world {
+// slot is that of a row in SQL.
+func (d *diffTable) slot() string {
+	key := d.key
+	if d.padded {
+		key = "TRIM(TRAILING ' ' FROM " + key + ")"
+	}
+	return "MOD(CRC32(" + key + "), 16384)"
+}
+
+func newWorld(t *testing.T, flavor testkit.Flavor) *world { return newWorldOf(t, flavor, nil) }
+
+func newWorldOf(t *testing.T, flavor testkit.Flavor, moves *plantedMoves) *world {
 	t.Helper()
-	w := &world{t: t, flavor: flavor, c: start(t, setup{flavor: flavor, schemas: diffSchemas}), one: testkit.Shared(t, flavor, 4), refusals: map[string]int{}, examples: map[string]string{}}
+	s := setup{flavor: flavor, schemas: diffSchemas}
+	if moves != nil {
+		s.etcd = moves.etcd
+	}
+	w := &world{t: t, flavor: flavor, moves: moves, c: start(t, s), one: testkit.Shared(t, flavor, 4), refusals: map[string]int{}, examples: map[string]string{}}
 	for _, schema := range []string{"shop", "plain"} {
 		w.one.Exec("DROP DATABASE IF EXISTS "+schema, "CREATE DATABASE "+schema)
 		t.Cleanup(func() { w.one.Exec("DROP DATABASE IF EXISTS " + schema) })
@@ -120,6 +136,9 @@ func (w *world) fill() {
 	for _, insert := range diffRows() {
 		must(w.t, proxy, insert)
 		must(w.t, one, insert)
+	}
+	if w.moves != nil {
+		w.plant()
 	}
 	w.everywhere(func(db *sql.DB) error {
 		if _, err := db.Exec("DROP DATABASE IF EXISTS kept; CREATE DATABASE kept"); err != nil {
@@ -238,17 +257,20 @@ func (w *world) held(i int) (map[string]holding, error) {
 		}
 		var h holding
 		var err error
-		if h.rows, err = tryRows(w.all[i], fmt.Sprintf("SELECT %s FROM shop.%s", table.compare, table.name)); err != nil {
+		where := ""
+		if shard && table.key != "" && w.moves != nil {
+			where = " WHERE " + w.moves.owned(i, table.slot())
+		}
+		if h.rows, err = tryRows(w.all[i], fmt.Sprintf("SELECT %s FROM shop.%s%s", table.compare, table.name, where)); err != nil {
 			return nil, err
 		}
 		sort.Strings(h.rows)
 		if shard && table.key != "" {
-			key := table.key
-			if table.padded {
-				key = "TRIM(TRAILING ' ' FROM " + key + ")"
+			stray := fmt.Sprintf("%s NOT BETWEEN %d AND %d", table.slot(), i*16384/4, (i+1)*16384/4-1)
+			if w.moves != nil {
+				stray = w.moves.stray(i, &table)
 			}
-			if h.strays, err = tryRows(w.all[i], fmt.Sprintf("SELECT %s FROM shop.%s WHERE MOD(CRC32(%s), 16384) NOT BETWEEN %d AND %d",
-				table.key, table.name, key, i*16384/4, (i+1)*16384/4-1)); err != nil {
+			if h.strays, err = tryRows(w.all[i], fmt.Sprintf("SELECT %s FROM shop.%s WHERE %s", table.key, table.name, stray)); err != nil {
 				return nil, err
 			}
 		}

@@ -49,6 +49,10 @@ type Bound struct {
 	Staging *Staging
 	// Creation, for CreateSelect, is what becomes of the definition that Legs[0] makes.
 	Creation *Creation
+	// All tells that rows of any slot may be touched; else those of Slots are, which may be
+	// none: tables that are not sharded have no slots. Slots is valid until the next Bind.
+	All   bool
+	Slots []uint16
 
 	scratch scratch
 }
@@ -69,8 +73,8 @@ func (p *Plan) Bind(a *Args, b *Bound) (*Bound, error) {
 		b = new(Bound)
 	}
 	s := &b.scratch
-	s.params = s.params[:0]
-	*b = Bound{Plan: p, Legs: b.Legs[:0], Limit: -1, scratch: b.scratch}
+	s.params, s.slots = s.params[:0], s.slots[:0]
+	*b = Bound{Plan: p, Legs: b.Legs[:0], Limit: -1, All: p.sharded, scratch: b.scratch}
 	if p.stage != nil {
 		return b, p.stage.bind(p, a, b)
 	}
@@ -83,6 +87,7 @@ func (p *Plan) Bind(a *Args, b *Bound) (*Bound, error) {
 		if err := p.insert.bind(a, b); err != nil {
 			return nil, err
 		}
+		b.All, b.Slots = false, s.slots
 		return b, nil
 	}
 	if p.lock != nil {
@@ -138,8 +143,11 @@ func (p *Plan) Bind(a *Args, b *Bound) (*Bound, error) {
 			return b, nil
 		}
 	}
-	if len(p.edits) == 0 || p.many != nil {
+	if p.many != nil || len(p.edits) == 0 && !filters(p, a, b) {
 		return b, nil
+	}
+	if p.unfiltered != nil && filters(p, a, b) {
+		return nil, p.unfiltered
 	}
 	return b, p.editLegs(a, b, "")
 }
@@ -157,15 +165,31 @@ func (p *Plan) sendElsewhere(a *Args, b *Bound) {
 	}
 }
 
-// editLegs gives every leg the edited text.
+// editLegs gives every leg the edited text; where a shard holds rows that it does not own,
+// with what leaves them out.
 func (p *Plan) editLegs(a *Args, b *Bound, limit string) error {
-	sql, refusal := b.scratch.apply(p.edits, a, limit)
-	if refusal != nil {
-		return refusal
+	var sql []byte
+	var params []int
+	if len(p.edits) > 0 {
+		var refusal *Refusal
+		if sql, refusal = b.scratch.apply(p.edits, a, limit); refusal != nil {
+			return refusal
+		}
+		params = b.scratch.kept(a)
 	}
-	params := b.scratch.kept(a)
+	filter := filters(p, a, b)
 	for i := range b.Legs {
-		b.Legs[i].SQL, b.Legs[i].Params = sql, params
+		l := &b.Legs[i]
+		l.SQL, l.Params = sql, params
+		foreign := a.Map.Foreign(l.Shard)
+		if !filter || len(foreign) == 0 {
+			continue
+		}
+		own, refusal := b.scratch.apply(append(ownEdits(p.own, foreign), p.edits...), a, limit)
+		if refusal != nil {
+			return refusal
+		}
+		l.SQL, l.Params = own, b.scratch.kept(a)
 	}
 	return nil
 }
@@ -180,9 +204,13 @@ func (p *Plan) place(a *Args, b *Bound) error {
 		}
 		return p.placeKeys(a, b)
 	case ToAll:
-		b.owners(a.Map, p.DDL || p.Strategy == Everywhere)
+		if p.DDL || p.Strategy == Everywhere {
+			b.every(a.Map, p.DDL)
+			return nil
+		}
+		b.owners(a.Map)
 	case ToAny:
-		if a.Held >= 0 && a.Held < len(a.Map.Spec.Shards) {
+		if a.Held >= 0 && a.Held < len(a.Map.Spec.Shards) && !a.Map.Joining(a.Held) {
 			b.leg(a.Held)
 			return nil
 		}
@@ -212,10 +240,19 @@ func (p *Plan) homeIndex(m *shard.Map) int {
 
 func (b *Bound) leg(shard int) { b.Legs = append(b.Legs, Leg{Shard: shard}) }
 
-// owners adds every shard that has rows, or simply every one.
-func (b *Bound) owners(m *shard.Map, all bool) {
+// owners adds every shard that owns rows.
+func (b *Bound) owners(m *shard.Map) {
 	for i := range m.Spec.Shards {
-		if all || m.SlotCount(i) > 0 {
+		if m.SlotCount(i) > 0 {
+			b.leg(i)
+		}
+	}
+}
+
+// every adds every shard, those that have no reference tables yet only with joining.
+func (b *Bound) every(m *shard.Map, joining bool) {
+	for i := range m.Spec.Shards {
+		if joining || !m.Joining(i) {
 			b.leg(i)
 		}
 	}
@@ -224,6 +261,7 @@ func (b *Bound) owners(m *shard.Map, all bool) {
 // placeKeys finds the shards of the key values. Values of several tables must agree on one.
 func (p *Plan) placeKeys(a *Args, b *Bound) error {
 	s := &b.scratch
+	b.All = false
 	for i := range p.keys {
 		use := &p.keys[i]
 		s.clearSeen(len(a.Map.Spec.Shards))
@@ -236,7 +274,8 @@ func (p *Plan) placeKeys(a *Args, b *Bound) error {
 				"for a write to find its shard", use.table)
 		case r == reachedAll:
 			b.Legs = b.Legs[:0]
-			b.owners(a.Map, false)
+			b.owners(a.Map)
+			b.All = true
 			if len(p.keys) > 1 && len(b.Legs) > 1 {
 				return unsupported("the value of the shard key of %s is not certain: it must be a plain integer, or a string in the column's character set", use.table)
 			}
@@ -253,6 +292,7 @@ func (p *Plan) placeKeys(a *Args, b *Bound) error {
 			b.leg(p.homeIndex(a.Map))
 		}
 	}
+	b.Slots = s.slots
 	return p.checkSetKeys(a, b)
 }
 

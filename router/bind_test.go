@@ -250,7 +250,7 @@ func TestFollow(t *testing.T) {
 		{"SELECT a", "SELECT ", 0, -1},
 		{"", "x", 0, 0},
 	} {
-		got, ok := follow(c.gap, []byte(c.text), c.at)
+		got, ok := follow(c.gap, []byte(c.text), c.at, false)
 		if ok != (c.end >= 0) || ok && int(got) != c.end {
 			t.Errorf("%q in %q: %d %v, not %d", c.gap, c.text, got, ok, c.end)
 		}
@@ -302,4 +302,16 @@ func FuzzPlan(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A comment for another server stands anywhere, in one text of a fingerprint or in another.
+func TestFollowOverInertComments(t *testing.T) {
+	for _, c := range [][2]string{{"SELECT a FROM", "SELECT /*!99999 b */ a /*M!999999 c*/ FROM"}, {"SELECT /*!99999 b */ a FROM", "SELECT a FROM"}} {
+		if got, ok := follow(c[0], []byte(c[1]), 0, true); !ok || int(got) != len(c[1]) {
+			t.Errorf("%q in %q: %d %v", c[0], c[1], got, ok)
+		}
+		if _, ok := follow(c[0], []byte(c[1]), 0, false); ok {
+			t.Errorf("%q was found in %q, where such a comment is carried out", c[0], c[1])
+		}
+	}
 }

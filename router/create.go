@@ -27,6 +27,11 @@ func (p creator) createTable() error {
 	if declared != nil {
 		rule = *declared
 	}
+	if rule.Kind != shard.Unsharded {
+		if err := whileMoving(p.planner, t.name()); err != nil {
+			return err
+		}
+	}
 	if in, err := p.inSteps(t, rule); in || err != nil {
 		return err
 	}

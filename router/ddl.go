@@ -36,6 +36,9 @@ func (p changer) ddl() error {
 	if kind == shard.Unsharded {
 		return p.unshardedDDL()
 	}
+	if err := whileMoving(p.planner, p.tables[0].name()); err != nil {
+		return err
+	}
 	p.everywhere()
 	switch p.stmt.Kind {
 	case query.AlterTable:
@@ -125,6 +128,9 @@ func severalKinds(tables []table) bool {
 // statement as it is, the other shards without the names of tables that they do not have.
 func (p changer) dropKinds() error {
 	home, err := p.oneHome()
+	if err == nil {
+		err = whileMoving(p.planner, p.tables[0].name())
+	}
 	if err != nil {
 		return err
 	}
@@ -290,6 +296,11 @@ func (p changer) database() error {
 	if err != nil {
 		return err
 	}
+	if !strings.HasPrefix(p.stmt.Verb, "create ") && !s.PassThrough() {
+		if err := whileMoving(p.planner, name); err != nil {
+			return err
+		}
+	}
 	p.everywhere()
 	p.plan.home = s.DefaultShard
 	if strings.HasPrefix(p.stmt.Verb, "drop ") {
@@ -318,6 +329,11 @@ func (p changer) maintenance() error {
 	p.plan.DDL, p.plan.Write = true, true
 	if kind == shard.Unsharded {
 		return p.onDefault()
+	}
+	if strings.HasPrefix(verb, "optimize") || strings.HasPrefix(verb, "repair") {
+		if err := whileMoving(p.planner, p.tables[0].name()); err != nil {
+			return err
+		}
 	}
 	p.plan.Target, p.plan.Strategy = ToAll, Concatenate
 	p.plan.many = &many{merge: &Merge{}}

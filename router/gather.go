@@ -83,6 +83,7 @@ type copied struct {
 	on      string      // the shard of an unsharded table
 	anyOne  bool        // a reference table
 	key     *keyUse     // of a sharded table, nil when all shards may have rows
+	slot    string      // of a sharded table's row, "" when each shard holds its own rows only
 	filters []filter
 	alias   string // what the conditions call the table, "" for its own name
 	where   []condition
@@ -235,6 +236,12 @@ func (g *gatherer) copy(i int) (at query.Span, text string, err error) {
 	}
 	if t.sharded() {
 		c.key = g.keyOf(i)
+		if g.in.Map.HasMoves() {
+			c.slot = slotOf(&t.typ, string(query.QuoteName(nil, t.info.Columns[t.key].Name)), t.info.Columns[t.key].Flags)
+			if !g.nameable(t.info.Columns[t.key].Name) {
+				return at, "", foreignRows(g.in.Map, t.name())
+			}
+		}
 	}
 	if g.write != nil {
 		return locker{g}.copyLocked(i, &c)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"sluice/query"
+	"sluice/shard"
 )
 
 // bind computes the legs that rows come from and the one that answers, which is the only
@@ -77,23 +78,44 @@ func (g *gatherPlan) copiesOf(p *Plan, a *Args, b *Bound, home int) (out *Gather
 		if len(b.Legs) == 0 {
 			continue
 		}
-		sql, params, refusal := c.source(&b.scratch, a)
-		if refusal != nil {
-			return nil, 0, refusal
+		if out.Tables[i].Legs, why = g.sources(c, a, b); why != nil {
+			return nil, 0, why
 		}
-		if !a.Unlocked {
-			sql = append(sql, g.locks...)
-		}
-		legs := make([]Leg, len(b.Legs))
-		for j := range legs {
-			legs[j] = Leg{Shard: b.Legs[j].Shard, SQL: sql, Params: params}
-		}
-		out.Tables[i].Legs = legs
 	}
 	if only == none {
 		only = home
 	}
 	return out, only, nil
+}
+
+// sources are the SELECTs of a copy's rows on the shards of b.Legs.
+func (g *gatherPlan) sources(c *copied, a *Args, b *Bound) ([]Leg, *Refusal) {
+	legs := make([]Leg, len(b.Legs))
+	var plain Leg // where all rows are the shard's own
+	for j := range legs {
+		at := b.Legs[j].Shard
+		foreign := a.Map.Foreign(at)
+		if c.slot == "" {
+			foreign = nil
+		}
+		l := plain
+		if l.SQL == nil || len(foreign) > 0 {
+			sql, params, refusal := c.source(&b.scratch, a, foreign)
+			if refusal != nil {
+				return nil, refusal
+			}
+			if !a.Unlocked {
+				sql = append(sql, g.locks...)
+			}
+			l = Leg{SQL: sql, Params: params}
+		}
+		if len(foreign) == 0 {
+			plain = l
+		}
+		l.Shard = at
+		legs[j] = l
+	}
+	return legs, nil
 }
 
 // text is the client's statement over the copies.
@@ -130,7 +152,7 @@ func (g *gatherPlan) shard(a *Args) int {
 		at, _ := a.Map.ShardIndex(g.home) // the first one when it was removed
 		return at
 	}
-	if a.Held >= 0 && a.Held < shards {
+	if a.Held >= 0 && a.Held < shards && !a.Map.Joining(a.Held) {
 		return a.Held
 	}
 	if g.locks != "" && !a.Mode.MariaDB { // MySQL allows temporary tables on the first shard of a transaction only
@@ -161,12 +183,12 @@ func (c *copied) places(p *Plan, a *Args, b *Bound, home int) {
 	case c.anyOne:
 		b.leg(home)
 	case c.key == nil:
-		b.owners(a.Map, false)
+		b.owners(a.Map)
 	default:
 		s := &b.scratch
 		s.clearSeen(len(a.Map.Spec.Shards))
 		if r, absent := s.mark(c.key, a, p.charset); absent || r == reachedAll {
-			b.owners(a.Map, false)
+			b.owners(a.Map)
 			return
 		}
 		for i, on := range s.seen {
@@ -178,8 +200,9 @@ func (c *copied) places(p *Plan, a *Args, b *Bound, home int) {
 }
 
 // source is the SELECT of a copy's rows: at most one more than a statement may gather.
-// params are those of the client's that its placeholders stand for.
-func (c *copied) source(s *scratch, a *Args) (sql []byte, params []int, why *Refusal) {
+// Those of foreign slots are left out. params are those of the client's that its placeholders
+// stand for.
+func (c *copied) source(s *scratch, a *Args, foreign []shard.Span) (sql []byte, params []int, why *Refusal) {
 	params = []int{}
 	sql = append(append(append(sql, "SELECT "...), c.columns...), " FROM "...)
 	sql = query.QuoteName(append(query.QuoteName(sql, c.to.Schema), '.'), c.to.Table)
@@ -188,6 +211,9 @@ func (c *copied) source(s *scratch, a *Args) (sql []byte, params []int, why *Ref
 		sql = query.QuoteName(append(sql, " AS "...), c.alias)
 	}
 	word := " WHERE "
+	if len(foreign) > 0 {
+		sql, word = appendOwn(append(sql, word...), c.slot, foreign), " AND "
+	}
 	for i := range c.filters {
 		text, used, ok := c.filters[i].text(s, a)
 		if !ok {

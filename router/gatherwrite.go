@@ -64,7 +64,9 @@ func (w *writeBack) bind(a *Args) *WriteBack {
 	out := w.WriteBack
 	if w.everywhere {
 		for i := range a.Map.Spec.Shards {
-			out.Shards = append(out.Shards, i)
+			if !a.Map.Joining(i) {
+				out.Shards = append(out.Shards, i)
+			}
 		}
 	}
 	if w.Moves != nil {

@@ -42,8 +42,46 @@ type world struct {
 	cat *shard.Catalog
 }
 
+// move reads "move 7 s0 s1 0-99 200-299 [switched] [frozen]"; slots are those of one range.
+func (w *world) move(spec *shard.Spec, f []string) {
+	id, _ := strconv.ParseInt(f[1], 10, 64)
+	v := shard.Move{ID: id, Source: f[2], Target: f[3], Attempt: 1}
+	for _, word := range f[4:] {
+		switch word {
+		case "frozen":
+			v.Frozen = true
+		case "switched":
+			var ranges []shard.Range
+			for _, r := range spec.Ranges {
+				next := r.First
+				for _, s := range v.Slots {
+					if s.First < r.First || s.Last > r.Last {
+						continue
+					}
+					if s.First > next {
+						ranges = append(ranges, shard.Range{First: next, Last: s.First - 1, Shard: r.Shard})
+					}
+					ranges = append(ranges, shard.Range{First: s.First, Last: s.Last, Shard: v.Target})
+					next = s.Last + 1
+				}
+				if next <= r.Last {
+					ranges = append(ranges, shard.Range{First: next, Last: r.Last, Shard: r.Shard})
+				}
+			}
+			spec.Ranges = ranges
+		default:
+			var s shard.Span
+			if _, err := fmt.Sscanf(word, "%d-%d", &s.First, &s.Last); err != nil {
+				w.t.Fatalf("%s: %v", word, err)
+			}
+			v.Slots = append(v.Slots, s)
+		}
+	}
+	spec.Moves = append(spec.Moves, v)
+}
+
 // cluster reads rules: "shards s0 s1", "schema shop s0 [auto=column]", "table shop.users
-// sharded key [sequence=column]", "user app shop crm".
+// sharded key [sequence=column]", "user app shop crm", "joining s4", and moves.
 func (w *world) cluster(input string) string {
 	spec := shard.Spec{}
 	for _, line := range strings.Split(input, "\n") {
@@ -77,6 +115,10 @@ func (w *world) cluster(input string) string {
 					spec.Schemas[i].Tables = append(spec.Schemas[i].Tables, r)
 				}
 			}
+		case "move":
+			w.move(&spec, f)
+		case "joining":
+			spec.Shards = append(spec.Shards, shard.Shard{Name: f[1], Primary: "127.0.0.1:33090", State: shard.Joining})
 		case "user":
 			spec.Users = append(spec.Users, shard.User{Name: f[1], Password: "x", Schemas: f[2:]})
 		}

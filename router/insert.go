@@ -270,7 +270,7 @@ func (r *rowPlace) find(a *Args, row query.Span) (query.Span, bool) {
 			}
 			from = a.Scan.Literals[first+literal].End
 		}
-		return follow(gap, a.SQL, from)
+		return follow(gap, a.SQL, from, !a.Scan.ExecutableComment)
 	}
 	start, ok1 := at(r.literal, r.gapFrom)
 	end, ok2 := at(r.after, r.gapTo)
@@ -353,7 +353,7 @@ func (ins *insertPlan) id(s *scratch, a *Args, r int) (generated bool, explicit 
 // keyShard gives the shard of a row.
 func (ins *insertPlan) keyShard(s *scratch, a *Args, r int, generated bool, id uint64) (int, error) {
 	if generated && (ins.keyAt < 0 || ins.keyAt == ins.seqAt) {
-		return a.Map.Owner(shard.SlotOfUint(id)), nil
+		return s.rowOf(a.Map, shard.SlotOfUint(id)), nil
 	}
 	lit := ins.read(s, a, r, ins.keyAt)
 	if lit.null {
@@ -363,5 +363,5 @@ func (ins *insertPlan) keyShard(s *scratch, a *Args, r int, generated bool, id u
 	if why != "" {
 		return 0, ErrStage // the server says what is stored
 	}
-	return a.Map.Owner(shard.SlotOf(key)), nil
+	return s.rowOf(a.Map, shard.SlotOf(key)), nil
 }

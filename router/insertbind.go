@@ -33,7 +33,7 @@ func (ins *insertPlan) bind(a *Args, b *Bound) error {
 		s.seen[to] = true
 	}
 	if ins.everywhere {
-		b.owners(a.Map, true)
+		b.every(a.Map, false)
 		b.Strategy = Everywhere
 	} else {
 		for i, on := range s.seen {

@@ -201,7 +201,11 @@ func (p filer) sameEverywhere(t *table, what string) error {
 // bind gives every shard the statement and the load its legs.
 func (l *loadPlan) bind(p *Plan, a *Args, b *Bound) error {
 	b.Strategy = SplitLoad
-	b.owners(a.Map, l.everywhere)
+	if l.everywhere {
+		b.every(a.Map, false)
+	} else {
+		b.owners(a.Map)
+	}
 	load := &Load{Everywhere: l.everywhere, Columns: l.columns, Binary: l.binary, Key: l.keyAt, ID: l.idAt, AddID: l.seqColumn != "" && l.idAt < 0, plan: l, m: a.Map}
 	if l.seqColumn != "" {
 		load.Sequence = l.table

@@ -85,7 +85,7 @@ func (l *lockPlan) bind(a *Args, b *Bound) {
 	for shard := range a.Map.Spec.Shards {
 		text := ""
 		for _, item := range l.items {
-			if at, _ := a.Map.ShardIndex(item.home); item.home == "" || at == shard {
+			if at, _ := a.Map.ShardIndex(item.home); item.home == "" && !a.Map.Joining(shard) || item.home != "" && at == shard {
 				text += ", " + item.text
 			}
 		}

@@ -72,7 +72,7 @@ func (m *many) bind(a *Args, b *Bound) error {
 		b.Limit, b.Offset = clampInt(count), clampInt(offset)
 	}
 	b.Merge = m.merge
-	if len(b.Plan.edits) == 0 {
+	if len(b.Plan.edits) == 0 && !filters(b.Plan, a, b) {
 		return nil
 	}
 	return b.Plan.editLegs(a, b, limitText(count, offset))

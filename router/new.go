@@ -38,6 +38,7 @@ func New(stmt *query.Statement, in *Input) (*Plan, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
+	p.plan.sharded = p.plan.sharded || p.first((*table).sharded) != nil
 	if in.Hints.DenyScatter {
 		hinted{p}.denyScatter()
 	}
@@ -176,6 +177,7 @@ func (p opaque) opaque() error {
 		if err := (hinted(p)).guardOpaque(); err != nil {
 			return err
 		}
+		p.ownOpaque()
 		return hinted(p).named()
 	}
 	return nil
@@ -258,6 +260,12 @@ func (p hinted) hinted() error {
 		return err
 	}
 	p.plan.DDL = isDDLVerb(p.stmt.Verb) && p.stmt.Kind != query.Other
+	if err := p.hintedDDL(); err != nil {
+		return err
+	}
+	if err := p.ownHinted(); err != nil {
+		return err
+	}
 	if p.in.Hints.Shard != "" {
 		return p.named()
 	}

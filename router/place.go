@@ -49,23 +49,24 @@ func (p *place) find(sql []byte, scan *query.Scan) (int32, bool) {
 		}
 		at = scan.Literals[i].End
 	}
-	return follow(p.gap, sql, at)
+	return follow(p.gap, sql, at, !scan.ExecutableComment)
 }
 
-// follow walks over the tokens of gap in sql, from at on, and gives where they end.
-func follow(gap string, sql []byte, at int32) (int32, bool) {
+// follow walks over the tokens of gap in sql, from at on, and gives where they end. inert says
+// that comments of the kind /*!99999 … */ are for other servers.
+func follow(gap string, sql []byte, at int32, inert bool) (int32, bool) {
 	rest := sql[at:]
 	if len(rest) >= len(gap) && string(rest[:len(gap)]) == gap {
 		return at + int32(len(gap)), true
 	}
 	g, i, j := []byte(gap), 0, 0
 	for i < len(g) {
-		if n := blanks(g[i:]); n > 0 {
+		if n := skipped(g[i:], inert); n > 0 {
 			i += n
-			j += blanks(rest[j:])
+			j += skipped(rest[j:], inert)
 			continue
 		}
-		j += blanks(rest[j:])
+		j += skipped(rest[j:], inert)
 		n := quotedName(g[i:])
 		if j+n > len(rest) || !bytes.Equal(g[i:i+n], rest[j:j+n]) {
 			return 0, false
@@ -73,6 +74,20 @@ func follow(gap string, sql []byte, at int32) (int32, bool) {
 		i, j = i+n, j+n
 	}
 	return at + int32(j), true
+}
+
+// skipped is blanks, with the comments for other servers where there are no others of that kind.
+func skipped(b []byte, inert bool) int {
+	i := blanks(b)
+	for inert && (bytes.HasPrefix(b[i:], []byte("/*!")) || bytes.HasPrefix(b[i:], []byte("/*M!"))) {
+		end := bytes.Index(b[i:], []byte("*/"))
+		if end < 0 {
+			return i
+		}
+		i += end + 2
+		i += blanks(b[i:])
+	}
+	return i
 }
 
 // quotedName gives the length of a quoted name or string at the start of b, 1 for anything
@@ -120,6 +135,8 @@ type edit struct {
 	from, to place
 	text     string
 	limit    limitEdit // text is computed of the statement's LIMIT
+	slot     string    // of Plan.own: a row's slot, which between before and text is said to be the shard's own
+	before   string
 }
 
 // limitEdit says what becomes of a LIMIT on the legs.
@@ -150,7 +167,7 @@ func (p *planner) appendEdit(edits []edit, span query.Span, text string, limit l
 	if len(from.gap)+len(to.gap) > maxGap {
 		p.plan.usesText = true
 	}
-	return append(edits, edit{from, to, text, limit})
+	return append(edits, edit{from: from, to: to, text: text, limit: limit})
 }
 
 // maxGap bounds the text that an edit of a plan keeps.

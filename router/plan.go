@@ -99,6 +99,11 @@ type Plan struct {
 	momentary bool
 	unique    bool
 
+	sharded    bool     // a sharded table is named
+	own        []edit   // leave out rows that a shard holds without owning them; see own.go
+	ownAlone   bool     // also where the statement goes to one shard: a hint chose it
+	unfiltered *Refusal // why that is not possible, where a hint chose the shard
+
 	// elsewhere is the text for all shards but home, when it is another there.
 	elsewhere []byte
 }

@@ -105,7 +105,7 @@ func (p reader) readSharded() error {
 
 // dropMany makes a plan one for a single shard; why is the answer when there are several.
 func (p *Plan) dropMany(why *Refusal) {
-	p.many, p.edits, p.resolver, p.Probe, p.Strategy, p.oneOnly = nil, nil, nil, "", Relay, why
+	p.many, p.edits, p.own, p.resolver, p.Probe, p.Strategy, p.oneOnly = nil, nil, nil, nil, "", Relay, why
 }
 
 // single tells whether a key has one value.
@@ -128,6 +128,9 @@ func (p reader) scatter(g *graph) error {
 		return why
 	}
 	anchor, why := g.local()
+	if why == nil {
+		why = keeper{p.planner}.ownRows(anchor)
+	}
 	if why != nil {
 		return why
 	}

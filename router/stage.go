@@ -306,7 +306,11 @@ func (st *stagePlan) bind(p *Plan, a *Args, b *Bound) error {
 		at, _ := a.Map.ShardIndex(st.home)
 		b.leg(at)
 	default:
-		b.owners(a.Map, to.All)
+		if to.All {
+			b.every(a.Map, false)
+		} else {
+			b.owners(a.Map)
+		}
 	}
 	to.Targets = make([]int, len(b.Legs))
 	for i := range b.Legs {

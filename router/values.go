@@ -39,10 +39,11 @@ type literal struct {
 type scratch struct {
 	value  []byte
 	key    []byte
-	params []int32 // ordinal of the parameter of each literal, -1 for others
-	shards []int16 // of each row of an INSERT
-	ids    []bool  // rows that get an id of the sequence
-	seen   []bool  // by shard
+	params []int32  // ordinal of the parameter of each literal, -1 for others
+	shards []int16  // of each row of an INSERT
+	slots  []uint16 // that the keys came to
+	ids    []bool   // rows that get an id of the sequence
+	seen   []bool   // by shard
 	edits  []query.Edit
 }
 
@@ -253,6 +254,18 @@ const (
 	reachedAll                   // a value is uncertain
 )
 
+// reach notes a slot and marks its shard.
+func (s *scratch) reach(m *shard.Map, slot uint16) {
+	s.slots = append(s.slots, slot)
+	s.seen[m.Owner(slot)] = true
+}
+
+// rowOf notes the slot of a row and gives its shard.
+func (s *scratch) rowOf(m *shard.Map, slot uint16) int {
+	s.slots = append(s.slots, slot)
+	return m.Owner(slot)
+}
+
 // mark notes the shards of the key's values in s.seen and gives how many it has marked.
 // absent says that a value of the optional side of an outer join is NULL.
 func (s *scratch) mark(use *keyUse, a *Args, charset string) (r reached, absent bool) {
@@ -282,7 +295,7 @@ func (s *scratch) mark(use *keyUse, a *Args, charset string) (r reached, absent 
 			if why != "" {
 				return reachedAll, false
 			}
-			s.seen[a.Map.Owner(shard.SlotOf(key))] = true
+			s.reach(a.Map, shard.SlotOf(key))
 			continue
 		}
 		if lit.null && use.nullable {
@@ -293,7 +306,7 @@ func (s *scratch) mark(use *keyUse, a *Args, charset string) (r reached, absent 
 		case uncertain:
 			return reachedAll, false
 		case known:
-			s.seen[a.Map.Owner(shard.SlotOf(key))] = true
+			s.reach(a.Map, shard.SlotOf(key))
 			if !use.typ.text && n > 1 {
 				_, magnitude, _, _ := parseInt(key)
 				strings, numbers, large = strings || lit.isString, numbers || !lit.isString, large || magnitude > exactDouble

@@ -185,7 +185,10 @@ func (p writer) notByParts(g *graph) *Refusal {
 	case p.words.has("returning"):
 		return notOverShards(what+" with RETURNING", "SELECT the rows first, or "+oneKey)
 	}
-	_, why := g.local()
+	anchor, why := g.local()
+	if why == nil {
+		why = keeper{p.planner}.ownRows(anchor)
+	}
 	return why
 }
 
@@ -256,7 +259,8 @@ func (p inserter) selectsByParts(g *graph) bool {
 	switch {
 	case len(st.Blocks) != 2, st.Union, st.CTE, st.Window, st.NamedLock,
 		st.Blocks[1].Limit.Has, len(st.Blocks[1].GroupBy) > 0, st.Blocks[1].Aggregate, st.Blocks[1].Having, st.Blocks[1].Distinct,
-		st.UserVarAssign, st.Insert.Returning, p.words.has("returning"):
+		st.UserVarAssign, st.Insert.Returning, p.words.has("returning"),
+		p.in.Map.HasMoves(): // a shard may hold rows that are another's
 		return false
 	}
 	_, why := g.local()
