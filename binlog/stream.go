@@ -83,14 +83,12 @@ func (s *Stream) dump(server uint32) error {
 	return s.conn.Flush()
 }
 
-// Close ends the connection.
-func (s *Stream) Close() { s.conn.Close() }
-
-// Read reads until ctx ends or something fails; it never returns nil. Errors: *Fault, that
+// Read reads until ctx ends or something fails, and closes the stream; it never returns nil. Errors: *Fault, that
 // of the handler, ctx's, or that of a connection that was lost: then reading may go on from
 // the last Transaction's Next with a new stream.
 func (s *Stream) Read(ctx context.Context, h Handler) error {
 	stop := context.AfterFunc(ctx, func() { s.conn.Close() })
+	defer s.conn.Close()
 	defer stop()
 	err := s.read(h)
 	if ctx.Err() != nil {

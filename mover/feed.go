@@ -279,12 +279,29 @@ func (f *feed) pressing() bool {
 	return f.ready.n >= maxReady/5
 }
 
+// passed waits until the stream has brought a watermark, or is so full that it waits itself.
+func (f *feed) passed(ctx context.Context, n int64) error {
+	for {
+		f.mu.Lock()
+		done := f.ready.seen >= n || f.ready.n >= maxReady
+		f.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-f.wake:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
 // touched tells whether a row has changed and was not applied yet.
 func (f *feed) touched(table int, key string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, yes := f.ready.keys[table][key]
-	return yes
+	return yes || f.ready.n >= maxReady // what follows is not known
 }
 
 // pending counts the branches that have changed rows that move.

@@ -78,6 +78,7 @@ func faults(t testing.TB, text string) *fault.Points {
 type running struct {
 	*Mover
 	stop func() error
+	last error // after done
 	done chan struct{}
 }
 
@@ -86,16 +87,15 @@ func (w *world) run(m *Mover) *running {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{Mover: m, done: make(chan struct{})}
-	var last error
 	go func() {
 		defer close(r.done)
 		for ctx.Err() == nil {
-			last = m.Run(ctx)
-			if Lasting(last) {
+			r.last = m.Run(ctx)
+			if Lasting(r.last) {
 				return
 			}
 			if ctx.Err() == nil {
-				w.t.Logf("mover: %v", last)
+				w.t.Logf("mover: %v", r.last)
 				time.Sleep(20 * time.Millisecond)
 			}
 		}
@@ -103,10 +103,10 @@ func (w *world) run(m *Mover) *running {
 	r.stop = func() error {
 		cancel()
 		<-r.done
-		if errors.Is(last, context.Canceled) {
+		if errors.Is(r.last, context.Canceled) {
 			return nil
 		}
-		return last
+		return r.last
 	}
 	w.t.Cleanup(func() { cancel(); <-r.done })
 	return r
@@ -122,7 +122,7 @@ func (r *running) copied(t testing.TB) {
 			}
 		}
 		return nil
-	}, r.done)
+	}, r)
 }
 
 // drain waits until the target has everything.
@@ -132,20 +132,22 @@ func (r *running) drain(t testing.TB) {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		return r.Drain(ctx)
-	}, r.done)
+	}, r)
 }
 
-func eventually(t testing.TB, f func() error, ended <-chan struct{}) {
+func eventually(t testing.TB, f func() error, r *running) {
 	t.Helper()
 	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		err := f()
 		if err == nil {
 			return
 		}
-		select {
-		case <-ended:
-			t.Fatalf("the mover has ended: %v", err)
-		default:
+		if r != nil {
+			select {
+			case <-r.done:
+				t.Fatalf("the mover has ended: %v: %v", err, r.last)
+			default:
+			}
 		}
 		if time.Now().After(end) {
 			t.Fatal(err)

@@ -66,6 +66,13 @@ func (p *pace) pause(c *chunk, took time.Duration) time.Duration {
 	return min(rest, 2*time.Second)
 }
 
+// rest is the pause after other work that took so long.
+func (p *pace) rest(took time.Duration) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return min(time.Duration(float64(took)*p.load/(1.1-p.load)*1.1), 2*time.Second)
+}
+
 func (p *pace) committed(took time.Duration) {
 	p.mu.Lock()
 	p.commit = (3*p.commit + took) / 4

@@ -79,7 +79,7 @@ func (m *Mover) Run(ctx context.Context) (err error) {
 	}
 	defer w.close()
 	f := newFeed(inner, m, m.state)
-	stream, err := openStream(inner, m, f)
+	stream, err := openStream(inner, m.opts.Source, m.state.Resume, f.lookup)
 	if err != nil {
 		return judge(ctx, err)
 	}
@@ -101,13 +101,23 @@ func judge(ctx context.Context, err error) error {
 	return judged(err)
 }
 
-func openStream(ctx context.Context, m *Mover, f *feed) (*binlog.Stream, error) {
-	c, err := m.opts.Source.Dial(ctx)
+// openStream begins to read a server's binary log.
+func openStream(ctx context.Context, on Server, from binlog.Position, lookup func(schema, name string) *binlog.Table) (*binlog.Stream, error) {
+	c, err := on.Dial(ctx)
 	if err != nil {
 		return nil, err
 	}
 	// Two replicas of a server must not have one id; the ids of real ones are small.
-	return binlog.Open(ctx, c, 1<<31|rand.Uint32(), m.state.Resume, f.lookup)
+	return binlog.Open(ctx, c, 1<<31|rand.Uint32(), from, lookup)
+}
+
+// readLog reads a server's binary log until something fails or ctx ends.
+func readLog(ctx context.Context, on Server, from binlog.Position, lookup func(schema, name string) *binlog.Table, h binlog.Handler) error {
+	s, err := openStream(ctx, on, from, lookup)
+	if err != nil {
+		return err
+	}
+	return s.Read(ctx, h)
 }
 
 // worker has the connections of a Run.
@@ -339,7 +349,7 @@ func (m *Mover) reach(ctx context.Context, n int64) error {
 		m.mu.Unlock()
 		f := m.feed.Load()
 		if !running || f == nil {
-			return errors.New("the mover does not run; try again")
+			return errNotRunning
 		}
 		if done && f.pending() == 0 {
 			return nil

@@ -20,8 +20,9 @@ type column struct {
 	unsigned  bool
 	nullable  bool
 	generated bool
-	length    int // of BINARY(n) in bytes
-	index     int // position in the table, from 0
+	length    int    // of BINARY(n) in bytes
+	index     int    // position in the table, from 0
+	rest      string // what else its definition says
 }
 
 // kind says how a column's values are read and written so that they stay what they are.
@@ -142,7 +143,7 @@ func load(c *backend.Conn, server string, of Table, id int) (*table, error) {
 	t := &table{Table: of, id: id, flavor: flavorOf(c), shard: -1}
 	where := " WHERE TABLE_SCHEMA = " + literal(of.Schema) + " AND TABLE_NAME = " + literal(of.Name)
 	_, rows, err := c.Query("SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, COALESCE(CHARACTER_SET_NAME, ''), COALESCE(COLLATION_NAME, ''), IS_NULLABLE, " +
-		"COALESCE(GENERATION_EXPRESSION, ''), COALESCE(CHARACTER_OCTET_LENGTH, 0), ORDINAL_POSITION FROM information_schema.COLUMNS" + where + " ORDER BY ORDINAL_POSITION")
+		"COALESCE(GENERATION_EXPRESSION, ''), COALESCE(CHARACTER_OCTET_LENGTH, 0), CONCAT_WS(' ', EXTRA, CONCAT('DEFAULT ', COLUMN_DEFAULT), GENERATION_EXPRESSION) FROM information_schema.COLUMNS" + where + " ORDER BY ORDINAL_POSITION")
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +154,7 @@ func load(c *backend.Conn, server string, of Table, id int) (*table, error) {
 	for i, r := range rows {
 		col := column{
 			name: string(r[0]), dataType: strings.ToLower(string(r[1])), fullType: string(r[2]), charset: string(r[3]), collation: string(r[4]),
-			nullable: string(r[5]) == "YES", generated: len(r[6]) > 0, index: i,
+			nullable: string(r[5]) == "YES", generated: len(r[6]) > 0, index: i, rest: string(r[8]),
 		}
 		col.unsigned = strings.Contains(strings.ToLower(col.fullType), "unsigned")
 		col.length, _ = strconv.Atoi(string(r[7])) // no string: 0

@@ -36,7 +36,7 @@ func dial(ctx context.Context, s Server, secret string) (*session, error) {
 	set := "SET NAMES binary, SESSION time_zone='+00:00', SESSION sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', SESSION foreign_key_checks=0, " +
 		"SESSION unique_checks=1, SESSION innodb_lock_wait_timeout=" + itoa(lockWait) + ", SESSION lock_wait_timeout=" + itoa(lockWait)
 	if flavorOf(c) == mariadb {
-		set += ", SESSION check_constraint_checks=0, SESSION max_statement_time=0"
+		set += ", SESSION check_constraint_checks=0, SESSION max_statement_time=0, SESSION idle_transaction_timeout=0"
 	}
 	if secret != "" {
 		set += ", @_sluice_mover=" + literal(secret)
