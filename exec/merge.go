@@ -51,6 +51,8 @@ func (s *scatter) rows() error {
 		err = s.aggregate(m, sh, out)
 	case b.Strategy == router.MergeSort:
 		err = s.mergeSort(m, sh, out)
+	case m.Reports:
+		err = reports{s}.answer(out)
 	default:
 		err = s.concatenate(out)
 	}

@@ -6,7 +6,7 @@ type adminReader struct{ *cursor }
 // explain is EXPLAIN and DESCRIBE of a table or statement, and EXPLAIN ROUTE.
 func (c adminReader) explain() bool {
 	c.st.Kind, c.st.Verb = Explain, "explain"
-	if c.is(c.i, "ROUTE") && isStatement(c.tokens, c.i+1) {
+	if c.is(c.i, "ROUTE") && (isStatement(c.tokens, c.i+1) || c.isAny(c.i+1, "BEGIN", "COMMIT", "ROLLBACK")) {
 		return c.inner(ExplainRoute, "explain route", c.i+1)
 	}
 	for {
@@ -47,7 +47,7 @@ func isStatement(t *tokens, i int) bool {
 		return false
 	}
 	return t.isAny(i, "SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE", "WITH", "VALUES", "TABLE", "CALL", "SHOW", "SET", "DO",
-		"CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME", "USE", "BEGIN", "START", "ANALYZE", "LOAD", "EXPLAIN",
+		"CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME", "USE", "BEGIN", "START", "ANALYZE", "LOAD", "EXPLAIN", "DESCRIBE", "DESC",
 		"OPTIMIZE", "CHECK", "LOCK", "KILL", "HANDLER", "XA", "FLUSH", "GRANT", "REVOKE", "SAVEPOINT")
 }
 
@@ -55,7 +55,8 @@ func isStatement(t *tokens, i int) bool {
 func (c adminReader) inner(kind Kind, verb string, i int) bool {
 	runs := c.st.InnerRuns
 	st := c.z.statement(c.text, i)
-	if st.InnerKind != Other || st.Kind == Explain || st.Kind == ExplainRoute {
+	describes := kind == ExplainRoute && st.Kind == Explain && st.Verb == "describe"
+	if st.InnerKind != Other || (st.Kind == Explain || st.Kind == ExplainRoute) && !describes {
 		return false // EXPLAIN of an EXPLAIN
 	}
 	*c.st = *st

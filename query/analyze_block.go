@@ -39,6 +39,34 @@ func (a *analysis) selectBlock(n *ast.SelectStmt, lo, hi, parent int, sc *scope)
 	orderReader{a, r.b, sc}.tail(n.OrderBy, n.Limit, &r.c)
 }
 
+// lockText gives the locking clause among the tokens of a query's end, without what is
+// locked, "" for none that is understood.
+func (a *blockReader) lockText(lo, hi int) string {
+	for i := lo; i < hi; i++ {
+		text := ""
+		switch {
+		case a.seq(i, "FOR", "UPDATE"):
+			text = "FOR UPDATE"
+		case a.seq(i, "FOR", "SHARE"):
+			text = "FOR SHARE"
+		case a.seq(i, "LOCK", "IN", "SHARE", "MODE"):
+			return "LOCK IN SHARE MODE"
+		default:
+			continue
+		}
+		for j := i + 2; j < hi; j++ {
+			switch {
+			case a.is(j, "NOWAIT"):
+				return text + " NOWAIT"
+			case a.seq(j, "SKIP", "LOCKED"):
+				return text + " SKIP LOCKED"
+			}
+		}
+		return text
+	}
+	return ""
+}
+
 // selects reads the clauses of a SELECT.
 func (a *blockReader) selects(n *ast.SelectStmt, lo int) {
 	blk := &a.st.Blocks[a.b]
@@ -46,6 +74,11 @@ func (a *blockReader) selects(n *ast.SelectStmt, lo int) {
 	blk.Locking = n.LockInfo != nil && n.LockInfo.LockType != ast.SelectLockNone
 	if lo, hi := a.c.body(clTail, 0); blk.Locking && len(n.LockInfo.Tables) == 0 && n.SelectIntoOpt == nil && a.isAny(lo, "FOR", "LOCK") {
 		blk.Lock = a.span(lo, hi)
+	} else if blk.Locking {
+		blk.LockText = a.lockText(lo, hi)
+		for _, t := range n.LockInfo.Tables {
+			blk.LockOf = append(blk.LockOf, t.Name.O)
+		}
 	}
 	a.st.Into = a.st.Into || n.SelectIntoOpt != nil
 	if n.SelectStmtOpts != nil && n.SelectStmtOpts.CalcFoundRows {

@@ -111,10 +111,12 @@ type Block struct {
 	HavingSpan Span
 	OrderBy    []OrderItem
 	Limit      Limit
-	Where      Span  // expression after WHERE; empty when none
-	Locking    bool  // FOR UPDATE, LOCK IN SHARE MODE …
-	Lock       Span  // the text of that; empty when it names tables (OF)
-	ItemsEnd   int32 // where a further select item can be inserted (just before FROM …)
-	OrderEnd   int32 // where ", expr" continues ORDER BY, or " ORDER BY expr" can be inserted
-	From       Span  // the table references after FROM (after UPDATE for UPDATE)
+	Where      Span     // expression after WHERE; empty when none
+	Locking    bool     // FOR UPDATE, LOCK IN SHARE MODE …
+	Lock       Span     // the text of that; empty when it names tables (OF), or INTO stands beside it
+	LockText   string   // then: it without them
+	LockOf     []string // the tables that it names; nil: all
+	ItemsEnd   int32    // where a further select item can be inserted (just before FROM …)
+	OrderEnd   int32    // where ", expr" continues ORDER BY, or " ORDER BY expr" can be inserted
+	From       Span     // the table references after FROM (after UPDATE for UPDATE)
 }

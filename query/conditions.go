@@ -16,12 +16,22 @@ type conditionCounts struct {
 	calls []FuncCall
 }
 
-// noteConditionCounts leaves Calls as they are where the statement is anything else.
+// noteConditionCounts leaves Calls as they are where the statement is anything else. Oracle
+// MySQL keeps the counts of the statement before for a whole SELECT, whatever it raises; MariaDB
+// begins at none where it opens a table.
 func (a *analysis) noteConditionCounts() {
-	if a.st.Kind != Select || len(a.st.Tables) > 0 || !slices.ContainsFunc(a.st.SysVars, isConditionCount) {
+	if a.st.Kind != Select || !slices.ContainsFunc(a.st.SysVars, isConditionCount) {
 		return
 	}
 	c := &conditionCounts{text: a.text, i: a.lo + 1}
+	if !a.mode.MariaDB {
+		c.all(a.hi)
+		a.st.Calls = append(a.st.Calls, c.calls...)
+		return
+	}
+	if len(a.st.Tables) > 0 {
+		return
+	}
 	if !a.is(a.lo, "SELECT") || !c.list() {
 		return
 	}
@@ -34,6 +44,17 @@ func (a *analysis) noteConditionCounts() {
 }
 
 func isConditionCount(name string) bool { return name == "warning_count" || name == "error_count" }
+
+// all notes every count up to a token.
+func (c *conditionCounts) all(hi int) {
+	for c.i < hi {
+		if n := len(c.calls); c.kind(c.i) != tokSysVar {
+			c.i++
+		} else if !c.term() && len(c.calls) > n {
+			c.calls = c.calls[:n] // of another variable
+		}
+	}
+}
 
 func (c *conditionCounts) list() bool {
 	for {

@@ -336,6 +336,6 @@ func (p changer) maintenance() error {
 		}
 	}
 	p.plan.Target, p.plan.Strategy = ToAll, Concatenate
-	p.plan.many = &many{merge: &Merge{}}
+	p.plan.many = &many{merge: &Merge{Reports: true}}
 	return nil
 }

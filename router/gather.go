@@ -99,6 +99,7 @@ type filter struct {
 	values   []query.Value
 	all      bool // all literals of the hole of values[0]
 	nullable bool // a NULL among the values could also mean that there is no row
+	whole    bool // a list of them cannot be taken apart: Oracle MySQL compares a time with one text otherwise than with a list
 }
 
 // condition is a part of the statement's WHERE that rows of one mention of a table must
@@ -169,9 +170,6 @@ func (g *gatherer) finish() error {
 // ungatherable refuses what rows of a copy cannot stand for.
 func (g *gatherer) ungatherable() *Refusal {
 	switch {
-	case g.planner.plan.Locking && slices.ContainsFunc(g.stmt.Blocks, func(b query.Block) bool { return b.Locking && b.Lock.Empty() }):
-		return notOverShards("SELECT … FOR UPDATE OF some of its tables, whose rows must be brought together on one shard,",
-			"leave OF out, or lock the rows by their shard key first")
 	case len(g.stmt.Routines) > 0:
 		return g.noRoutines().(*Refusal)
 	}
@@ -199,7 +197,7 @@ func (g *gatherer) isCopied(t *table) bool {
 	case t.sharded() || g.plan.apart:
 		return true
 	case t.reference(): // locked rows are those of one shard for all statements, not of any home
-		return g.planner.plan.Locking && !g.stmt.Blocks[t.ref.Block].Lock.Empty()
+		return g.lockOf(t) != ""
 	}
 	return t.unsharded() && t.home != g.plan.home
 }
@@ -266,7 +264,11 @@ func (g sifter) addFilters(i int, c *copied) {
 	t := &g.tables[i]
 	for _, np := range g.graph.filtering(i) {
 		col := &t.info.Columns[np.at.column]
-		c.filters = append(c.filters, filter{column: string(query.QuoteName(nil, col.Name)), values: np.pred.Values, all: np.pred.All, nullable: t.ref.Nullable || np.stored})
+		_, form, _ := sourceOf(col, "")
+		c.filters = append(c.filters, filter{
+			column: string(query.QuoteName(nil, col.Name)), values: np.pred.Values, all: np.pred.All, nullable: t.ref.Nullable || np.stored,
+			whole: form == AsTime || form == AsInstant,
+		})
 	}
 	g.addConditions(i, c)
 }
@@ -318,8 +320,12 @@ func (g *gatherer) lockOf(t *table) string {
 	if !g.planner.plan.Locking {
 		return ""
 	}
-	s := g.stmt.Blocks[t.ref.Block].Lock
-	if s.Empty() {
+	b := &g.stmt.Blocks[t.ref.Block]
+	s := b.Lock
+	switch {
+	case b.LockText != "" && (len(b.LockOf) == 0 || slices.ContainsFunc(b.LockOf, t.isNamed)):
+		return " " + b.LockText
+	case s.Empty():
 		return ""
 	}
 	for _, l := range g.in.Scan.Literals {

@@ -302,7 +302,7 @@ func (f *filter) text(s *scratch, a *Args) (text []byte, params []int, ok bool) 
 			continue
 		}
 		param := s.paramOf(a.Scan, at)
-		if a.Params == nil || f.nullable && a.Params.Null(param) {
+		if a.Params == nil || f.nullable && a.Params.Null(param) || f.whole && n > 1 {
 			return nil, nil, false
 		}
 		text = append(append(append(text, " OR "...), f.column...), " <=> ?"...)

@@ -21,6 +21,9 @@ type Merge struct {
 	// Resort, when not empty, is the order of the combined groups, which is not that of the
 	// legs: all groups are sorted by it before offset and limit.
 	Resort []SortKey
+	// Reports: the rows are of CHECK TABLE and the like, by table in their first column: what the
+	// shards say alike of a table is said once.
+	Reports bool
 }
 
 // SortKey is one key of an ordered merge.

@@ -158,6 +158,8 @@ func (p reader) notMergeable() *Refusal {
 		return notOverShards("an assignment to a user variable", oneKey)
 	case p.tellsInsertID():
 		return notOverShards("LAST_INSERT_ID(expr) or @@last_insert_id", oneKey)
+	case slices.Contains(st.SysVars, "warning_count") || slices.Contains(st.SysVars, "error_count"):
+		return notOverShards("@@warning_count or @@error_count", "select them alone")
 	case p.ranksText():
 		return notOverShards("MATCH … AGAINST outside of WHERE (each shard ranks by its own rows)", oneKey)
 	case st.NamedLock:

@@ -57,7 +57,13 @@ DROP VIEW v1
 CREATE VIEW v2 AS SELECT id, v FROM x
 CREATE DATABASE other_schema
 DROP DATABASE nothing_here
-# ANALYZE, CHECK and OPTIMIZE TABLE are no part of this: they answer the rows of every shard.
+# What all shards say of a table is said once.
+ANALYZE TABLE o, s, x
+CHECK TABLE x
+CHECK TABLE r
+OPTIMIZE TABLE x
+REPAIR TABLE x
+CHECK TABLE p, nothing
 BEGIN
 INSERT INTO x VALUES (950, 1, 'implicit commit')
 CREATE TABLE u3 (id INT)

@@ -22,6 +22,12 @@ SELECT id FROM x WHERE id < (SELECT MAX(n) FROM o) ORDER BY id FOR UPDATE WAIT 2
 SELECT id FROM x WHERE id < (SELECT MAX(n) FROM o) ORDER BY id FOR SHARE
 #! mysql
 SELECT x.id FROM x JOIN o ON o.n = x.id ORDER BY x.id FOR UPDATE OF x
+#! mysql
+SELECT x.id, l.name FROM x JOIN r AS l ON l.n = x.v JOIN o ON o.n = x.id ORDER BY x.id, l.name FOR SHARE OF l, o SKIP LOCKED
+#! mysql
+SELECT x.id FROM x JOIN o ON o.n = x.id ORDER BY x.id FOR UPDATE OF nobody
+SELECT COUNT(*), MAX(x.id) INTO @c, @m FROM x JOIN o ON o.n = x.id FOR UPDATE
+SELECT @c, @m
 #! args int:3 int:1
 SELECT id FROM x WHERE id > ? AND id IN (SELECT n FROM o) ORDER BY id LIMIT ? FOR UPDATE
 ROLLBACK

@@ -91,6 +91,17 @@ SELECT 1/0, @@warning_count
 SELECT 1/0
 #! text
 SELECT @@warning_count, COUNT(*) FROM t
+SELECT 1/0
+#! text
+SELECT @@warning_count, id FROM x WHERE id < 9 ORDER BY id
+SELECT 1/0
+#! text
+SELECT 1/0, @@session.warning_count, @@error_count FROM x WHERE id = 5
+SELECT 1/0
+#! text
+SELECT COUNT(*), MAX(@@warning_count) FROM x WHERE id > @@error_count
+#! text
+SELECT @@warning_count
 # information_schema by full names of its columns
 SELECT information_schema.tables.table_name FROM information_schema.tables WHERE information_schema.tables.table_schema = 'shop' AND information_schema.tables.table_name = 'x'
 SELECT tables.table_name FROM information_schema.tables WHERE tables.table_schema = 'shop' AND tables.table_name = 'x'

@@ -137,3 +137,10 @@ SELECT @@warning_count
 #! args str:5abc
 DELETE FROM t WHERE id = ?
 SET sql_mode = DEFAULT
+# A list of times, some of which are none
+#! args str:2020-01-01␣00:00:00 str:2021-01-01␣00:00:00
+SELECT COUNT(DISTINCT n) FROM o WHERE at IN (?, ?, '100:00:00')
+#! args str:2020-01-01␣00:00:00 str:nonsense
+SELECT COUNT(DISTINCT id) FROM t WHERE ts IN (?, ?)
+#! args str:2020-01-01
+SELECT COUNT(DISTINCT id) FROM t WHERE dt = ?
