@@ -74,6 +74,8 @@ func (c Class) index() int {
 type Settings struct {
 	Key string // identifies Set
 	Set string // one SET statement that brings a fresh connection to the state; "" for a fresh one's own
+
+	AfterUse bool // Set sets what a change of the schema sets, too, and comes after each
 }
 
 // same tells whether two settings are equal; nil is a fresh connection's state.

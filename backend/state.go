@@ -27,6 +27,7 @@ func (c *Conn) enter(schema string, s *Settings) error {
 		ch.reset = c.mixed || c.settings != nil
 		ch.set = s != nil
 	}
+	ch.set = ch.set || ch.use && s != nil && s.AfterUse
 	if ch.use || ch.reset || ch.set {
 		return c.apply(&ch)
 	}
@@ -52,6 +53,7 @@ func (c *Conn) Sync(schema string, s *Settings) error {
 		}
 		c.mixed = c.mixed || c.settings != nil
 	}
+	ch.set = ch.set || ch.use && s != nil && s.AfterUse
 	if !ch.use && !ch.set {
 		return nil
 	}

@@ -129,8 +129,10 @@ type world struct {
 
 // options change how a world's proxy is configured.
 type options struct {
-	rules string // further lines of the schema of sharded, indented by six blanks
-	node  string // further lines of the node's configuration
+	rules   string   // further lines of the schema of sharded, indented by six blanks
+	node    string   // further lines of the node's configuration
+	schemas []string // further schemas, whose names a client fixes; without rules, and no other test's
+	alone   bool     // each of norules and sharded has a proxy that knows no other schema, for clients that look around
 }
 
 // the plain server is the one behind the four shards.
@@ -151,18 +153,31 @@ func newWorld(t *testing.T, flavor testkit.Flavor, o options) *world {
 	}
 	plain := w.servers[plainServer]
 	plain.Exec("CREATE USER IF NOT EXISTS app@'%' IDENTIFIED BY 'app'", "GRANT ALL ON "+schema+".* TO app@'%'")
+	for _, name := range o.schemas {
+		for _, s := range w.servers {
+			s.Exec("CREATE DATABASE " + name)
+			t.Cleanup(func() { s.Exec("DROP DATABASE " + name) })
+		}
+		plain.Exec("GRANT ALL ON " + name + ".* TO app@'%'")
+	}
 	host, port, err := net.SplitHostPort(plain.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.plain = &target{name: "plain", host: host, port: port, user: "app", password: "app", schema: schema, flavor: flavor}
-	at := w.startProxy(t, schema, o)
-	w.norules = &target{name: "norules", host: "127.0.0.1", port: at, user: "app", password: "app", schema: schema, flavor: flavor}
+	var first, at string
+	if o.alone {
+		first, at = w.startProxy(t, o, schema), w.startProxy(t, o, schema+"_s")
+	} else {
+		at = w.startProxy(t, o, schema, schema+"_s")
+		first = at
+	}
+	w.norules = &target{name: "norules", host: "127.0.0.1", port: first, user: "app", password: "app", schema: schema, flavor: flavor}
 	w.sharded = &target{name: "sharded", host: "127.0.0.1", port: at, user: "app", password: "app", schema: schema + "_s", flavor: flavor}
 	return w
 }
 
-func (w *world) startProxy(t *testing.T, schema string, o options) (port string) {
+func (w *world) startProxy(t *testing.T, o options, schemas ...string) (port string) {
 	t.Helper()
 	path, err := program()
 	if err != nil {
@@ -172,12 +187,25 @@ func (w *world) startProxy(t *testing.T, schema string, o options) (port string)
 	data, admin, pages := testkit.Port(t), testkit.Port(t), testkit.Port(t)
 	var b strings.Builder
 	fmt.Fprintf(&b, "listen: 127.0.0.1:%d\nadmin: 127.0.0.1:%d\nhttp: 127.0.0.1:%d\ndata_dir: %s\n%s\ncluster:\n", data, admin, pages, filepath.Join(dir, "data"), o.node)
-	fmt.Fprintf(&b, "  admins: [{name: root, password: root}]\n  users: [{name: app, password: app, schemas: [%s, %[1]s_s]}]\n", schema)
+	fmt.Fprintf(&b, "  admins: [{name: root, password: root}]\n  users: [{name: app, password: app, schemas: [%s]}]\n",
+		strings.Join(append(schemas[:len(schemas):len(schemas)], o.schemas...), ", "))
 	fmt.Fprintf(&b, "  backend: {user: sluice, password: sluice, max_connections: 64}\n  shards:\n")
 	for i, s := range w.servers[:shards] {
 		fmt.Fprintf(&b, "    - {name: s%d, primary: %s}\n", i, s.Addr)
 	}
-	fmt.Fprintf(&b, "  schemas:\n    - {name: %s, default_shard: s1}\n    - name: %[1]s_s\n      default_shard: s0\n%s", schema, o.rules)
+	fmt.Fprintf(&b, "  schemas:\n")
+	home := "s1" // of the last, and of the further ones
+	for _, name := range schemas {
+		if strings.HasSuffix(name, "_s") {
+			home = "s0"
+			fmt.Fprintf(&b, "    - name: %s\n      default_shard: %s\n%s", name, home, o.rules)
+		} else {
+			fmt.Fprintf(&b, "    - {name: %s, default_shard: %s}\n", name, home)
+		}
+	}
+	for _, name := range o.schemas {
+		fmt.Fprintf(&b, "    - {name: %s, default_shard: %s}\n", name, home)
+	}
 	config := filepath.Join(dir, "sluice.yaml")
 	if err := os.WriteFile(config, []byte(b.String()), 0o600); err != nil {
 		t.Fatal(err)

@@ -170,6 +170,9 @@ func TestRequireTLS(t *testing.T) {
 	says(t, p.oracle("mysql", "app", "app", "--ssl-mode=REQUIRED", "--ssl-cert="+others.ClientCert, "--ssl-key="+others.ClientKey, "-Ne", "SELECT 40 + 2"), "ERROR 20")
 	says(t, p.oracle("mysql", "app", "app", "--ssl-mode=REQUIRED", "--ssl-cert="+certs.ClientCert, "--ssl-key="+certs.ClientKey, "-Ne", "SELECT 40 + 2"), "42\n")
 	says(t, p.maria("mariadb", "app", "app", "--ssl", "--ssl-cert="+certs.ClientCert, "--ssl-key="+certs.ClientKey, "-Ne", "SELECT 40 + 2"), "42\n")
+	// A client is told of its own connection; those to the shards have no TLS.
+	says(t, p.maria("mariadb", "app", "app", "--ssl", "--ssl-cert="+certs.ClientCert, "--ssl-key="+certs.ClientKey, "-Ne", `SHOW STATUS LIKE 'Ssl\_version'`), "TLSv1.3\n")
+	says(t, p.maria("mariadb", "app", "app", "--ssl", "--ssl-cert="+certs.ClientCert, "--ssl-key="+certs.ClientKey, "--tls-version=TLSv1.2", "-Ne", "SHOW STATUS LIKE 'Ssl_cipher'"), "ECDHE-")
 	// Compression is not offered here: who insists on it is refused by his own client.
 	says(t, p.oracle("mysql", "app", "app", "--ssl-cert="+certs.ClientCert, "--ssl-key="+certs.ClientKey, "--compression-algorithms=zstd", "-Ne", "SELECT 40 + 2"), "ERROR 2066")
 	// The admin port asks for the same.

@@ -62,7 +62,7 @@ func makeOpaque(t *text, lo int, st *Statement, reason string) *Statement {
 }
 
 // possibleTables gives every name that could be a table: a.b is table b of schema a, table a
-// and table b; a.b.c also the column c of it.
+// and table b; a.b.c also the column c of it, but not table c of a schema b.
 // any: there are too many, or a text within the text can name further ones.
 func possibleTables(t *text, lo int) (out []TableRef, any bool) {
 	seen := map[[2]string]bool{}
@@ -85,7 +85,7 @@ func possibleTables(t *text, lo int) (out []TableRef, any bool) {
 		}
 		name := t.name(i)
 		add("", name, t.span(i, i+1))
-		if t.kind(i+1) == tokDot && t.isName(i+2) {
+		if column := i >= lo+2 && t.kind(i-1) == tokDot && t.isName(i-2); !column && t.kind(i+1) == tokDot && t.isName(i+2) {
 			add(name, t.name(i+2), t.span(i, i+3))
 		}
 	}

@@ -114,10 +114,6 @@ func (p changer) unshardedDDL() error {
 	return nil
 }
 
-func foreignKey(from, to string) *Refusal {
-	return unsupported("a foreign key from %s to %s cannot be checked, because their rows are on different shards; leave the constraint out", from, to)
-}
-
 // severalKinds tells whether unsharded tables are named beside others.
 func severalKinds(tables []table) bool {
 	unsharded := func(t table) bool { return t.unsharded() }
@@ -170,7 +166,7 @@ func (p changer) oneKind() (shard.Kind, error) {
 // alterTable keeps the shard key what it is.
 func (p changer) alterTable(kind shard.Kind) error {
 	t := &p.tables[0]
-	if err := p.foreignKeys(t.schema, t.rule); err != nil {
+	if err := (referring{p}).foreignKeys(t.schema, t.rule); err != nil {
 		return err
 	}
 	for i, w := range p.words {
@@ -225,20 +221,6 @@ func (p changer) alterKey(t *table) error {
 
 func isIntegerType(t string) bool {
 	return slices.Contains([]string{"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "int1", "int2", "int3", "int4", "int8", "middleint"}, t)
-}
-
-// foreignKeys holds the constraints of a table against where the rows are.
-func (p changer) foreignKeys(schema string, rule shard.Table) error {
-	for _, f := range p.stmt.ForeignKeys {
-		t, err := p.tableOf(&f)
-		if err != nil {
-			return err
-		}
-		if t.unsharded() || rule.Kind == shard.Reference && t.sharded() {
-			return foreignKey(schema+"."+rule.Name, t.name())
-		}
-	}
-	return p.foreignActions(rule)
 }
 
 // renameTable renames tables on every shard when their rules stay the same.

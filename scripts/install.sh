@@ -3,12 +3,15 @@
 #   demo   MariaDB's server and client programs (no service is installed or started), PHP, sysbench
 #   test   the same, Redis, etcd, HAProxy, and in directories of their own an Oracle MySQL 9, WordPress and Adminer
 #   bench  what the benchmarks need
-#   compat what test has, mydumper, percona-toolkit and Chromium
+#   compat what test has, mydumper, percona-toolkit, Chromium, and drivers with their own test suites: Python's,
+#          Java's, Node's, Ruby's
 # SLUICE_MYSQL names the directory for Oracle MySQL (default /var/cache/sluice/mysql9),
-# SLUICE_APPS that for the applications (default /var/cache/sluice/apps).
+# SLUICE_APPS that for the applications (default /var/cache/sluice/apps), SLUICE_DRIVERS that for the
+# drivers (default /var/cache/sluice/drivers).
 set -eu
 mysql=${SLUICE_MYSQL:-/var/cache/sluice/mysql9}
 apps=${SLUICE_APPS:-/var/cache/sluice/apps}
+drivers=${SLUICE_DRIVERS:-/var/cache/sluice/drivers}
 
 say() { printf '== %s\n' "$*"; }
 
@@ -76,6 +79,45 @@ applications() {
 		for f in *.deb; do dpkg-deb -x "$f" ..; done && rm -r ../deb && touch ../.complete' - "$apps"
 }
 
+# driverPrograms are what drivers of other languages are built and run with.
+driverPrograms() {
+	need gcc gcc libc6-dev
+	need python3 python3
+	python3 -c 'import venv, ensurepip' 2>/dev/null || wanted="$wanted python3-venv"
+	[ -e "$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))' 2>/dev/null)/Python.h" ] || wanted="$wanted python3-dev"
+	need pkg-config pkg-config
+	need mariadb_config libmariadb-dev
+	need javac default-jdk-headless
+	need mvn maven
+	need node nodejs
+	need npm npm
+	need ruby ruby
+	ruby -e 'require "mysql2"' 2>/dev/null || wanted="$wanted ruby-mysql2"
+}
+
+# driverSuites fetches drivers as they were released, with the tests that come with them.
+driverSuites() {
+	[ -e "$drivers/.complete-1" ] && return 0
+	say "fetching drivers into $drivers"
+	root rm -rf "$drivers"
+	root mkdir -p "$drivers/src" "$drivers/java" "$drivers/node"
+	root sh -ec '
+		cd "$1"
+		python3 -m venv python
+		python/bin/pip install -q --disable-pip-version-check pytest==9.2.0 cryptography==50.0.2 PyMySQL==1.2.4 mysqlclient==2.3.2 SQLAlchemy==2.1.9
+		python/bin/pip download -q --disable-pip-version-check --no-deps --no-binary :all: -d src mysqlclient==2.3.2 SQLAlchemy==2.1.9
+		cd src
+		for f in *.tar.gz; do tar xf "$f"; rm "$f"; done
+		cd ../java
+		for a in com.mysql:mysql-connector-j:9.1.0 org.mariadb.jdbc:mariadb-java-client:3.5.1; do
+			mvn -q -B dependency:copy -Dartifact="$a" -DoutputDirectory=. -Dmdep.useBaseVersion=true
+		done
+		cd ../node
+		npm install --silent --no-audit --no-fund --prefix . mysql2@3.24.6 sequelize@6.37.8
+		touch ../.complete-1
+	' - "$drivers"
+}
+
 case ${1:-} in
 demo)
 	common
@@ -92,10 +134,12 @@ test | bench | compat)
 		need mydumper mydumper
 		need pt-query-digest percona-toolkit
 		need chromium chromium
+		driverPrograms
 	fi
 	packages
 	oracle
 	[ "$1" = bench ] || applications
+	[ "$1" != compat ] || driverSuites
 	;;
 *)
 	echo "usage: $0 demo|test|bench|compat" >&2

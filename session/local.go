@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"sluice/query"
@@ -11,7 +12,7 @@ import (
 
 // actionOf tells who answers a statement.
 func actionOf(stmt *query.Statement) action {
-	if countsConditions(stmt) {
+	if countsConditions(stmt) || slices.Contains(stmt.SysVars, gtidMode) && asksOne(stmt, "", "global") {
 		return local
 	}
 	if substitutes(stmt) {

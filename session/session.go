@@ -87,9 +87,9 @@ func (s *Session) serve(ctx context.Context) {
 	for {
 		s.c.ResetSequence()
 		s.c.Release()
-		packet, err := s.c.ReadPacket()
+		packet, err := await(s.c, s.state.wait)
 		if err != nil {
-			readFailed(s.c, err)
+			readFailed(s.c, &s.state, err)
 			return
 		}
 		err = s.command(ctx, packet)
@@ -102,6 +102,22 @@ func (s *Session) serve(ctx context.Context) {
 	}
 }
 
+// await reads the next command, within wait_timeout if the client has set it. (It is not
+// set for the client that has not: some hours of the servers' own.)
+func await(c *server.Client, wait time.Duration) ([]byte, error) {
+	if wait == 0 {
+		return c.ReadPacket()
+	}
+	if err := c.NetConn().SetReadDeadline(time.Now().Add(wait)); err != nil {
+		return nil, err
+	}
+	packet, err := c.ReadPacket()
+	if err == nil {
+		err = c.NetConn().SetReadDeadline(time.Time{})
+	}
+	return packet, err
+}
+
 // What is taken of a packet that is too large, before it is answered.
 const (
 	skipMost = 1 << 30
@@ -109,7 +125,7 @@ const (
 )
 
 // readFailed tells the client about a packet that could not be read.
-func readFailed(c *server.Client, err error) {
+func readFailed(c *server.Client, s *state, err error) {
 	var answer *wire.Error
 	switch {
 	case errors.Is(err, wire.ErrTooLarge):
@@ -118,6 +134,11 @@ func readFailed(c *server.Client, err error) {
 			return
 		}
 		answer = &wire.Error{Code: 1153, SQLState: "08S01", Message: "Got a packet bigger than 'max_allowed_packet' bytes"}
+	case errors.Is(err, os.ErrDeadlineExceeded) && s.wait > 0 && s.mode.MariaDB:
+		return // it says nothing
+	case errors.Is(err, os.ErrDeadlineExceeded) && s.wait > 0:
+		answer = &wire.Error{Code: 4031, SQLState: "HY000", Message: "The client was disconnected by the server because of inactivity. " +
+			"See wait_timeout and interactive_timeout for configuring this behavior."}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		answer = &wire.Error{Code: 1159, SQLState: "08S01", Message: "Got timeout reading communication packets"}
 	case errors.Is(err, wire.ErrSequence):

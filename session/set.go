@@ -150,6 +150,11 @@ func (s *setter) planVariable(p *setPlan, st *statement, stmt *query.Statement, 
 	switch s.h.vars[a.Name] {
 	case privileged:
 		return denied("SUPER")
+	case ofSchema:
+		if !s.state.mode.MariaDB {
+			return &wire.Error{Code: 1227, SQLState: "42000", Message: "Access denied; you need (at least one of) the " +
+				"SUPER, SYSTEM_VARIABLES_ADMIN or SESSION_VARIABLES_ADMIN privilege(s) for this operation"}
+		}
 	case fixed:
 		p.whole = false
 		if a.IsPlain && neutral(a.Name, value, a.Default) || a.Default && neutral(a.Name, "", true) {
@@ -171,6 +176,8 @@ func (s *setter) readBack(name string) []string {
 	switch name {
 	case "character_set_connection":
 		return []string{"collation_connection"}
+	case "character_set_database":
+		return []string{schemaCollation}
 	case "transaction_isolation", "tx_isolation":
 		return []string{s.h.defaults.isolationVar()}
 	case "transaction_read_only", "tx_read_only":

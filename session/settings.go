@@ -63,6 +63,9 @@ func (s *settings) text() string {
 	return b.String()
 }
 
+// schemaCollation is the variable that a change of the schema sets, too.
+const schemaCollation = "collation_database"
+
 // plain gives a variable's value without quotes, "" when the client has not set it.
 func (s *settings) plain(name string) string {
 	return strings.Trim(s.values[name], "'")
@@ -95,7 +98,8 @@ func (in *interner) settings(values map[string]string) *settings {
 	if old := in.known[text]; old != nil {
 		return old
 	}
-	s.backend = &backend.Settings{Key: text, Set: text}
+	_, after := values[schemaCollation]
+	s.backend = &backend.Settings{Key: text, Set: text, AfterUse: after}
 	if len(in.known) < maxInterned {
 		in.known[text] = s
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"crypto/tls"
 	"fmt"
 	"slices"
 	"sort"
@@ -19,7 +20,7 @@ func shownLocally(stmt *query.Statement) bool {
 	case "databases", "schemas", "warnings", "errors", "count warnings", "count errors", "processlist", "grants":
 		return true
 	}
-	return asksGTIDs(stmt)
+	return asksGTIDs(stmt) || asksCipher(stmt)
 }
 
 // clearsWarnings tells whether a statement forgets the warnings of the one before it also
@@ -57,6 +58,12 @@ type shows struct {
 
 // rows gives the rows of a SHOW statement, or of SELECT @@warning_count.
 func (s *shows) rows(st *statement, stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
+	if stmt.Kind == query.Select && stmt.SysVars[0] == gtidMode {
+		if s.state.mode.MariaDB {
+			return nil, nil, &wire.Error{Code: 1193, SQLState: "HY000", Message: "Unknown system variable 'gtid_mode'"}
+		}
+		return []wire.Column{textColumn(stmt.Blocks[0].Items[0].Label, 64)}, [][][]byte{{[]byte("OFF")}}, nil
+	}
 	if stmt.Kind == query.Select {
 		return s.conditionCounts(stmt)
 	}
@@ -77,6 +84,8 @@ func (s *shows) rows(st *statement, stmt *query.Statement) ([]wire.Column, [][][
 		}
 		cols, rows := s.peers.processList(stmt.ShowFull)
 		return cols, rows, nil
+	case "status":
+		return s.cipher(stmt.ShowLike)
 	case "variables":
 		return showGTIDMode(s.state.mode.MariaDB)
 	case "grants":
@@ -89,7 +98,36 @@ func (s *shows) rows(st *statement, stmt *query.Statement) ([]wire.Column, [][][
 // asksGTIDs finds the statement by which mysqldump asks whether to set the GTIDs of the
 // server that its output is loaded into. Those of one shard's are not the cluster's.
 func asksGTIDs(stmt *query.Statement) bool {
-	return stmt.ShowWhat == "variables" && stmt.ShowHasLike && stmt.ShowLike == "gtid_mode"
+	return stmt.ShowWhat == "variables" && stmt.ShowHasLike && stmt.ShowLike == gtidMode
+}
+
+const gtidMode = "gtid_mode"
+
+// asksCipher finds the statement by which clients ask whether their connection is encrypted.
+func asksCipher(stmt *query.Statement) bool {
+	return stmt.ShowWhat == "status" && stmt.ShowHasLike && stmt.ShowScope != "global" && !strings.Contains(stmt.ShowLike, "%") &&
+		(like("Ssl_cipher", stmt.ShowLike) || like("Ssl_version", stmt.ShowLike))
+}
+
+// openSSLName words a cipher suite as the servers do.
+var openSSLName = strings.NewReplacer("TLS_RSA_WITH_", "", "TLS_", "", "_WITH_", "-", "AES_128_CBC", "AES128", "AES_256_CBC", "AES256",
+	"AES_128", "AES128", "AES_256", "AES256", "_POLY1305_SHA256", "-POLY1305", "_", "-")
+
+// cipher answers it of the client's connection with Sluice.
+func (s *shows) cipher(pattern string) ([]wire.Column, [][][]byte, error) {
+	var version, suite string
+	if c, ok := s.c.NetConn().(*tls.Conn); ok {
+		state := c.ConnectionState()
+		version, suite = strings.ReplaceAll(tls.VersionName(state.Version), "TLS 1", "TLSv1"), tls.CipherSuiteName(state.CipherSuite)
+		if state.Version < tls.VersionTLS13 { // whose names OpenSSL has, too
+			suite = openSSLName.Replace(suite)
+		}
+	}
+	row := [][]byte{[]byte("Ssl_cipher"), []byte(suite)}
+	if like("Ssl_version", pattern) {
+		row = [][]byte{[]byte("Ssl_version"), []byte(version)}
+	}
+	return []wire.Column{textColumn("Variable_name", 64), textColumn("Value", 1024)}, [][][]byte{row}, nil
 }
 
 func showGTIDMode(mariaDB bool) ([]wire.Column, [][][]byte, error) {
@@ -203,7 +241,13 @@ func forAnother(fingerprint []byte) bool {
 // countsConditions tells whether a statement is SELECT @@warning_count or @@error_count and
 // nothing else.
 func countsConditions(stmt *query.Statement) bool {
-	if !asksConditions(stmt) || stmt.Opaque || len(stmt.SysVars) != 1 || len(stmt.Blocks) != 1 || len(stmt.Tables) > 0 || stmt.Into {
+	return asksConditions(stmt) && asksOne(stmt, "", "session", "local")
+}
+
+// asksOne tells whether a statement is a SELECT of one variable, of one of the scopes, and
+// nothing else.
+func asksOne(stmt *query.Statement, scopes ...string) bool {
+	if stmt.Kind != query.Select || stmt.Opaque || len(stmt.SysVars) != 1 || len(stmt.Blocks) != 1 || len(stmt.Tables) > 0 || stmt.Into {
 		return false
 	}
 	b := &stmt.Blocks[0]
@@ -211,7 +255,11 @@ func countsConditions(stmt *query.Statement) bool {
 		return false
 	}
 	name, ok := strings.CutPrefix(strings.ToLower(b.Items[0].Label), "@@")
-	return ok && strings.TrimPrefix(strings.TrimPrefix(name, "session."), "local.") == stmt.SysVars[0]
+	scope, unscoped, scoped := strings.Cut(name, ".")
+	if !scoped {
+		scope, unscoped = "", name
+	}
+	return ok && unscoped == stmt.SysVars[0] && slices.Contains(scopes, scope)
 }
 
 // asksConditions tells whether a statement looks at how many conditions the last one raised,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"sluice/backend"
 	"sluice/query"
@@ -23,15 +24,16 @@ type state struct {
 	vars        *settings
 	schema      string
 	mode        query.Mode
-	literals    string // character set in which string literals reach the server's columns unconverted, or ""
-	zeroIsValue bool   // sql_mode NO_AUTO_VALUE_ON_ZERO
-	prefix      []byte // of plan-cache keys: user, schema, mode
+	literals    string        // character set in which string literals reach the server's columns unconverted, or ""
+	wait        time.Duration // how long the client may be silent; 0: it has not set wait_timeout
+	zeroIsValue bool          // sql_mode NO_AUTO_VALUE_ON_ZERO
+	prefix      []byte        // of plan-cache keys: user, schema, mode
 	class       backend.Class
 }
 
 // reset brings the state back to that after a login. The schema stays.
 func (s *state) reset() {
-	s.ready = false
+	s.ready, s.wait = false, 0
 	s.vars = noSettings
 	s.class.FoundRows = s.c.Capabilities&wire.ClientFoundRows != 0
 }
@@ -72,6 +74,7 @@ func (s *state) load(ctx context.Context) error {
 func (s *state) setVars(v *settings) {
 	s.vars = v
 	s.mode = modeOf(v, s.h.defaults.mode)
+	s.wait = time.Duration(parseUint([]byte(v.plain("wait_timeout")))) * time.Second
 	s.zeroIsValue = v.hasMode("NO_AUTO_VALUE_ON_ZERO")
 	s.literals = v.plain("character_set_client")
 	if co := v.plain("collation_connection"); co != s.literals && !strings.HasPrefix(co, s.literals+"_") {
@@ -83,6 +86,9 @@ func (s *state) setVars(v *settings) {
 // setSchema changes the current schema.
 func (s *state) setSchema(name string) {
 	s.schema = name
+	if _, set := s.vars.values[schemaCollation]; set {
+		s.vars = s.vars.with(map[string]string{schemaCollation: "DEFAULT"}, s.h.intern)
+	}
 	s.rekey()
 	s.shared.noteSchema(name)
 }

@@ -7,6 +7,7 @@ const (
 	unknownVar varClass = iota // carried to every connection, and pins: it may do more than hold a value
 	carried                    // a value and nothing else: carried to every connection
 	privileged                 // needs a privilege that applications do not have: 1227
+	ofSchema                   // carried; USE gives it the schema's again. MySQL asks for a privilege
 	fixed                      // would mean something else behind a proxy: only its neutral value, else 1235
 )
 
@@ -44,8 +45,9 @@ func newVariables() map[string]varClass {
 		fixed: {
 			"pseudo_thread_id", "insert_id", "timestamp", "rand_seed1", "rand_seed2", "completion_type", "sql_auto_is_null",
 			"auto_increment_increment", "auto_increment_offset", "error_count", "warning_count", "proxy_user", "external_user",
-			"profiling", "collation_database", "character_set_database",
+			"profiling",
 		},
+		ofSchema: {"collation_database", "character_set_database"},
 	} {
 		for _, name := range names {
 			v[name] = class

@@ -21,16 +21,12 @@ func ParsePrepareOK(payload []byte) (PrepareOK, error) {
 	if len(payload) < prepareOKSize || payload[0] != headerOK {
 		return PrepareOK{}, fmt.Errorf("%w: answer to COM_STMT_PREPARE", ErrMalformed)
 	}
-	p := PrepareOK{
+	return PrepareOK{
 		ID:       binary.LittleEndian.Uint32(payload[1:]),
 		Columns:  binary.LittleEndian.Uint16(payload[5:]),
 		Params:   binary.LittleEndian.Uint16(payload[7:]),
 		Warnings: binary.LittleEndian.Uint16(payload[10:]),
-	}
-	if p.Columns > MaxColumns {
-		return PrepareOK{}, fmt.Errorf("%w: %d columns", ErrMalformed, p.Columns)
-	}
-	return p, nil
+	}, nil
 }
 
 // AppendPrepareOK is ParsePrepareOK's inverse.

@@ -80,7 +80,7 @@ func relayCases() []relayCase {
 		{name: "empty row", in: concat(resultSet(2)[:4], [][]byte{{}}), wantIs: ErrMalformed},
 		{name: "end within the definitions", in: [][]byte{{2}, defPacket("id"), eofPacket(2)}, wantIs: ErrMalformed},
 		{name: "definition too many", in: [][]byte{{1}, defPacket("id"), defPacket("id")}, wantIs: ErrMalformed},
-		{name: "columns without number", in: [][]byte{{0xfc, 0x01, 0x10}}, wantIs: ErrMalformed},
+		{name: "columns without number", in: [][]byte{{0xfd, 0, 0, 1}}, wantIs: ErrMalformed},
 		{name: "column count and more", in: [][]byte{{1, 1}}, wantIs: ErrMalformed},
 		{name: "truncated ok", in: [][]byte{{0, 0xfc}}, wantIs: ErrMalformed},
 		{name: "short eof", in: concat(resultSet(2)[:4], [][]byte{{0xfe, 1}}), wantIs: ErrMalformed},

@@ -61,8 +61,8 @@ const (
 	CollationUTF8MB4 uint16 = 45 // utf8mb4_general_ci, known to every server
 )
 
-// MaxColumns bounds the columns of one result; the servers' own limit is 4096.
-const MaxColumns = 4096
+// MaxColumns bounds the columns of one result: a prepared statement counts them in 16 bits. Tables have at most 4096.
+const MaxColumns = 1<<16 - 1
 
 // NotFixedDecimals in Column.Decimals says that a FLOAT or DOUBLE has no fixed number of
 // fraction digits.
