@@ -42,7 +42,7 @@ func (s *Store) Claim(ctx context.Context, work string) (bool, error) {
 	if id == 0 {
 		return false, errors.New("this proxy's lease in etcd is not alive")
 	}
-	key := s.opts.Prefix + "/claims/" + work
+	key := claimKey(s.opts, work)
 	resp, err := s.c.swap(ctx, []clientv3.Cmp{clientv3.Compare(clientv3.CreateRevision(key), "=", 0)},
 		[]clientv3.Op{clientv3.OpPut(key, s.member.instance, clientv3.WithLease(id))}, []clientv3.Op{clientv3.OpGet(key)})
 	if err != nil {
@@ -54,6 +54,8 @@ func (s *Store) Claim(ctx context.Context, work string) (bool, error) {
 	kvs := resp.Responses[0].GetResponseRange().Kvs
 	return len(kvs) == 1 && string(kvs[0].Value) == s.member.instance && clientv3.LeaseID(kvs[0].Lease) == id, nil
 }
+
+func claimKey(o Options, work string) string { return o.Prefix + "/claims/" + work }
 
 // clusterFile keeps the cluster's id for a start without etcd.
 const clusterFile = "cluster.json"

@@ -9,6 +9,9 @@
 //	proxies/NODE                     a living proxy, under its lease
 //	cluster                          the cluster's id, drawn once
 //	claims/WORK                      the proxy that does a work of the cluster, under its lease
+//	migrations/ID                    the record of an online move, changed by compare-and-swap
+//	progress/ID                      what its mover reported last; nothing is decided by it
+//	migration-number                 the number of the newest online move
 //	ids/SEQUENCE/next                the counter of a sequence
 //	ids/SEQUENCE/blocks/INSTANCE     the ids that a proxy took and has not handed out
 //	ids/SEQUENCE/give/OWNER/ASKER    a request to a proxy to give ids up
