@@ -372,7 +372,7 @@ func (f *feed) touches(schema, sql string) string {
 	temporary, trigger := false, false
 	for i, x := range w {
 		up := strings.ToUpper(x)
-		if i < 6 {
+		if i < 8 { // CREATE OR REPLACE DEFINER = a@b TRIGGER
 			temporary = temporary || up == "TEMPORARY"
 			trigger = trigger || up == "TRIGGER"
 		}
