@@ -1,0 +1,232 @@
+package reshard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sluice/backend"
+	"sluice/mover"
+	"sluice/shard"
+)
+
+// complete deletes the rows of the source and everything that the migration has made. The
+// fence row of the source stays, as gone, for proxies that start from an old map.
+func (r ending) complete(ctx context.Context) error {
+	return r.finish(ctx, r.rec.Source, Completed, true)
+}
+
+// cancel deletes the rows of the target and everything that the migration has made. Where it
+// was switched in between, the target's fence row stays as gone.
+func (r ending) cancel(ctx context.Context) error {
+	return r.finish(ctx, r.rec.Target, Cancelled, r.rec.Reverted)
+}
+
+// finish cleans the side that does not own the slots. Every step can be done again, and the
+// map lists the migration until the last row is gone. Triggers stand until then: who is late
+// is refused.
+func (r ending) finish(ctx context.Context, side string, last Phase, switched bool) error {
+	r.stopFlow()
+	m, err := r.s.opts.Topology.Refresh(ctx)
+	if err != nil {
+		return err
+	}
+	if m.Move(r.id) == nil { // it was never listed, or the last step was not stored
+		return r.end(ctx, last)
+	}
+	if owns(&m.Spec, r.rec.Slots, side) {
+		return fmt.Errorf("shard %s owns the slots; its rows are not deleted", side) // no step leads here
+	}
+	if r.rec.Tables != nil {
+		if err := r.clear(ctx, m, side, switched); err != nil {
+			return err
+		}
+	}
+	if err := r.step1("unlist", func() error {
+		_, err := r.s.opts.Topology.Update(ctx, func(spec *shard.Spec) error {
+			for i := range spec.Moves {
+				if spec.Moves[i].ID == r.id {
+					spec.Moves = append(spec.Moves[:i:i], spec.Moves[i+1:]...)
+					break
+				}
+			}
+			return nil
+		})
+		return err
+	}); err != nil {
+		return err
+	}
+	return r.end(ctx, last)
+}
+
+func (r ending) end(ctx context.Context, last Phase) error {
+	r.report(ctx)
+	return r.enterWith(ctx, last, func(rec *Record) { rec.Ended, rec.Wish = time.Now().UTC(), "" }, "nothing is left of it")
+}
+
+// clear takes away rows, triggers, notes and fences.
+func (r ending) clear(ctx context.Context, m *shard.Map, side string, switched bool) error {
+	if switched {
+		if err := r.step1("old-maps", func() error { return r.leftOldMaps(ctx, side) }); err != nil {
+			return err
+		}
+	}
+	if err := r.step1("clean", func() error { return r.clean(ctx, side) }); err != nil {
+		return err
+	}
+	if err := r.step1("drop-triggers", func() error {
+		return r.both(ctx, func(source, target *backend.Conn) error {
+			return errors.Join(dropTriggers(ctx, source, r.rec), dropTriggers(ctx, target, r.rec))
+		})
+	}); err != nil {
+		return err
+	}
+	for _, at := range []string{r.rec.Source, r.rec.Target} {
+		if err := r.step1("drop-notes", func() error { return moverError(mover.Forget(ctx, r.s.server(at), r.id)) }); err != nil {
+			return err
+		}
+	}
+	return r.step1("drop-fence", func() error {
+		return r.both(ctx, func(source, target *backend.Conn) error {
+			for _, c := range []*backend.Conn{source, target} {
+				if switched && c.Shard() == side {
+					if err := leaveGone(ctx, c, r.rec); err != nil {
+						return err
+					}
+				} else if err := dropFence(ctx, c, r.rec); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// leftOldMaps waits until every proxy serves a map that knows of the last switch. Where one
+// has gone that was waited for before, it may only have been stopped, between its last look
+// at the map and a write: what has been idle since before the switch is cut off.
+func (r ending) leftOldMaps(ctx context.Context, side string) error {
+	for {
+		proxies, err := r.s.opts.Topology.Proxies(ctx)
+		if err != nil {
+			return err
+		}
+		old, lost := "", slices.Clone(r.rec.Seen)
+		for _, p := range proxies {
+			if p.MapVersion < r.rec.Version {
+				old = p.Node
+			}
+			lost = slices.DeleteFunc(lost, func(node string) bool { return node == p.Node })
+		}
+		switch {
+		case old == "" && len(lost) == 0:
+			return nil
+		case old == "":
+			return r.on(ctx, side, func(c *backend.Conn) error { return killIdle(ctx, c, r.rec.SwitchAt) })
+		}
+		if !sleep(ctx, 50*time.Millisecond) {
+			return fmt.Errorf("proxy %s serves an old map: %w", old, ctx.Err())
+		}
+	}
+}
+
+// killIdle ends the connections of the proxies' account that have been idle since before the
+// switch. Pools make new ones.
+func killIdle(ctx context.Context, c *backend.Conn, since time.Time) error {
+	idle := max(int(time.Since(since).Seconds()), 1)
+	ids, err := column(ctx, c, fmt.Sprintf("SELECT ID FROM information_schema.PROCESSLIST WHERE COMMAND = 'Sleep' AND TIME > %d AND ID <> CONNECTION_ID() "+
+		"AND USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1)", idle))
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if _, err := query(ctx, c, "KILL "+id); err != nil && !isCode(err, 1094) { // it has ended
+			return err
+		}
+	}
+	return nil
+}
+
+// clean deletes the rows of a side. What it may delete is looked up before each transaction,
+// and each takes the cleaner's token first.
+func (r ending) clean(ctx context.Context, side string) error {
+	owned := func(slot uint16) bool {
+		m := r.s.opts.Topology.Map()
+		return m.ShardName(m.Owner(slot)) == side
+	}
+	rows := int64(0)
+	err := moverError(mover.Clean(ctx, r.s.server(side), r.rec.spec("clean", r.nextToken()), owned, func(n int64) { rows += n }))
+	if err != nil {
+		return err
+	}
+	if r.rec.Joins && side == r.rec.Target && !r.rec.Reverted {
+		if err := r.on(ctx, side, func(c *backend.Conn) error { return emptyReferences(ctx, c, r.run) }); err != nil {
+			return err
+		}
+	}
+	return r.note(ctx, "%d rows were deleted from shard %s", rows, side)
+}
+
+// emptyReferences takes the copies of reference tables away from a shard that has not joined.
+func emptyReferences(ctx context.Context, c *backend.Conn, r *run) error {
+	m := r.s.opts.Topology.Map()
+	if i, ok := m.ShardIndex(c.Shard()); !ok || !m.Joining(i) {
+		return nil
+	}
+	for i := range r.rec.References {
+		t := &r.rec.References[i]
+		for _, sql := range []string{"SET foreign_key_checks = 0", "DELETE FROM " + name(t.Schema) + "." + name(t.Name)} {
+			if _, err := query(ctx, c, sql); err != nil && !isCode(err, 1049, 1146) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// leaveGone makes a fence row say that the slots are not here any more.
+func leaveGone(ctx context.Context, c *backend.Conn, r *Record) error {
+	_, err := query(ctx, c, "UPDATE _sluice.fence SET state = 'gone' WHERE move_id = "+number(r.ID)+" AND note = "+literal(r.note()))
+	return err
+}
+
+// takeBack takes slots that have come to a server out of the rows that say they are gone.
+func takeBack(ctx context.Context, c *backend.Conn, r *Record) error {
+	rows, err := query(ctx, c, "SELECT move_id, slots FROM _sluice.fence WHERE state = 'gone' AND note = "+literal(r.note())+" AND move_id <> "+number(r.ID))
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		old, err := ParseSlots(string(row[1]))
+		if err != nil {
+			return fmt.Errorf("_sluice.fence on shard %s, migration %s: %w", c.Shard(), row[0], err)
+		}
+		left := without(old, r.Slots)
+		sql := "DELETE FROM _sluice.fence WHERE move_id = " + string(row[0])
+		switch {
+		case count(left) == count(old):
+			continue
+		case len(left) > 0:
+			sql = "UPDATE _sluice.fence SET slots = '" + spansText(left) + "' WHERE move_id = " + string(row[0])
+		}
+		if _, err := query(ctx, c, sql+" AND state = 'gone' AND slots = "+literal(string(row[1]))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// without gives the slots of a that are not in b.
+func without(a, b []shard.Span) (left []shard.Span) {
+	taken := shard.Move{Slots: b}
+	for _, s := range a {
+		for slot := int(s.First); slot <= int(s.Last); slot++ {
+			if !taken.Has(uint16(slot)) {
+				left = appendSlot(left, uint16(slot))
+			}
+		}
+	}
+	return left
+}

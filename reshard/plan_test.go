@@ -1,0 +1,104 @@
+package reshard
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"sluice/shard"
+)
+
+// TestPlans: "cluster" gives the shards with their slots and the moves under way, "move" and
+// "rebalance" print the steps, and what each shard owns afterwards.
+func TestPlans(t *testing.T) {
+	datadriven.RunTest(t, "testdata/plans.txt", func(t *testing.T, d *datadriven.TestData) string {
+		spec := clusterOf(t, d.Input)
+		var steps []Step
+		switch d.Cmd {
+		case "rebalance":
+			steps = planRebalance(&spec)
+		case "move":
+			slots, err := ParseSlots(d.CmdArgs[0].Key)
+			if err == nil {
+				steps, err = planMove(&spec, slots, d.CmdArgs[1].Key)
+			}
+			if err != nil {
+				return err.Error() + "\n"
+			}
+		}
+		var b strings.Builder
+		for _, s := range steps {
+			fmt.Fprintf(&b, "%s → %s: %s (%d slots)\n", s.Source, s.Target, spansText(s.Slots), s.Count())
+		}
+		for _, s := range steps {
+			give(&spec, s.Slots, s.Target)
+		}
+		if faults := shard.Check(spec); len(faults) > 0 {
+			t.Errorf("%s: %v", d.Pos, faults)
+		}
+		for _, s := range spec.Shards {
+			var own []shard.Span
+			for _, r := range spec.Ranges {
+				if r.Shard == s.Name {
+					own = append(own, shard.Span{First: r.First, Last: r.Last})
+				}
+			}
+			fmt.Fprintf(&b, "  %s: %d: %s\n", s.Name, count(own), spansText(own))
+		}
+		return b.String()
+	})
+}
+
+// clusterOf reads lines of "shard slots", and "moving slots source target" for moves.
+func clusterOf(t *testing.T, text string) (spec shard.Spec) {
+	for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		f := strings.Fields(line)
+		if f[0] == "moving" {
+			slots, err := ParseSlots(f[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			spec.Moves = append(spec.Moves, shard.Move{ID: int64(i), Slots: slots, Source: f[2], Target: f[3]})
+			continue
+		}
+		spec.Shards = append(spec.Shards, shard.Shard{Name: f[0], Primary: fmt.Sprintf("10.0.0.1:%d", i+1)})
+		if len(f) == 1 {
+			continue
+		}
+		slots, err := ParseSlots(f[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range slots {
+			spec.Ranges = append(spec.Ranges, shard.Range{First: s.First, Last: s.Last, Shard: f[0]})
+		}
+	}
+	slices.SortFunc(spec.Ranges, func(a, b shard.Range) int { return int(a.First) - int(b.First) })
+	return spec
+}
+
+// TestLog: a log is bounded, and its beginning stays.
+func TestLog(t *testing.T) {
+	r := &Record{Phase: Copying}
+	for i := range 1000 {
+		r.say("px", "line %d", i)
+	}
+	if len(r.Log) != maxLines || r.Log[0].Text != "line 0" || r.Log[keepFirst-1].Text != "line 19" || r.Log[maxLines-1].Text != "line 999" {
+		t.Errorf("%d lines, %+v … %+v", len(r.Log), r.Log[0], r.Log[len(r.Log)-1])
+	}
+}
+
+// TestStates: every phase has a word of the contract.
+func TestStates(t *testing.T) {
+	known := []string{"preparing", "copying", "catching_up", "verifying", "ready", "cutting_over", "switched", "completed", "cancelled", "failed"}
+	for _, p := range []Phase{Queued, Preparing, Copying, CatchingUp, Verifying, Ready, Freezing, Aborting, Switched, BackFreezing, BackAborting, Completing,
+		Cancelling, Completed, Cancelled, Failed} {
+		r := &Record{Phase: p, From: Queued}
+		if !slices.Contains(known, r.State()) {
+			t.Errorf("%s is shown as %s", p, r.State())
+		}
+	}
+}

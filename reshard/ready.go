@@ -1,0 +1,237 @@
+package reshard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice/backend"
+	"sluice/mover"
+)
+
+// readyDrain is how long the marker of an attempt may take, as far as that can be foreseen.
+const readyDrain = 300 * time.Millisecond
+
+// ready follows the changes, and begins an attempt when it is time and may succeed.
+func (r waiting) ready(ctx context.Context) error {
+	if err := r.following(ctx, mover.Forward); err != nil {
+		return err
+	}
+	for {
+		switch {
+		case r.rec.Wish == wishVerify:
+			return r.verifyOnce(ctx)
+		case (r.rec.Auto || r.rec.Wish == wishCutover) && !time.Now().Before(r.rec.RetryAt):
+			hold, err := r.holdsUp(ctx, r.rec.Source, r.rec.Target)
+			if err != nil {
+				return err
+			}
+			if hold == "" {
+				return r.prepareSwitch(ctx)
+			}
+			if err := r.waits(ctx, hold); err != nil {
+				return err
+			}
+		}
+		if again, err := r.linger(ctx); err != nil || again {
+			return err
+		}
+	}
+}
+
+// verifyOnce does VERIFY.
+func (r waiting) verifyOnce(ctx context.Context) error {
+	if _, err := r.compare(ctx, r.flow.Verify); err != nil {
+		return err
+	}
+	return r.store(ctx, func(rec *Record) error {
+		if rec.Wish == wishVerify {
+			rec.Wish = ""
+		}
+		return nil
+	})
+}
+
+// waits stores what a switch waits for, when that is news.
+func (r waiting) waits(ctx context.Context, hold string) error {
+	hold = "it waits with the switch: " + hold
+	if r.rec.Error == hold {
+		return nil
+	}
+	return r.store(ctx, func(rec *Record) error {
+		rec.Error = hold
+		return nil
+	})
+}
+
+// holdsUp says what would make an attempt fail, "" for nothing that can be seen.
+func (r waiting) holdsUp(ctx context.Context, from, to string) (hold string, err error) {
+	for range 3 {
+		began := time.Now()
+		if !r.drainsWithin(ctx, 2*time.Second) || time.Since(began) > readyDrain {
+			if t := r.flow.trouble(); t != "" {
+				t = " (" + t + ")"
+				return "the changes are not caught up with" + t, ctx.Err()
+			}
+			return "the changes are not caught up with", ctx.Err()
+		}
+	}
+	proxies, err := r.s.opts.Topology.Proxies(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range proxies {
+		if p.MapVersion < r.rec.Version {
+			return fmt.Sprintf("proxy %s serves an old map", p.Node), nil
+		}
+	}
+	err = r.on(ctx, from, func(a *backend.Conn) error {
+		return r.on(ctx, to, func(b *backend.Conn) error {
+			if hold, err = oldTransaction(ctx, a); err != nil || hold != "" {
+				return err
+			}
+			faults, err := differences(ctx, a, b, r.rec.Tables)
+			if len(faults) > 0 {
+				hold = strings.Join(faults, "; ")
+			}
+			return err
+		})
+	})
+	return hold, err
+}
+
+// longTransaction is from when on an open transaction that has written keeps a switch waiting:
+// the fence would wait for it, and everybody for the fence.
+const longTransaction = 2 * time.Second
+
+// oldTransaction names an open transaction that would hold up the fence. An account that may
+// not see them sees none; the attempt finds out then.
+func oldTransaction(ctx context.Context, c *backend.Conn) (string, error) {
+	rows, err := query(ctx, c, fmt.Sprintf("SELECT trx_mysql_thread_id, TIMESTAMPDIFF(SECOND, trx_started, NOW()) FROM information_schema.INNODB_TRX "+
+		"WHERE trx_rows_modified > 0 AND trx_started < NOW() - INTERVAL %d SECOND AND trx_mysql_thread_id > 0 ORDER BY trx_started LIMIT 1", int(longTransaction.Seconds())))
+	if isCode(err, 1227, 1109) {
+		return "", nil
+	}
+	if err != nil || len(rows) == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("connection %s of shard %s has a transaction open for %s s", rows[0][0], c.Shard(), rows[0][1]), nil
+}
+
+// prepareSwitch makes what an attempt needs, as long as nothing waits for it: the way back,
+// whose stream begins here. (It will see what the forward stream has written since, and read
+// the rows again from their owner of then, which changes nothing.)
+func (r waiting) prepareSwitch(ctx context.Context) error {
+	if err := r.step1("way-back", func() error {
+		if err := r.on(ctx, r.rec.Source, func(c *backend.Conn) error {
+			_, err := query(ctx, c, "DELETE FROM _sluice.progress WHERE move_id = "+number(r.id)+" AND stream = "+literal(mover.Reverse))
+			if isCode(err, 1049, 1146) {
+				return nil
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+		return moverError(r.newMover(mover.Reverse).Prepare(ctx))
+	}); err != nil {
+		return err
+	}
+	return cutover{r.run}.begin(ctx, Freezing)
+}
+
+// barrier is the marker: what was committed at the one side is at the other.
+func (r *streams) barrier(ctx context.Context) error { return moverError(r.flow.Drain(ctx)) }
+
+// keepPair opens the views of the switch's moment.
+func (r *streams) keepPair(ctx context.Context) error {
+	r.dropPair()
+	pair, err := r.flow.Freeze(ctx)
+	if err == nil {
+		r.pair = pair
+	}
+	return moverError(err)
+}
+
+func (r *streams) dropPair() {
+	if r.pair != nil {
+		r.pair.Close()
+		r.pair = nil
+	}
+}
+
+// turn takes the right to write away from the stream that has carried the rows so far, also
+// from one of a proxy that was stopped.
+func (r *streams) turn(ctx context.Context) error {
+	_, to := r.rec.sides()
+	return moverError(mover.Take(ctx, r.s.server(to), r.id, r.flow.stream, r.nextToken()))
+}
+
+// switched has the changes follow back, compares the moment of the switch, and waits for
+// what the DBA wants.
+func (r waiting) switched(ctx context.Context) error {
+	if err := r.on(ctx, r.rec.Target, func(c *backend.Conn) error { return takeBack(ctx, c, r.rec) }); err != nil {
+		return err
+	}
+	if err := r.following(ctx, mover.Reverse); err != nil {
+		return err
+	}
+	if !r.rec.Proven && r.rec.Doubt == "" {
+		if err := r.prove(ctx); err != nil {
+			return err
+		}
+	}
+	for {
+		switch {
+		case r.rec.Wish == wishVerify:
+			return r.verifyOnce(ctx)
+		case r.rec.Wish == wishRevert && !time.Now().Before(r.rec.RetryAt):
+			hold, err := r.holdsUp(ctx, r.rec.Target, r.rec.Source)
+			if err != nil {
+				return err
+			}
+			if hold == "" {
+				// No write that was bound before the switch may arrive when the source is open again.
+				if err := r.step1("old-maps", func() error { return ending{r.run}.leftOldMaps(ctx, r.rec.Source) }); err != nil {
+					return err
+				}
+				return cutover{r.run}.begin(ctx, BackFreezing)
+			}
+			if err := r.waits(ctx, hold); err != nil {
+				return err
+			}
+		case r.rec.Wish == wishComplete, r.rec.Auto && r.rec.Proven && r.rec.Wish == "" && !r.rec.Paused:
+			return r.enterWith(ctx, Completing, func(rec *Record) { rec.Wish = "" }, "the source's rows begin to be deleted")
+		}
+		if again, err := r.linger(ctx); err != nil || again {
+			return err
+		}
+	}
+}
+
+// prove compares the views of the switch's moment. Where they died with their proxy, the
+// sides are compared as they are now.
+func (r waiting) prove(ctx context.Context) error {
+	do := r.flow.Verify
+	if r.pair != nil {
+		do = r.pair.Compare
+	}
+	report, err := r.compare(ctx, do)
+	if err != nil && errors.Is(err, errMoved) {
+		return err
+	}
+	r.dropPair()
+	if err != nil {
+		return err
+	}
+	return r.store(ctx, func(rec *Record) error {
+		rec.Proven = report.Differing == 0 && report.Unsettled == 0
+		if !rec.Proven {
+			rec.Doubt = describe(report)
+			rec.Error = "the sides were not the same when they were switched (" + rec.Doubt + "); look at these rows, then REVERT MIGRATION " + number(rec.ID) +
+				" or COMPLETE MIGRATION " + number(rec.ID)
+		}
+		return nil
+	})
+}
