@@ -32,18 +32,19 @@ type Topology interface {
 
 // Options is what an Admin works on.
 type Options struct {
-	Node      string
-	Version   string
-	Topology  Topology
-	Pools     *backend.Pools
-	Decisions *txn.Decisions // of transactions over several shards
-	Data      *server.Server // the application's port
-	Digests   *metrics.Digests
-	Metrics   *metrics.Registry
-	Reload    func(ctx context.Context) error // reloads what can be reloaded
-	Drain     func()                          // starts the drain; returns at once
-	Draining  func() bool
-	Log       *slog.Logger
+	Node       string
+	Version    string
+	Topology   Topology
+	Pools      *backend.Pools
+	Decisions  *txn.Decisions // of transactions over several shards
+	Migrations Migrations
+	Data       *server.Server // the application's port
+	Digests    *metrics.Digests
+	Metrics    *metrics.Registry
+	Reload     func(ctx context.Context) error // reloads what can be reloaded
+	Drain      func()                          // starts the drain; returns at once
+	Draining   func() bool
+	Log        *slog.Logger
 }
 
 // Admin serves the admin port (it is a server.Handler) and the HTTP pages.

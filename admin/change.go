@@ -119,6 +119,9 @@ func (a *Admin) copyDefinitions(ctx context.Context, s *shard.Schema, to *backen
 
 func dropShard(ctx context.Context, a *Admin, c *server.Client, args map[string]string) ([][]any, error) {
 	name := args["name"]
+	if err := a.mayDrop(ctx, name); err != nil {
+		return nil, err
+	}
 	_, err := a.Topology.Update(ctx, func(spec *shard.Spec) error {
 		i := slices.IndexFunc(spec.Shards, func(s shard.Shard) bool { return s.Name == name })
 		if i < 0 {
@@ -133,6 +136,11 @@ func dropShard(ctx context.Context, a *Admin, c *server.Client, args map[string]
 		if slots > 0 {
 			return refuse(1210, "HY000", fmt.Sprintf("shard %s owns %d slots; move them away first", name, slots))
 		}
+		for _, v := range spec.Moves {
+			if v.Source == name || v.Target == name {
+				return refuse(1210, "HY000", fmt.Sprintf("shard %s is part of migration %d; COMPLETE or CANCEL it first", name, v.ID))
+			}
+		}
 		for _, s := range spec.Schemas {
 			if s.DefaultShard == name {
 				return refuse(1210, "HY000", fmt.Sprintf("shard %s is the home of the unsharded tables of schema %s", name, s.Name))
@@ -146,6 +154,33 @@ func dropShard(ctx context.Context, a *Admin, c *server.Client, args map[string]
 	}
 	a.Log.Info("shard dropped", "shard", name, "admin", c.User)
 	return nil, nil
+}
+
+// mayDrop refuses to drop a shard that is still needed for more than its slots: by a
+// migration that has not begun, or by transactions whose fate only it knows.
+func (a *Admin) mayDrop(ctx context.Context, name string) error {
+	m := a.Topology.Map()
+	i, ok := m.ShardIndex(name)
+	if !ok || m.SlotCount(i) > 0 {
+		return nil // the change of the map says it
+	}
+	list, err := a.Migrations.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, v := range list {
+		if !v.Phase.Over() && (v.Source == name || v.Target == name) {
+			return refuse(1210, "HY000", fmt.Sprintf("shard %s is part of migration %d; COMPLETE or CANCEL it first", name, v.ID))
+		}
+	}
+	left, err := a.Decisions.Left(ctx, name)
+	switch {
+	case err != nil:
+		return refuse(1105, "HY000", fmt.Sprintf("whether shard %s still decides transactions is not known: %v", name, err))
+	case left > 0:
+		return refuse(1210, "HY000", fmt.Sprintf("shard %s holds the decisions of %d transactions that may not have ended everywhere; SHOW TRANSACTIONS, and try again in some minutes", name, left))
+	}
+	return nil
 }
 
 func killSession(_ context.Context, a *Admin, c *server.Client, args map[string]string) ([][]any, error) {

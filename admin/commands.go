@@ -25,8 +25,8 @@ func commands() []command {
 		{syntax: "SHOW HELP", help: "these statements", columns: []string{"statement", "help"}, run: showHelp},
 		{syntax: "SHOW SHARDS", help: "the shards, their state and how many slots they own",
 			columns: []string{"shard", "primary", "state", "#slots", "replicas", "version", "error"}, run: showShards},
-		{syntax: "SHOW SLOTS", help: "which shard owns which slots",
-			columns: []string{"#first", "#last", "shard", "state"}, run: showSlots},
+		{syntax: "SHOW SLOTS", help: "which shard owns which slots, and what becomes of them",
+			columns: []string{"#first", "#last", "shard", "state", "#migration"}, run: showSlots},
 		{syntax: "SHOW PROXIES", help: "the live proxies of the cluster",
 			columns: []string{"node", "listen", "#map_version", "version", "started"}, run: showProxies},
 		{syntax: "SHOW TABLES", help: "the tables of all schemas and how their rows are spread",
@@ -52,13 +52,8 @@ func commands() []command {
 		{syntax: "KILL <id>", help: "ends an application's connection to this proxy", run: killSession},
 		{syntax: "RELOAD", help: "reads the configuration file again, as SIGHUP does", run: reload},
 		{syntax: "DRAIN", help: "this proxy stops accepting, lets open work finish and exits, as after SIGTERM", run: drain},
-		{syntax: "SHOW MIGRATIONS", help: "online moves of slots (not available yet)", run: notBuilt},
-		{syntax: "MOVE SLOTS <first-last,…> TO <shard> [AUTO]", help: "moves slots online (not available yet)", run: notBuilt},
-		{syntax: "REBALANCE", help: "evens the slots out (not available yet)", run: notBuilt},
 	}
-	for _, verb := range []string{"CUTOVER", "VERIFY", "CANCEL", "REVERT", "COMPLETE", "PAUSE", "RESUME"} {
-		list = append(list, command{syntax: verb + " MIGRATION <id>", help: "steers an online move (not available yet)", run: notBuilt})
-	}
+	list = append(list, migrationCommands()...)
 	for i := range list {
 		list[i].parsed = parseSyntax(list[i].syntax)
 	}
@@ -156,10 +151,6 @@ func showHelp(_ context.Context, a *Admin, _ *server.Client, _ map[string]string
 		rows = append(rows, []any{cmd.syntax, cmd.help})
 	}
 	return rows, nil
-}
-
-func notBuilt(context.Context, *Admin, *server.Client, map[string]string) ([][]any, error) {
-	return nil, refuse(1235, "42000", "online moves of slots are not available yet")
 }
 
 func reload(ctx context.Context, a *Admin, _ *server.Client, _ map[string]string) ([][]any, error) {

@@ -33,18 +33,6 @@ func showShards(_ context.Context, a *Admin, _ *server.Client, _ map[string]stri
 	return rows, nil
 }
 
-func showSlots(_ context.Context, a *Admin, _ *server.Client, _ map[string]string) ([][]any, error) {
-	var rows [][]any
-	for _, r := range a.Topology.Map().Spec.Ranges {
-		state := r.State
-		if state == "" {
-			state = "stable"
-		}
-		rows = append(rows, []any{r.First, r.Last, r.Shard, state})
-	}
-	return rows, nil
-}
-
 func showProxies(ctx context.Context, a *Admin, _ *server.Client, _ map[string]string) ([][]any, error) {
 	proxies, err := a.Topology.Proxies(ctx)
 	if err != nil {

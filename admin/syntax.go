@@ -10,7 +10,8 @@ import (
 //	ADD SHARD <name> PRIMARY <'host:port'> [REPLICAS <'host:port,…'>]
 //
 // Capital words stand for themselves in any case, <…> takes any word or quoted string, and
-// […] may be missing. An argument is found under the text between < and >, without quotes.
+// […] may be missing. An argument is found under the text between < and >, without quotes,
+// and a word that was there under itself.
 
 // words cuts a statement. Quoted strings are one word each, without their quotes; a comment
 // in /* */ before the statement is skipped, a trailing semicolon is dropped.
@@ -101,8 +102,14 @@ func match(syntax []element, in []string, args map[string]string) bool {
 			return false
 		case e.arg != "":
 			args[e.arg] = in[0]
+			for strings.HasSuffix(e.arg, ",…") && len(in) > 1 && (strings.HasSuffix(in[0], ",") || strings.HasPrefix(in[1], ",")) {
+				in = in[1:] // a list may be written with spaces
+				args[e.arg] += in[0]
+			}
 		case !strings.EqualFold(e.word, in[0]):
 			return false
+		default:
+			args[e.word] = in[0]
 		}
 		in = in[1:]
 	}

@@ -66,7 +66,7 @@ func TestAdminPort(t *testing.T) {
 			t.Errorf("%s: columns %q (%v), want %q first", query, got, err, columns)
 		}
 	}
-	expect(t, dba, "SHOW SLOTS", "0\t4095\ts0\tstable", "4096\t8191\ts1\tstable", "8192\t12287\ts2\tstable", "12288\t16383\ts3\tstable")
+	expect(t, dba, "SHOW SLOTS", "0\t4095\ts0\tstable\tNULL", "4096\t8191\ts1\tstable\tNULL", "8192\t12287\ts2\tstable\tNULL", "12288\t16383\ts3\tstable\tNULL")
 	if got := strings.Join(column(t, dba, "SHOW SHARDS", "slots"), " "); got != "4096 4096 4096 4096" {
 		t.Errorf("slots: %s", got)
 	}

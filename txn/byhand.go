@@ -124,3 +124,30 @@ func (d *Decisions) decree(ctx context.Context, coordinator, gtrid string, want 
 		return err
 	})
 }
+
+// Left counts what a shard that is to go still has to do with transactions over several
+// shards of this cluster: decisions that may be asked for, and prepared branches.
+func (d *Decisions) Left(ctx context.Context, shard string) (n int, err error) {
+	cluster, err := d.clusterID(ctx)
+	if err != nil {
+		return 0, err
+	}
+	err = d.on(ctx, shard, func(c *backend.Conn) error {
+		rows, err := decisions(c, cluster)
+		if isCode(err, 1049, 1146) { // it never took part in one
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+		prepared, err := branches(c)
+		n = len(rows)
+		for _, b := range prepared {
+			if strings.HasPrefix(b.gtrid, cluster+".") {
+				n++
+			}
+		}
+		return err
+	})
+	return n, err
+}

@@ -19,6 +19,7 @@ import (
 	"sluice/config"
 	"sluice/internal/fault"
 	"sluice/metrics"
+	"sluice/reshard"
 	"sluice/server"
 	"sluice/session"
 	"sluice/shard"
@@ -36,6 +37,7 @@ type proxy struct {
 	pools     *backend.Pools
 	decisions *txn.Decisions
 	slow      *slowlog.Log
+	moves     *reshard.Service
 	data      *server.Server
 	admin     *server.Server
 	http      *http.Server
@@ -105,12 +107,13 @@ func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *pr
 			return []metrics.Sample{{Value: float64(p.slow.Dropped())}}
 		})
 	}
+	p.moves = reshard.New(reshard.Options{Node: cfg.Node, Topology: p.store, Migrations: topo.NewMigrations(p.store), Shards: p.pools, Metrics: registry, Log: log, Faults: faults})
 	handler := session.New(session.Options{Topology: p.store, Pools: p.pools, Decisions: p.decisions, Metrics: registry, Digests: digests, Log: log, Slow: p.slow})
 	p.data = server.New(p.dataOptions(registry), accounts{p.store}, handler)
 	handler.Bind(p.data)
 	console := admin.New(admin.Options{
-		Node: cfg.Node, Version: version, Topology: p.store, Pools: p.pools, Decisions: p.decisions, Data: p.data, Digests: digests, Metrics: registry, Log: log,
-		Reload: func(context.Context) error { return p.reload() }, Drain: p.askDrain, Draining: p.draining.Load,
+		Node: cfg.Node, Version: version, Topology: p.store, Pools: p.pools, Decisions: p.decisions, Migrations: p.moves, Data: p.data, Digests: digests,
+		Metrics: registry, Log: log, Reload: func(context.Context) error { return p.reload() }, Drain: p.askDrain, Draining: p.draining.Load,
 	})
 	p.admin = server.New(p.adminOptions(registry), admins{p.store}, console)
 	p.http.Handler = console.HTTP()
@@ -188,9 +191,12 @@ func (p *proxy) serverCollation() uint8 {
 func (p *proxy) run(ctx context.Context, hangup <-chan os.Signal) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	moving, still := context.WithCancel(serving)
+	defer still()
 	failed := make(chan error, 3)
 	var wg sync.WaitGroup
 	wg.Go(func() { p.decisions.Run(serving) })
+	wg.Go(func() { p.moves.Run(moving) })
 	wg.Go(func() { failed <- p.data.Serve(serving) })
 	wg.Go(func() { failed <- p.admin.Serve(serving) })
 	if p.httpLis != nil {
@@ -200,6 +206,7 @@ func (p *proxy) run(ctx context.Context, hangup <-chan os.Signal) error {
 		"http", p.cfg.HTTP, "map_version", p.store.Map().Version)
 	err := p.wait(ctx, hangup, failed)
 	p.draining.Store(true)
+	still() // another proxy goes on with the migrations
 	p.log.Info("draining", "timeout", p.cfg.DrainTimeout)
 	limit, cancel := context.WithTimeout(context.Background(), p.cfg.DrainTimeout)
 	defer cancel()
