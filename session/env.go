@@ -32,6 +32,12 @@ type Topology interface {
 	NextIDs(ctx context.Context, seq string, n int, floor func(context.Context) (uint64, error)) (uint64, error)
 	RaiseRange(ctx context.Context, seq string, low, high uint64) error
 	DropIDs(ctx context.Context, seq string) error
+
+	// What moving slots need: see topo.Store.
+	OnChange(f func(*shard.Map))
+	Refresh(ctx context.Context) (*shard.Map, error)
+	Ack(move, attempt int64)
+	SureUntil() time.Time
 }
 
 // Options is what all sessions of a proxy share.
@@ -64,6 +70,8 @@ type Handler struct {
 	analyzer  query.Analyzer
 	defaults  defaults
 	started   time.Time
+	gate      *gate
+	fences    *fences
 }
 
 // New makes the data port's handler.
@@ -76,7 +84,7 @@ func New(opts Options) *Handler {
 		slow: opts.Slow, slowAfter: after,
 		topo: opts.Topology, pools: opts.Pools, decisions: opts.Decisions, metrics: opts.Metrics, digests: opts.Digests, log: opts.Log,
 		plans: newPlans(), catalog: newCatalog(), sets: newSetCache(), intern: newInterner(),
-		vars: newVariables(), started: time.Now(),
+		vars: newVariables(), started: time.Now(), gate: newGate(opts.Topology), fences: &fences{pools: opts.Pools, seen: map[string]*fenceLook{}},
 	}
 }
 
@@ -87,9 +95,15 @@ func (h *Handler) Bind(s *server.Server) { h.server = s }
 // Serve implements server.Handler.
 func (h *Handler) Serve(ctx context.Context, c *server.Client) {
 	s := newSession(h, c)
+	h.gate.enter(&s.shared)
+	defer h.gate.leave(&s.shared)
 	c.SetSession(&s.shared)
 	s.serve(ctx)
 }
+
+// Run acknowledges migrations, as soon as nothing runs here that they have to wait for, until
+// ctx ends.
+func (h *Handler) Run(ctx context.Context) { h.gate.run(ctx) }
 
 // defaults are facts of the shards' servers that every session starts from. They are
 // loaded once, from the first shard that answers.

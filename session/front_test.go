@@ -35,9 +35,28 @@ type memory struct {
 	m     *shard.Map
 	pools *backend.Pools
 	ids   map[string]uint64
+	told  []func(*shard.Map)
+	acks  chan [2]int64 // of migration and attempt; nil: nobody is interested
 
 	cluster string
 }
+
+func (t *memory) OnChange(f func(*shard.Map)) {
+	t.mu.Lock()
+	t.told = append(t.told, f)
+	t.mu.Unlock()
+	f(t.Map())
+}
+
+func (t *memory) Refresh(context.Context) (*shard.Map, error) { return t.Map(), nil }
+
+func (t *memory) Ack(move, attempt int64) {
+	if t.acks != nil {
+		t.acks <- [2]int64{move, attempt}
+	}
+}
+
+func (t *memory) SureUntil() time.Time { return time.Now().Add(time.Minute) }
 
 func (t *memory) Map() *shard.Map {
 	t.mu.Lock()
@@ -58,6 +77,9 @@ func (t *memory) Update(_ context.Context, change func(*shard.Spec) error) (*sha
 	}
 	t.m = m
 	t.pools.SetMap(m)
+	for _, f := range t.told {
+		f(m)
+	}
 	return m, nil
 }
 

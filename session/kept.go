@@ -8,6 +8,7 @@ import (
 
 	"sluice/backend"
 	"sluice/router"
+	"sluice/shard"
 	"sluice/txn"
 	"sluice/wire"
 )
@@ -21,6 +22,9 @@ type kept struct {
 	tx   transaction
 	pins pins
 	gone bool // the session must end after this answer
+
+	under  *shard.Map // the newest map when the transaction was first connected to a shard
+	cutOff int64      // the migration for which the transaction was rolled back, until the client is told
 }
 
 // own gives the connection of a shard that the session keeps, or nil.

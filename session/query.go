@@ -77,6 +77,9 @@ func (s *Session) query(ctx context.Context, st *statement) error {
 	if err != nil {
 		return s.reply.fail(err)
 	}
+	if err := tell(&s.kept, entry.stmt); err != nil {
+		return s.reply.fail(err)
+	}
 	if clearsWarnings(entry.stmt, s.state.mode.MariaDB) {
 		s.answers.clear()
 	}
@@ -98,6 +101,24 @@ func (s *Session) query(ctx context.Context, st *statement) error {
 // routed runs a statement on its shards. A plan that was made from a table's definition
 // which has changed since is made again, once: nothing has been answered then.
 func (s *Session) routed(ctx context.Context, st *statement, e *entry) error {
+	for began, inTx := time.Now(), s.kept.tx.Open(); ; {
+		err := attempt{s}.once(ctx, st, e)
+		if err == nil {
+			return nil
+		}
+		if err = (admission{&s.running}).again(ctx, err, began, inTx); err != nil {
+			return err
+		}
+		if e, err = s.planner.plan(ctx, st); err != nil || e.action != route {
+			return err
+		}
+	}
+}
+
+// attempt is a statement's run under one map.
+type attempt struct{ *Session }
+
+func (s attempt) once(ctx context.Context, st *statement, e *entry) error {
 	err := s.run(ctx, st, e)
 	if isStaged(err) {
 		if st, e, err = s.planner.staged(ctx, st); err == nil {
@@ -169,7 +190,12 @@ func (s *Session) executeCursor(ctx context.Context, st *statement, p *prepared)
 	if e.action != route || e.plan.Write && !e.plan.Locking || readsInsertID(st.scan, e.stmt) || e.stmt.CalcFoundRows {
 		return s.query(ctx, st)
 	}
-	if err := s.running.bind(ctx, st, e); err != nil {
+	if err := tell(&s.kept, e.stmt); err != nil {
+		return s.reply.fail(err)
+	}
+	if err := s.running.bind(ctx, st, e); errors.Is(err, errRebind) {
+		return s.executeCursor(ctx, st, p)
+	} else if err != nil {
 		return s.reply.fail(err)
 	}
 	if len(s.running.bound.Legs) != 1 || s.running.bound.Strategy != router.Relay {

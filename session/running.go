@@ -37,6 +37,9 @@ type running struct {
 func (r *running) start() {
 	r.bound.Legs, r.bound.Gathering, r.bound.Load, r.bound.Staging, r.bound.Creation = r.bound.Legs[:0], nil, nil, nil, nil
 	r.held.asked = asked{}
+	if r.shared.touch.m != nil { // only this goroutine sets it
+		(admission{r}).next()
+	}
 	r.reply.failed, r.reply.diagnosed, r.reply.rows = false, false, 0
 }
 
@@ -66,7 +69,10 @@ func (r *running) bind(ctx context.Context, st *statement, e *entry) error {
 			return refuse(1105, "HY000", "the sequence %s could not be moved past %d: %v", seq, r.bound.MaxExplicitID, err)
 		}
 	}
-	return r.place(st, e)
+	if err := r.place(st, e); err != nil {
+		return err
+	}
+	return admission{r}.admit(ctx, st)
 }
 
 // holdFor says where a statement that may run anywhere should run: where the transaction is
@@ -241,7 +247,7 @@ func (r *running) declare(ctx context.Context, p *router.Plan) error {
 func (r *running) request(st *statement, e *entry) *exec.Request {
 	r.req = exec.Request{
 		Bound: &r.bound, SQL: st.sql, Execute: st.exec, Long: st.long, More: st.more, LocalFile: e.stmt.LocalFile,
-		Charset: r.state.charset(), MariaDB: r.state.mode.MariaDB, Status: r.kept.tx.status(), HoldError: r.kept.tx.Open(), Quiet: r.reply.part != nil,
+		Charset: r.state.charset(), MariaDB: r.state.mode.MariaDB, Status: r.kept.tx.status(), HoldError: r.kept.tx.Open() || r.args.Map.HasMoves(), Quiet: r.reply.part != nil,
 	}
 	if r.bound.Load != nil {
 		r.req.IDs, r.req.HomeShard = &loadIDs{h: r.h, planner: r.planner}, -1

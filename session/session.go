@@ -92,6 +92,9 @@ func (s *Session) serve(ctx context.Context) {
 			readFailed(s.c, &s.state, err)
 			return
 		}
+		if move := s.shared.start(); move != 0 {
+			cutOff(&s.kept, move)
+		}
 		err = s.command(ctx, packet)
 		if err == nil {
 			err = s.c.Flush()

@@ -26,6 +26,7 @@ type shared struct {
 	running bool
 	kill    killState
 	conns   []*backend.Conn // of the running statement
+	touch   touch
 
 	infoMu sync.Mutex
 	info   server.SessionInfo
@@ -42,12 +43,19 @@ const (
 	killConnection
 )
 
+// start comes first when a command was read. From now on the session's transaction is its own
+// again; doomed is the migration for which it was rolled back, 0 for none.
+func (sh *shared) start() (doomed int64) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.running = true
+	doomed, sh.touch.doomed = sh.touch.doomed, 0
+	return doomed
+}
+
 // begin and end surround one command.
 func (sh *shared) begin(command string, sql []byte, now time.Time) {
 	sh.busy.Store(true)
-	sh.mu.Lock()
-	sh.running = true
-	sh.mu.Unlock()
 	sh.note(command, sql, now)
 }
 
@@ -63,7 +71,7 @@ func (sh *shared) note(command string, sql []byte, now time.Time) {
 func (sh *shared) end(k *kept) (killed bool) {
 	sh.mu.Lock()
 	killed = sh.kill == killConnection
-	sh.running, sh.kill = false, notKilled
+	sh.kill = notKilled
 	sh.conns = sh.conns[:0]
 	sh.mu.Unlock()
 	open := k.tx.Open()
@@ -88,7 +96,35 @@ func (sh *shared) end(k *kept) (killed bool) {
 		}
 	}
 	sh.infoMu.Unlock()
+	sh.rest(k)
 	return killed
+}
+
+// rest gives the session's open transaction into the drainer's reach: it is idle.
+func (sh *shared) rest(k *kept) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.running = false
+	if sh.kill == killQuery {
+		sh.kill = notKilled // it came too late
+	}
+	t := &sh.touch
+	if t.m == nil {
+		return
+	}
+	if !holds(k) {
+		t.clear()
+		return
+	}
+	t.since, t.conns = time.Now(), t.conns[:0]
+	for _, l := range k.tx.Legs() {
+		t.conns = append(t.conns, l.Conn)
+	}
+	for i := range k.pins.list {
+		if k.pins.list[i].locked {
+			t.conns = append(t.conns, k.pins.list[i].conn)
+		}
+	}
 }
 
 // noteSchema and noteLogin say what has changed of the session.

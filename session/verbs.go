@@ -78,6 +78,7 @@ func (v *verbs) begin(ctx context.Context, stmt *query.Statement) error {
 		v.kept.tx.given.access = "READ WRITE"
 	}
 	if stmt.TxSnapshot {
+		v.kept.under = v.h.topo.Map()
 		if err := v.snapshotEverywhere(ctx); err != nil {
 			v.kept.rollback()
 			return err

@@ -36,6 +36,7 @@ type proxy struct {
 	store     *topo.Store
 	pools     *backend.Pools
 	decisions *txn.Decisions
+	sessions  *session.Handler
 	slow      *slowlog.Log
 	moves     *reshard.Service
 	data      *server.Server
@@ -111,6 +112,7 @@ func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *pr
 	handler := session.New(session.Options{Topology: p.store, Pools: p.pools, Decisions: p.decisions, Metrics: registry, Digests: digests, Log: log, Slow: p.slow})
 	p.data = server.New(p.dataOptions(registry), accounts{p.store}, handler)
 	handler.Bind(p.data)
+	p.sessions = handler
 	console := admin.New(admin.Options{
 		Node: cfg.Node, Version: version, Topology: p.store, Pools: p.pools, Decisions: p.decisions, Migrations: p.moves, Data: p.data, Digests: digests,
 		Metrics: registry, Log: log, Reload: func(context.Context) error { return p.reload() }, Drain: p.askDrain, Draining: p.draining.Load,
@@ -197,6 +199,7 @@ func (p *proxy) run(ctx context.Context, hangup <-chan os.Signal) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { p.decisions.Run(serving) })
 	wg.Go(func() { p.moves.Run(moving) })
+	wg.Go(func() { p.sessions.Run(serving) })
 	wg.Go(func() { failed <- p.data.Serve(serving) })
 	wg.Go(func() { failed <- p.admin.Serve(serving) })
 	if p.httpLis != nil {

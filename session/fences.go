@@ -1,0 +1,147 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"sluice/backend"
+	"sluice/shard"
+	"sluice/wire"
+)
+
+// fences is what a proxy that may have lost its place in the cluster looks at: the fence rows
+// of migrations on the shards. Whatever moves has written one there long before.
+type fences struct {
+	pools *backend.Pools
+
+	mu   sync.Mutex
+	seen map[string]*fenceLook // by shard
+}
+
+// fenceLook is a look at one shard.
+type fenceLook struct {
+	mu    sync.Mutex // held by who looks
+	began time.Time
+	rows  []fenceRow
+}
+
+// fenceRow is a row of _sluice.fence.
+type fenceRow struct {
+	move  int64
+	gone  bool // the migration is over, and its slots are not here
+	slots []shard.Span
+}
+
+// lookEvery is how old a look may be. A migration waits for longer between its fence rows and
+// whatever it moves.
+const lookEvery = time.Second
+
+// on gives the fence rows of a shard, as they were not more than lookEvery ago.
+func (f *fences) on(ctx context.Context, name string) ([]fenceRow, error) {
+	f.mu.Lock()
+	l := f.seen[name]
+	if l == nil {
+		l = &fenceLook{}
+		f.seen[name] = l
+	}
+	f.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	began := time.Now()
+	if sure(l.began.Add(lookEvery), began) {
+		return l.rows, nil
+	}
+	rows, err := f.read(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	l.began, l.rows = began, rows
+	return rows, nil
+}
+
+func (f *fences) read(ctx context.Context, name string) ([]fenceRow, error) {
+	c, err := f.pools.Get(ctx, name, backend.Class{}, "", noSettings.backend)
+	if err != nil {
+		return nil, err
+	}
+	_, rows, err := c.Query("SELECT move_id, state = 'gone', slots FROM _sluice.fence")
+	var we *wire.Error
+	if errors.As(err, &we) && (we.Code == 1146 || we.Code == 1049) {
+		c.Put()
+		return nil, nil // nothing has ever moved here
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	c.Put()
+	var out []fenceRow
+	for _, r := range rows {
+		row := fenceRow{gone: string(r[1]) == "1"}
+		if row.move, err = strconv.ParseInt(string(r[0]), 10, 64); err == nil {
+			row.slots, err = parseSpans(string(r[2]))
+		}
+		if err != nil { // whatever it says: it may be about any row
+			row = fenceRow{move: row.move, slots: []shard.Span{{First: 0, Last: shard.Slots - 1}}}
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+// parseSpans reads 0-4095,8192-8200.
+func parseSpans(text string) (spans []shard.Span, err error) {
+	for part := range strings.SplitSeq(text, ",") {
+		first, last, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		if !isRange {
+			last = first
+		}
+		a, err := strconv.ParseUint(first, 10, 14)
+		if err != nil {
+			return nil, err
+		}
+		b, err := strconv.ParseUint(last, 10, 14)
+		if err != nil {
+			return nil, err
+		}
+		spans = append(spans, shard.Span{First: uint16(a), Last: uint16(b)})
+	}
+	return spans, nil
+}
+
+// unsure decides on a statement while this proxy may not be waited for any more: it has lost
+// etcd, or not found it yet. Rows of slots that its own map says to move may have moved; so may
+// those which a fence row covers that its map does not know.
+func (a admission) unsure(ctx context.Context, m *shard.Map, inTx bool) error {
+	why := a.covered(ctx, m)
+	if why == nil || !inTx {
+		return why
+	}
+	return a.deadlock()
+}
+
+func (a admission) covered(ctx context.Context, m *shard.Map) error {
+	inMove := func(slot uint16) bool { return m.MoveOf(slot) != nil }
+	if m.HasMoves() && boundHas(&a.bound, inMove) {
+		return tryAgain("this proxy has lost etcd, and rows of the statement move; it was not executed")
+	}
+	for _, at := range reached(&a.bound) {
+		rows, err := a.h.fences.on(ctx, m.ShardName(at))
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			r := &rows[i]
+			v := shard.Move{Slots: r.slots}
+			here := func(slot uint16) bool { return m.Owner(slot) == at && v.Has(slot) }
+			if m.Move(r.move) == nil && (boundHas(&a.bound, here) || a.bound.All && !r.gone) {
+				return tryAgain("this proxy has lost etcd, and migration %d, of which it does not know, moves rows of the statement; it was not executed", r.move)
+			}
+		}
+	}
+	return nil
+}
