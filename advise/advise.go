@@ -125,7 +125,7 @@ func connect(ctx context.Context, d DSN) (*source, func(), error) {
 		return nil, nil, fmt.Errorf("%s: %w", d.Address, err)
 	}
 	end := func() {
-		conn.Close()
+		conn.Put() // nobody else gets it: the pool says goodbye and closes
 		pools.Close()
 	}
 	s := &source{ctx: ctx, conn: conn}
