@@ -246,7 +246,7 @@ func TestAdviseSysbench(t *testing.T) {
 func sysbench(t *testing.T, on *target, script, command, prepared string, tables int, args ...string) string {
 	t.Helper()
 	argv := append([]string{script, "--db-driver=mysql", "--mysql-host=" + on.host, "--mysql-port=" + on.port, "--mysql-user=" + on.user, "--mysql-password=" + on.password,
-		"--mysql-db=" + on.schema, "--table-size=500", fmt.Sprintf("--tables=%d", tables), "--threads=2", "--db-ps-mode=" + prepared, "--mysql-ssl=off"}, args...)
+		"--mysql-db=" + on.schema, "--table-size=500", fmt.Sprintf("--tables=%d", tables), "--db-ps-mode=" + prepared, "--mysql-ssl=off"}, args...)
 	out, err := exec.Command("sysbench", append(argv, command)...).CombinedOutput()
 	if err != nil {
 		t.Errorf("%s, sysbench %s %s with db-ps-mode %s: %v\n%s", on.name, script, command, prepared, err, out)

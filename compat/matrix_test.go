@@ -35,11 +35,12 @@ type difference struct {
 
 var meant = []difference{
 	{"WordPress", "", "sharded", `$^`, "Where WordPress asks for rows without `ORDER BY` (its export), they come in another order than InnoDB gives by itself."},
-	{"MariaDB 10.11 command line tools", "", "", `mariadb-admin processlist`, "`SHOW PROCESSLIST` lists the user's sessions with Sluice, whose state is empty while they run."},
-	{"MariaDB 10.11 command line tools", "", "sharded", `mariadb-check`, "`CHECK`, `ANALYZE` and `OPTIMIZE TABLE` answer a row for each shard."},
-	{"MariaDB 10.11 command line tools", "", "", `mariadb-show table`, "The cardinality of an index is an estimate, sharded that of one shard."},
-	{"MariaDB 10.11 command line tools", "", "", `mariadb-dump with tablespaces`, "`mariadb-dump` without `-y` (`--no-tablespaces`) says that it may not read them, and goes on."},
-	{"MariaDB 10.11 command line tools", "", "sharded", `Ctrl-C over shards`, "A killed statement of several shards ends with 1317 as on one server; the client may print it before or after its own line."},
+	{"Command line tools", "", "", `(mariadb-admin|mysqladmin) processlist`, "`SHOW PROCESSLIST` lists the user's sessions with Sluice, whose state is empty while they run."},
+	{"Command line tools", "", "sharded", `(mariadb-|mysql)check`, "`CHECK`, `ANALYZE` and `OPTIMIZE TABLE` answer a row for each shard."},
+	{"Command line tools", "", "", `(mariadb-|mysql)show table`, "The cardinality of an index is an estimate, sharded that of one shard."},
+	{"Command line tools", "", "", `(mariadb-|mysql)dump with tablespaces`, "`mariadb-dump` and `mysqldump` without `-y` (`--no-tablespaces`) say that they may not read them, and go on."},
+	{"Command line tools", "", "", `mydumper with a lock`, "`mydumper` without `--no-locks` is told in another text that it may not lock everything; it goes on, as on one server."},
+	{"Command line tools", "", "sharded", `Ctrl-C over shards`, "A killed statement of several shards ends with 1317 as on one server; the client may print it before or after its own line."},
 	{"mysqlclient", "", "sharded", `tests\.test_cursor\.(test_cursor_discard_result.*|test_binary_prefix)`,
 		"A test expects the order in which InnoDB gives the rows of a `SELECT` without `ORDER BY`; the one after it cleans up what it has left."},
 	{"PHP 8.2 mysqli", "MySQL 9", "", `FOUND_ROWS\(\)`, "`SELECT FOUND_ROWS()` does not raise MySQL's warning that the function is deprecated."},

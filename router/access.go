@@ -71,8 +71,10 @@ func schemaColumn(table string) (string, bool) {
 		return "SCHEMA_NAME", true
 	case "TRIGGERS":
 		return "TRIGGER_SCHEMA", true
-	case "ROUTINES":
+	case "ROUTINES", "ROUTINE_LIBRARIES":
 		return "ROUTINE_SCHEMA", true
+	case "LIBRARIES":
+		return "LIBRARY_SCHEMA", true
 	case "PARAMETERS":
 		return "SPECIFIC_SCHEMA", true
 	case "EVENTS":
