@@ -36,7 +36,6 @@ type difference struct {
 var meant = []difference{
 	{"WordPress", "", "sharded", `$^`, "Where WordPress asks for rows without `ORDER BY` (its export), they come in another order than InnoDB gives by itself."},
 	{"Command line tools", "", "", `(mariadb-admin|mysqladmin) processlist`, "`SHOW PROCESSLIST` lists the user's sessions with Sluice, whose state is empty while they run."},
-	{"Command line tools", "", "sharded", `(mariadb-|mysql)check`, "`CHECK`, `ANALYZE` and `OPTIMIZE TABLE` answer a row for each shard."},
 	{"Command line tools", "", "", `(mariadb-|mysql)show table`, "The cardinality of an index is an estimate, sharded that of one shard."},
 	{"Command line tools", "", "", `(mariadb-|mysql)dump with tablespaces`, "`mariadb-dump` and `mysqldump` without `-y` (`--no-tablespaces`) say that they may not read them, and go on."},
 	{"Command line tools", "", "", `mydumper with a lock`, "`mydumper` without `--no-locks` is told in another text that it may not lock everything; it goes on, as on one server."},
