@@ -7,12 +7,19 @@ import (
 	"sluice/internal/testkit"
 )
 
-// TestAdminer uses Adminer, which asks information_schema and SHOW for everything. (It is
-// not run on MariaDB, where it counts with SET STATEMENT … FOR.)
+// TestAdminer uses Adminer, which asks information_schema and SHOW for everything.
 func TestAdminer(t *testing.T) {
 	onlyFull(t)
-	t.Parallel()
-	w := newWorld(t, testkit.MySQLFlavor, options{rules: toolRules})
+	for _, flavor := range testkit.Flavors() {
+		t.Run(flavor.String(), func(t *testing.T) {
+			t.Parallel()
+			runAdminer(t, flavor)
+		})
+	}
+}
+
+func runAdminer(t *testing.T, flavor testkit.Flavor) {
+	w := newWorld(t, flavor, options{rules: toolRules})
 	root := apps(t, "usr", "share", "adminer")
 	var sites []*site
 	for _, on := range w.targets() {
