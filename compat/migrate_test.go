@@ -3,10 +3,13 @@ package compat
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -127,7 +130,7 @@ func TestMigrate(t *testing.T) {
 			shell(t, "mariadb-dump"+login+"-y --single-transaction --hex-blob --routines --triggers --events "+schema+" >"+dump)
 
 			inPlace(t, server, before, yaml, statements, want)
-			loaded(t, flavor, schema, yaml, dump, statements, want)
+			loaded(t, before, yaml, dump, statements, want)
 		})
 	}
 }
@@ -189,7 +192,8 @@ func inPlace(t *testing.T, server *testkit.Server, before *target, yaml string, 
 }
 
 // loaded: the old server's dump goes through Sluice into new shards.
-func loaded(t *testing.T, flavor testkit.Flavor, schema, yaml, dump string, statements, want []string) {
+func loaded(t *testing.T, before *target, yaml, dump string, statements, want []string) {
+	flavor, schema := before.flavor, before.schema
 	var servers []*testkit.Server
 	for i := range 3 {
 		s := testkit.Shared(t, flavor, i)
@@ -219,8 +223,63 @@ func loaded(t *testing.T, flavor testkit.Flavor, schema, yaml, dump string, stat
 	if id, err := r.LastInsertId(); err != nil || id != 5000 {
 		t.Errorf("the first id is %d, %v", id, err)
 	}
+	asAdvised(t, before, on, len(servers))
 	on.must(t, "CALL set_value('theme', 'light')")
 	if got := queryRows(t, on.db(t), "SELECT name, value FROM recent"); len(got) != 1 || got[0] != "theme\tlight" {
 		t.Errorf("procedure, trigger and view say %q", got)
+	}
+}
+
+// asAdvised: what advise says of a log is what EXPLAIN ROUTE says of its statements later.
+func asAdvised(t *testing.T, before, on *target, shards int) {
+	t.Helper()
+	statements := []string{
+		"SELECT * FROM users WHERE id = 5", "SELECT * FROM users WHERE id IN (1, 2, 3, 4, 5)", "SELECT * FROM users WHERE email = 'x'", "SELECT COUNT(*), AVG(score) FROM users",
+		"SELECT email FROM users ORDER BY email LIMIT 3", "SELECT u.email, o.total FROM users u JOIN orders o ON o.user_id = u.id WHERE u.id = 7",
+		"SELECT u.email, o.total FROM users u JOIN orders o ON o.user_id = u.id ORDER BY o.total, 1", "SELECT country, COUNT(*) FROM users GROUP BY country HAVING COUNT(*) > 1",
+		"SELECT c.name, COUNT(*) FROM users u JOIN countries c ON c.code = u.country GROUP BY c.name", "SELECT * FROM settings", "SELECT * FROM countries",
+		"SELECT (SELECT MAX(total) FROM orders) > 5", "INSERT INTO users (email, country) VALUES ('a', 'de'), ('b', 'fr'), ('c', 'fr')", "INSERT INTO orders (total) VALUES (1)",
+		"UPDATE users SET score = 1 WHERE id = 5", "UPDATE users SET score = 1", "UPDATE countries SET name = 'x' WHERE code = 'de'", "DELETE FROM orders ORDER BY total LIMIT 2",
+		"UPDATE users SET id = 9 WHERE id = 8", "SET @a = 1", "BEGIN", "SELECT LAST_INSERT_ID()", "CREATE VIEW v AS SELECT * FROM users",
+	}
+	want := map[string]int{}
+	db := on.db(t)
+	for _, s := range statements {
+		way := ""
+		rows, err := db.Query("EXPLAIN ROUTE " + s)
+		if err != nil {
+			if way = "refused"; !strings.Contains(err.Error(), "sluice: ") {
+				t.Errorf("%s: %v", s, err)
+			}
+		} else {
+			for rows.Next() {
+				var shard, sql string
+				if err := rows.Scan(&shard, &sql, &way); err != nil {
+					t.Fatal(err)
+				}
+			}
+			rows.Close()
+		}
+		switch way {
+		case "relay":
+			way = "one shard"
+		case "local":
+			way = "by Sluice"
+		}
+		want[way]++
+	}
+	log := filepath.Join(t.TempDir(), "statements.sql")
+	if err := os.WriteFile(log, []byte(strings.Join(statements, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	report := advise(t, before, "-key", "users.id", "-shards", fmt.Sprint(shards), "-log", log)
+	got := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^  ([a-zA-Z -]+?) +([0-9]+) +[0-9.]+ % `).FindAllStringSubmatch(report, -1) {
+		if got[m[1]], _ = strconv.Atoi(m[2]); got[m[1]] == 0 {
+			delete(got, m[1])
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("advise says %v, EXPLAIN ROUTE %v:\n%s", got, want, report)
 	}
 }

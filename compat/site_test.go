@@ -188,11 +188,11 @@ var noise = []struct {
 	{regexp.MustCompile(`<div class="(hh|mn|ss)">[0-9]+`), "HOUR"},
 	{regexp.MustCompile(`(?m)\tcron\ta:.*`), "\tcron"},
 	{regexp.MustCompile(`(AGO|20(2[6-9]|[3-9][0-9])/[01][0-9]/[0-3][0-9])\b( at HOUR)?`), "TODAY"},
-	{regexp.MustCompile(`\b[0-9](\.gravatar\.com)`), "$1"},                      // which of its servers
-	{regexp.MustCompile(`<option>information_schema.*?</select>`), "DATABASES"}, // Sluice's user sees the schemas of both modes, and no performance_schema
+	{regexp.MustCompile(`\b[0-9](\.gravatar\.com)`), "$1"},                            // which of its servers
+	{regexp.MustCompile(`<option>information_schema.*?</select>`), "DATABASES"},       // Sluice's user sees the schemas of both modes, and no performance_schema
 	{regexp.MustCompile(`<td>[0-9]+<td>(<i>NULL</i>|Using [^<]*)`), "<td>ROWS<td>$1"}, // of EXPLAIN
-	{regexp.MustCompile(`\(cost=[^)]*\)`), "COST"},                              // of EXPLAIN, which one shard answers
-	{regexp.MustCompile(`nonce="[^"]*"|['"][0-9]+:[0-9]+['"]`), "NONCE"},        // Adminer's
+	{regexp.MustCompile(`\(cost=[^)]*\)`), "COST"},                                    // of EXPLAIN, which one shard answers
+	{regexp.MustCompile(`nonce="[^"]*"|['"][0-9]+:[0-9]+['"]`), "NONCE"},              // Adminer's
 	{regexp.MustCompile(`\b[0-9]\.[0-9]{3} s\b`), "SECONDS"},
 	{regexp.MustCompile(`data-pw="[^"]*"`), "data-pw"},
 	{regexp.MustCompile(`user_pass=[^&"]*`), "user_pass"},
