@@ -19,7 +19,7 @@ func (w *worker) copyRound(ctx context.Context, f *feed) (bool, error) {
 	}
 	m.set(func(s *Status) { s.Phase = "copying" })
 	began := time.Now()
-	if _, err := m.mark(w.fresh); err != nil { // what was applied is visible to the chunks
+	if _, err := m.visible(w.fresh); err != nil { // what was applied is visible to the chunks
 		return true, err
 	}
 	m.pace.committed(time.Since(began))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,31 +22,30 @@ const (
 	wmTableID = -1
 )
 
-// changes are the keys of changed rows by table. true: a branch changed the row, whose
-// commit may be in the log before it is visible.
+// changes are the keys of changed rows by table.
 type changes struct {
-	keys map[int]map[string]bool
+	keys map[int]map[string]struct{}
 	n    int
 }
 
-func (c *changes) add(table int, key string, branch bool) {
+func (c *changes) add(table int, key string) {
 	if c.keys == nil {
-		c.keys = make(map[int]map[string]bool)
+		c.keys = make(map[int]map[string]struct{})
 	}
 	m := c.keys[table]
 	if m == nil {
-		m = make(map[string]bool)
+		m = make(map[string]struct{})
 		c.keys[table] = m
 	}
 	before := len(m)
-	m[key] = m[key] || branch
+	m[key] = struct{}{}
 	c.n += len(m) - before
 }
 
-func (c *changes) merge(o *changes, branch bool) {
+func (c *changes) merge(o *changes) {
 	for table, keys := range o.keys {
-		for key, b := range keys {
-			c.add(table, key, b || branch)
+		for key := range keys {
+			c.add(table, key)
 		}
 	}
 }
@@ -53,8 +53,20 @@ func (c *changes) merge(o *changes, branch bool) {
 // branch is one that is prepared.
 type branch struct {
 	changes
-	start binlog.Position
+	start  binlog.Position
+	since  time.Time
+	absent int // times that the server did not list it
 }
+
+// lost tells whether the server does not have a branch any more, of which the log does not
+// say how it ended: a crash of Oracle MySQL can do that. Its rows have been read again, so
+// that it does not matter how.
+func (b *branch) lost() bool { return b.absent >= absences }
+
+const (
+	absences  = 2
+	branchAge = 3 * time.Second // below, a branch may be in the log and not in the list yet
+)
 
 // batch is what is to be applied: everything that ended before pos.
 type batch struct {
@@ -63,6 +75,7 @@ type batch struct {
 	from binlog.Position // where it would have to begin again: before the oldest pending branch
 	gtid string          // of the transaction that ends at from; "" if it is another
 	seen int64           // the last watermark before pos
+	xids []string        // branches with changed rows whose commit is in the log, and may not be visible yet
 }
 
 // feed gathers what the stream reads, for the one goroutine that applies it.
@@ -134,7 +147,7 @@ func (f *feed) Changed(bt *binlog.Table, before, after binlog.Row) error {
 	n := len(t.keyColumns())
 	for _, image := range [2]binlog.Row{before, after} {
 		if image != nil {
-			f.open.add(t.id, packKey(image[:n]), false)
+			f.open.add(t.id, packKey(image[:n]))
 		}
 	}
 	if f.open.n+f.inOpen > maxOpen {
@@ -204,12 +217,12 @@ func (f *feed) end(t binlog.Transaction) bool {
 	f.open, f.openWM, f.openMark = changes{}, 0, ""
 	switch t.End {
 	case binlog.Prepared:
-		f.branches[t.XID] = &branch{open, t.Start}
+		f.branches[t.XID] = &branch{changes: open, start: t.Start, since: time.Now()}
 		f.inOpen += open.n
 	case binlog.RolledBack:
 		f.drop(t.XID)
 	case binlog.Committed:
-		f.ready.merge(&open, false)
+		f.ready.merge(&open)
 		if mark != "" && mark == f.settled {
 			f.settled = ""
 		}
@@ -226,7 +239,9 @@ func (f *feed) end(t binlog.Transaction) bool {
 		}
 	case binlog.Finished:
 		if b := f.branches[t.XID]; b != nil {
-			f.ready.merge(&b.changes, true)
+			if f.ready.merge(&b.changes); b.n > 0 {
+				f.ready.xids = append(f.ready.xids, t.XID)
+			}
 		}
 	}
 	f.ready.pos = t.Next
@@ -246,7 +261,7 @@ func (f *feed) bounded(t binlog.Transaction) error {
 	}
 	f.ready.from, f.ready.gtid = f.ready.pos, t.GTID
 	for _, b := range f.branches {
-		if b.start.Before(f.ready.from) {
+		if !b.lost() && b.start.Before(f.ready.from) {
 			f.ready.from, f.ready.gtid = b.start, ""
 		}
 	}
@@ -266,7 +281,7 @@ func (f *feed) take() batch {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	b := f.ready
-	f.ready.changes = changes{}
+	f.ready.changes, f.ready.xids = changes{}, nil
 	close(f.room)
 	f.room = make(chan struct{})
 	return b
@@ -304,16 +319,50 @@ func (f *feed) touched(table int, key string) bool {
 	return yes || f.ready.n >= maxReady // what follows is not known
 }
 
-// pending counts the branches that have changed rows that move.
-func (f *feed) pending() (n int) {
+// pending names the branches that have changed rows that move.
+func (f *feed) pending() (xids []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for xid, b := range f.branches {
+		if b.n > 0 && !b.lost() {
+			xids = append(xids, xid)
+		}
+	}
+	return xids
+}
+
+// aged tells whether there are branches that should be asked for.
+func (f *feed) aged() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, b := range f.branches {
-		if b.n > 0 {
-			n++
+		if !b.lost() && time.Since(b.since) > branchAge {
+			return true
 		}
 	}
-	return n
+	return false
+}
+
+// census compares the branches with those that the server had at a time, when the stream has
+// brought everything of before. It gives the names of those that are lost.
+func (f *feed) census(at time.Time, listed []string) (lost []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for xid, b := range f.branches {
+		if b.lost() || at.Sub(b.since) < branchAge {
+			continue
+		}
+		if slices.Contains(listed, xid) {
+			b.absent = 0
+			continue
+		}
+		if b.absent++; b.lost() {
+			f.ready.merge(&b.changes)
+			f.known[xid] = true
+			lost = append(lost, xid)
+		}
+	}
+	return lost
 }
 
 // notes adds to a state what the stream needs to begin again.

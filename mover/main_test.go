@@ -25,6 +25,7 @@ type world struct {
 	src, dst *testkit.Server
 	pools    *backend.Pools
 	db       string
+	moves    int
 }
 
 // each runs a test on both kinds of servers. SLUICE_FLAVOR limits it to one.
@@ -131,13 +132,17 @@ func (r *running) drain(t testing.TB) {
 	eventually(t, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		return r.Drain(ctx)
+		err := r.Drain(ctx)
+		if err != nil {
+			t.Log(err)
+		}
+		return err
 	}, r)
 }
 
 func eventually(t testing.TB, f func() error, r *running) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(40 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		err := f()
 		if err == nil {
 			return

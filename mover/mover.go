@@ -15,8 +15,8 @@
 // The stream of changes (package binlog) says only which rows changed. What they are is
 // always read from the source itself, in SQL and after a watermark transaction of the
 // mover's own was acknowledged: engines commit in the order of their binary log, so whatever
-// the log has shown before is visible then. (XA COMMIT is the exception: rows of branches
-// are read with a lock, which waits for it.) Copying a range, and reading changed rows
+// the log has shown before is visible then. (XA COMMIT is the exception: the rows
+// of a branch are read when the server does not list it as prepared any more.) Copying a range, and reading changed rows
 // again, are done in turn by one goroutine, so that no older image can overwrite a newer
 // one; whatever changes meanwhile is still to come in the stream, and a change is applied
 // by taking the row's present image, not by repeating the change. So it does not matter how

@@ -282,5 +282,13 @@ func (m *Mover) mark(s *session) (int64, error) {
 	return n, s.run(fmt.Sprintf("INSERT INTO _sluice.wm (move_id, stream, token, n) VALUES (%d, %s, %d, %d)", m.opts.ID, literal(m.opts.Stream), m.opts.Token, n))
 }
 
+// visible returns when everything that the stream has shown before can be read.
+func (m *Mover) visible(s *session) (int64, error) {
+	if m.opts.Faults.Off("mover.watermark") { // tests show what happens then
+		return 0, nil
+	}
+	return m.mark(s)
+}
+
 // markName is what a state notes of a watermark.
 func markName(token, n int64) string { return fmt.Sprintf("%d:%d", token, n) }

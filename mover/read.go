@@ -124,14 +124,10 @@ func copied(values [][]byte) [][]byte {
 	return out
 }
 
-// selectKeys reads the rows that move of some keys. locked waits for transactions that are
-// about to commit them.
-func (t *table) selectKeys(s *session, l *layout, keys [][][]byte, within string, locked bool, into *rows) error {
+// selectKeys reads the rows that move of some keys.
+func (t *table) selectKeys(s *session, l *layout, keys [][][]byte, within string, into *rows) error {
 	sql := append([]byte("SELECT "), l.read(t)+" FROM "+t.sqlName()+" FORCE INDEX ("+quote(t.uniques[t.key].name)+") WHERE "...)
 	sql = append(t.matches(sql, t.keyColumns(), nil, keys), " AND "+within...)
-	if locked {
-		sql = append(sql, " LOCK IN SHARE MODE"...)
-	}
 	return s.each(sql, func(row []byte) error {
 		into.add(row)
 		return nil

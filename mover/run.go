@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -128,6 +130,10 @@ type worker struct {
 	write *writer
 	rows  rows
 	saved time.Time // of the stored position
+
+	counted time.Time // when the source was asked for its branches
+	listed  []string  // which it has, when the stream has brought the watermark n
+	n       int64
 }
 
 func (m *Mover) connect(ctx context.Context) (w *worker, err error) {
@@ -178,6 +184,8 @@ const (
 	round    = time.Second            // of copying, before changes are applied again
 	quiet    = 500 * time.Millisecond // between watermarks while nothing happens
 	saveTime = 2 * time.Second        // between stored positions while nothing is written
+
+	commitTime = 30 * time.Second // from an XA COMMIT in the log to one in the engine
 )
 
 // loop copies and applies in turn.
@@ -189,6 +197,9 @@ func (w *worker) loop(ctx context.Context) error {
 			return err
 		}
 		if err := w.follow(ctx, f); err != nil {
+			return err
+		}
+		if err := w.count(f); err != nil {
 			return err
 		}
 		if copying {
@@ -208,6 +219,25 @@ func (w *worker) loop(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// count asks the source now and then for the branches that the stream takes for prepared.
+func (w *worker) count(f *feed) (err error) {
+	m := w.m
+	switch {
+	case w.n > 0 && m.applied >= w.n:
+		w.n = 0
+		for _, xid := range f.census(w.counted, w.listed) {
+			m.opts.Log.Warn("a prepared XA branch is gone, and the log does not say how it ended; its rows are read again", "migration", m.opts.ID, "shard", m.opts.Source.Name, "xid", xid)
+		}
+	case w.n == 0 && time.Since(w.counted) > time.Second && f.aged():
+		w.counted = time.Now()
+		if w.listed, err = branches(w.fresh); err != nil {
+			return err
+		}
+		w.n, err = m.mark(w.fresh)
+	}
+	return err
 }
 
 // follow applies what the stream has ready.
@@ -257,34 +287,31 @@ func (w *worker) commit(ctx context.Context, st *state, f func() error) error {
 // is stored with the last of them.
 func (w *worker) apply(ctx context.Context, f *feed, b *batch) error {
 	m := w.m
-	n, err := m.mark(w.fresh) // what the stream has shown is visible from here on
+	n, err := m.visible(w.fresh)
 	if err != nil {
 		return err
 	}
 	if err := m.opts.Faults.At("mover.marked"); err != nil {
 		return err
 	}
+	if err := w.committed(ctx, b.xids); err != nil {
+		return err
+	}
 	type part struct {
-		t      int
-		keys   [][][]byte
-		branch bool
+		t    int
+		keys [][][]byte
 	}
 	var parts []part
 	for t, keys := range b.keys {
-		var of [2][][][]byte
-		for key, branch := range keys {
-			i := 0
-			if branch {
-				i = 1
+		p := part{t: t}
+		for key := range keys {
+			if p.keys = append(p.keys, unpackKey(key, nil)); len(p.keys) == keySlice {
+				parts = append(parts, p)
+				p.keys = nil
 			}
-			of[i] = append(of[i], unpackKey(key, nil))
 		}
-		for i, all := range of {
-			for len(all) > 0 {
-				k := min(len(all), keySlice)
-				parts = append(parts, part{t, all[:k], i == 1})
-				all = all[k:]
-			}
+		if len(p.keys) > 0 {
+			parts = append(parts, p)
 		}
 	}
 	for i, p := range parts {
@@ -292,27 +319,45 @@ func (w *worker) apply(ctx context.Context, f *feed, b *batch) error {
 		if st.Applied += int64(len(p.keys)); i == len(parts)-1 {
 			f.notes(st, b, markName(m.opts.Token, n))
 		}
-		if err := w.refresh(ctx, p.t, p.keys, p.branch, st); err != nil {
+		if err := w.refresh(ctx, p.t, p.keys, st); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// refresh reads rows of one table by their keys and writes them at the target.
-func (w *worker) refresh(ctx context.Context, i int, keys [][][]byte, branch bool, st *state) error {
-	m := w.m
-	t, l, within := m.tables[i], m.layouts[i], m.within[i]
-	for try := 1; ; try++ {
-		w.rows.reset()
-		err := t.selectKeys(w.fresh, l, keys, within, branch, &w.rows)
-		if err == nil {
-			break
-		}
-		if c := code(err); c != errDeadlock && c != errLockTimeout || try == maxTries {
+// committed waits until branches have been committed in the engine: their XA COMMIT is
+// written to the log before, and apart from that, but they are listed as prepared until after.
+// (A locking read would wait for them too, but also for every other transaction that has
+// locked one of the rows since.)
+func (w *worker) committed(ctx context.Context, xids []string) error {
+	if len(xids) == 0 || w.m.opts.Faults.Off("mover.branches") {
+		return nil
+	}
+	for until := time.Now().Add(commitTime); ; {
+		listed, err := branches(w.fresh)
+		if err != nil {
 			return err
 		}
-		m.opts.Log.Info("waiting for rows that a transaction over shards has changed", "migration", m.opts.ID, "table", t.String())
+		if !slices.ContainsFunc(xids, func(x string) bool { return slices.Contains(listed, x) }) {
+			return nil
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("shard %s: an XA branch is committed in the binary log and still prepared after %v", w.m.opts.Source.Name, commitTime)
+		}
+		if err := sleep(ctx, 2*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// refresh reads rows of one table by their keys and writes them at the target.
+func (w *worker) refresh(ctx context.Context, i int, keys [][][]byte, st *state) error {
+	m := w.m
+	t, l, within := m.tables[i], m.layouts[i], m.within[i]
+	w.rows.reset()
+	if err := t.selectKeys(w.fresh, l, keys, within, &w.rows); err != nil {
+		return err
 	}
 	if err := m.opts.Faults.At("mover.read"); err != nil {
 		return err
@@ -351,12 +396,16 @@ func (m *Mover) reach(ctx context.Context, n int64) error {
 		if !running || f == nil {
 			return errNotRunning
 		}
-		if done && f.pending() == 0 {
+		if done && len(f.pending()) == 0 {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("changes of %s are not applied yet: %w", m.opts.Source.Name, context.Cause(ctx))
+			why := "changes of " + m.opts.Source.Name + " are not applied yet"
+			if xids := f.pending(); len(xids) > 0 {
+				why = fmt.Sprintf("%d XA branches with rows that move are prepared on %s and not finished: %s", len(xids), m.opts.Source.Name, strings.Join(xids[:min(len(xids), 3)], ", "))
+			}
+			return fmt.Errorf("%s: %w", why, context.Cause(ctx))
 		case <-moved:
 		}
 	}

@@ -65,9 +65,13 @@ func (t *table) value(dst []byte, c *column, v []byte) []byte {
 	case spelled:
 		return append(append(append(dst, "_latin1'"...), v...), '\'')
 	case json:
-		dst = append(dst, "_utf8mb4"...)
+		dst = append(dst, "_utf8mb4 "...)
 	}
-	// The session's character set is binary: the bytes reach the column as they are.
+	// The session's character set is binary: the bytes reach the column as they are. Oracle
+	// MySQL fails every SELECT from the process list while a statement's text is not utf8mb3.
+	if t.flavor == mysql && !ascii(v) {
+		return append(hex.AppendEncode(append(dst, "X'"...), v), '\'')
+	}
 	dst = append(dst, '\'')
 	for {
 		i := bytes.IndexAny(v, "'\\\x00")
@@ -269,6 +273,15 @@ func (t *table) show(key [][]byte) string {
 		b = t.operand(b, c, key[i])
 	}
 	return string(b)
+}
+
+func ascii(v []byte) bool {
+	for _, c := range v {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 func printable(v []byte) bool {

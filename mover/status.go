@@ -75,7 +75,7 @@ func (m *Mover) Status() Status {
 			s.Lag = max(s.Lag, time.Since(at))
 		}
 		f.mu.Unlock()
-		s.Pending = f.pending()
+		s.Pending = len(f.pending())
 	}
 	m.pace.mu.Lock()
 	s.Rate, s.Throttle, s.Reason = m.pace.perSec, m.pace.load*0.9, m.pace.why

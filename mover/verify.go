@@ -117,7 +117,7 @@ func (c *comparer) keys(t *table, l *layout, within string, keys [][][]byte) (di
 		part := keys[at:min(at+keySlice, len(keys))]
 		d, _, err := c.both(t, l, func(s *session, f func([]byte) error) error {
 			r := &rows{}
-			if err := t.selectKeys(s, l, part, within, false, r); err != nil {
+			if err := t.selectKeys(s, l, part, within, r); err != nil {
 				return err
 			}
 			from := 0
@@ -294,7 +294,7 @@ func (w *worker) repair(ctx context.Context, q *inquiry, real []differing) error
 		}
 		st := m.state.clone()
 		st.Repaired += int64(len(keys))
-		if err := w.refresh(ctx, q.table, keys, false, st); err != nil {
+		if err := w.refresh(ctx, q.table, keys, st); err != nil {
 			return err
 		}
 		q.report.Repaired += int64(len(keys))

@@ -88,7 +88,7 @@ func TestWholeWay(t *testing.T) {
 		if err := r.stop(); !errors.Is(err, ErrReplaced) {
 			t.Errorf("a replaced mover ended with %v", err)
 		}
-		w.dst.Exec("UPDATE app.names SET n = 70, name = UPPER(name) WHERE "+inM, "DELETE FROM app.items WHERE "+inM+" LIMIT 10", "INSERT INTO app.items (user_id, u) SELECT user_id, NULL FROM app.items WHERE "+inM+" LIMIT 20",
+		w.dst.Exec("UPDATE app.names SET n = 70, name = UPPER(name) WHERE "+inM, "DELETE FROM app.items WHERE "+inM+" LIMIT 10", "INSERT INTO app.items (id, user_id, u) SELECT id + 1000000, user_id, NULL FROM app.items WHERE "+inM+" LIMIT 20",
 			"UPDATE app.codes SET n = n + 9", "UPDATE app.facts SET v = 'back'")
 		b.drain(t)
 		w.sameChurn()
