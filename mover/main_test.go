@@ -52,7 +52,11 @@ func newWorld(t testing.TB, flavor testkit.Flavor) *world {
 	}})
 	t.Cleanup(w.pools.Close)
 	for _, s := range []*testkit.Server{w.src, w.dst} {
-		s.Exec("CREATE DATABASE app CHARACTER SET utf8mb4")
+		s.Exec("CREATE DATABASE app CHARACTER SET utf8mb4; CREATE DATABASE _sluice",
+			"CREATE TABLE _sluice.fence (move_id BIGINT NOT NULL PRIMARY KEY, state ENUM('open','fenced','gone') NOT NULL, token BIGINT NOT NULL)")
+		for id := 1; id < 20; id++ {
+			s.Exec(fmt.Sprintf("INSERT INTO _sluice.fence VALUES (%d, 'fenced', 0), (%d, 'fenced', 0)", id, 100+id))
+		}
 	}
 	return w
 }

@@ -84,7 +84,10 @@ type Spec struct {
 // Options configures a Mover.
 type Options struct {
 	Spec
-	Source, Target Server
+	Source Server
+	// Target has a row of _sluice.fence for the migration, which must be fenced while rows are
+	// written there.
+	Target Server
 	// Follow says that the target has the rows already: nothing is copied, and the stream
 	// starts at the source's position at the first Prepare. The way back is such a stream.
 	Follow   bool

@@ -99,8 +99,12 @@ func TestWholeWay(t *testing.T) {
 		if err != nil || compared.Differing != 0 || compared.Rows < 1000 {
 			t.Errorf("%+v, %v", compared, err)
 		}
-		if err := b.stop(); err != nil {
-			t.Error(err)
+		// Who writes to an owner stops.
+		w.src.Exec("UPDATE _sluice.fence SET state = 'open' WHERE move_id = 7")
+		w.dst.Exec("UPDATE app.names SET n = 71 WHERE " + inM)
+		expectStopped(t, b, "lets clients write")
+		if got := w.src.Value("SELECT COUNT(*) FROM app.names WHERE n = 71"); got != "0" {
+			t.Errorf("%s rows were written to their owner", got)
 		}
 
 		// What is not owned is deleted; what is, stays.
@@ -182,7 +186,7 @@ func TestStops(t *testing.T) {
 			w.dst.Exec(test.setup...)
 			w.src.Exec("INSERT INTO app.t VALUES (1, 3, 1)")
 			o := w.options(slots, Table{Schema: "app", Name: "t", Key: "user_id"})
-			o.ID = int64(100 + i)
+			o.ID = int64(101 + i)
 			r := w.run(must(t, New(o)))
 			r.copied(t)
 			// What is ours, and what is others', does not stop it.

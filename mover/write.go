@@ -47,6 +47,9 @@ func (w *writer) once(st *state, f func() error) (err error) {
 	if err := store(w.s, w.m.opts.ID, w.m.opts.Stream, w.m.opts.Token, st); err != nil {
 		return err
 	}
+	if err := w.fenced(); err != nil {
+		return err
+	}
 	if err := f(); err != nil {
 		return err
 	}
@@ -54,6 +57,17 @@ func (w *writer) once(st *state, f func() error) (err error) {
 		return err
 	}
 	return w.s.run("COMMIT")
+}
+
+// fenced stops a mover whose target has become the slots' owner: what it would write there is
+// older than what clients have written since. The lock keeps the fence shut until the end of
+// the transaction.
+func (w *writer) fenced() error {
+	rows, err := w.s.query(fmt.Sprintf("SELECT state FROM _sluice.fence WHERE move_id = %d LOCK IN SHARE MODE", w.m.opts.ID))
+	if err == nil && (len(rows) != 1 || string(rows[0][0]) != "fenced") {
+		err = &Stopped{fmt.Sprintf("the shard %s lets clients write the rows of migration %d, or has no fence for it", w.s.server, w.m.opts.ID), "nothing was written there; RESUME looks again which way the rows go"}
+	}
+	return err
 }
 
 // delete deletes rows that move by their keys.
