@@ -87,7 +87,7 @@ func (p *Plan) Bind(a *Args, b *Bound) (*Bound, error) {
 		if err := p.insert.bind(a, b); err != nil {
 			return nil, err
 		}
-		b.All, b.Slots = false, s.slots
+		b.All, b.Slots = b.Strategy == Everywhere && a.Map.Joins(), s.slots
 		return b, nil
 	}
 	if p.lock != nil {
@@ -249,8 +249,11 @@ func (b *Bound) owners(m *shard.Map) {
 	}
 }
 
-// every adds every shard, those that have no reference tables yet only with joining.
+// every adds every shard, those that have no reference tables yet only with joining. While
+// a shard is given its copies, who writes such a table waits with those who touch the slots
+// that go there.
 func (b *Bound) every(m *shard.Map, joining bool) {
+	b.All = b.All || !joining && m.Joins()
 	for i := range m.Spec.Shards {
 		if joining || !m.Joining(i) {
 			b.leg(i)

@@ -62,6 +62,10 @@ func (m *Map) MoveOf(slot uint16) *Move {
 	return &m.Spec.Moves[m.moves[slot]-1]
 }
 
+// Joins tells whether a migration is listed that brings a shard its reference tables. Whoever
+// writes such tables is then waited for like one who touches the slots that move.
+func (m *Map) Joins() bool { return m.joins }
+
 // Move gives a migration by its id, or nil.
 func (m *Map) Move(id int64) *Move {
 	for i := range m.Spec.Moves {
@@ -104,6 +108,7 @@ func (m *Map) listMoves() {
 	for i := range m.Spec.Moves {
 		v := &m.Spec.Moves[i]
 		m.frozen = m.frozen || v.Frozen
+		m.joins = m.joins || m.Joining(m.shards[v.Target])
 		for _, s := range v.Slots {
 			for slot := int(s.First); slot <= int(s.Last); slot++ {
 				m.moves[slot] = int16(i + 1)

@@ -150,6 +150,7 @@ type Map struct {
 	moves   []int16      // 1 + index into Spec.Moves of each slot, 0 for none; nil without moves
 	foreign [][]Span     // of each of Spec.Shards; nil without moves
 	frozen  bool
+	joins   bool
 	shards  map[string]int
 	schemas map[string]*Schema
 	users   map[string]*User
