@@ -14,10 +14,11 @@ import (
 )
 
 // addShard checks that the server can be used, stores the shard, then gives it the
-// schemas and the tables of the others. A run that failed half-way is completed by
-// DROP SHARD and another ADD SHARD.
+// schemas and the tables of the others. It is joining until a migration to it has brought it
+// the reference tables' rows. A run that failed half-way is completed by DROP SHARD and
+// another ADD SHARD.
 func addShard(ctx context.Context, a *Admin, c *server.Client, args map[string]string) ([][]any, error) {
-	s := shard.Shard{Name: args["name"], Primary: args["host:port"]}
+	s := shard.Shard{Name: args["name"], Primary: args["host:port"], State: shard.Joining}
 	if list := args["host:port,…"]; list != "" {
 		s.Replicas = strings.Split(list, ",")
 	}

@@ -36,10 +36,10 @@ func migrationCommands() []command {
 				"phase", "#rows_per_second", "eta", "#attempts", "verified", "waiting", "node", "log"}, run: showMigrations},
 		{syntax: "SHOW MIGRATION <id>", help: "what has happened to an online move, step by step",
 			columns: []string{"time", "node", "phase", "text"}, run: showMigration},
-		{syntax: "MOVE SLOTS <first-last,…> TO <shard> [AUTO]", columns: []string{"#migration"}, run: notYet,
+		{syntax: "MOVE SLOTS <first-last,…> TO <shard> [AUTO]", columns: []string{"#migration"}, run: moveSlots,
 			help: "moves slots online, a migration for each shard that owns some; with AUTO it switches and completes by itself"},
 		{syntax: "REBALANCE", help: "starts the online moves that even the slots out; they switch and complete by themselves",
-			columns: []string{"#migration", "slots", "source", "target"}, run: notYet},
+			columns: []string{"#migration", "slots", "source", "target"}, run: rebalance},
 	}
 	for _, o := range []struct {
 		verb, help string
@@ -83,11 +83,6 @@ func migrationID(text string) (int64, error) {
 		return 0, refuse(1064, "42000", fmt.Sprintf("%q is no number of a migration; SHOW MIGRATIONS lists them", text))
 	}
 	return id, nil
-}
-
-// notYet refuses to start what does not work from end to end in this build.
-func notYet(context.Context, *Admin, *server.Client, map[string]string) ([][]any, error) {
-	return nil, refuse(1235, "42000", "online moves of slots are not available yet")
 }
 
 func moveSlots(ctx context.Context, a *Admin, c *server.Client, args map[string]string) ([][]any, error) {

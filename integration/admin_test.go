@@ -99,7 +99,8 @@ func TestAdminPort(t *testing.T) {
 	expectError(t, dba, "DROP SHARD nowhere", 1210, "SHOW SHARDS")
 	expectError(t, dba, "ADD SHARD s4", 1064, "PRIMARY")
 	expectError(t, dba, "ADD SHARD s4 PRIMARY '127.0.0.1:1'", 1210, "cannot be used")
-	expectError(t, dba, "MOVE SLOTS 0-1 TO s1", 1235, "sluice:")
+	expectError(t, dba, "MOVE SLOTS 0-1 TO s9", 1210, "sluice:", "no shard s9")
+	expectError(t, dba, "MOVE SLOTS 0-16384 TO s1", 1210, "is no range of slots")
 	expectError(t, dba, "KILL 4000000000", 1094)
 }
 
@@ -195,8 +196,8 @@ func TestShardsComeAndGo(t *testing.T) {
 	expect(t, db, "SELECT COUNT(*) FROM users", "50")
 	expect(t, second.open("shop", interpolated), "SELECT COUNT(*) FROM users", "50")
 	must(t, db, "INSERT INTO countries VALUES ('xx', 'everywhere')", "ALTER TABLE users ADD COLUMN note VARCHAR(10)")
-	if got := extra.Value("SELECT name FROM shop.countries"); got != "everywhere" {
-		t.Errorf("reference table on the new shard: %s", got)
+	if got := extra.Value("SELECT COUNT(*) FROM shop.countries"); got != "0" {
+		t.Errorf("a shard that is joining has %s rows of a reference table", got)
 	}
 	must(t, dba, "DROP SHARD s4")
 	eventually(t, "the other proxy has dropped the shard", func() bool {

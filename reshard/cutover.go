@@ -50,6 +50,9 @@ func (r cutover) freeze(ctx context.Context) error {
 		return r.giveUp(ctx, errors.New("its proxy had left it"))
 	}
 	r.begun = 0
+	// A proxy that is told to end makes up its mind first: statements wait for it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
+	defer cancel()
 	began := time.Now()
 	err := r.attempt(ctx)
 	if err == nil {
@@ -149,6 +152,9 @@ func (r cutover) attempt(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, budget, fmt.Errorf("it was not through within %v", budget))
 	defer cancel()
 	if err := r.freezeMap(ctx, true); err != nil {
+		return err
+	}
+	if err := r.point("after-freeze"); err != nil {
 		return err
 	}
 	att := r.rec.Attempt

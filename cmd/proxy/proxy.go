@@ -198,7 +198,11 @@ func (p *proxy) run(ctx context.Context, hangup <-chan os.Signal) error {
 	failed := make(chan error, 3)
 	var wg sync.WaitGroup
 	wg.Go(func() { p.decisions.Run(serving) })
-	wg.Go(func() { p.moves.Run(moving) })
+	moved := make(chan struct{})
+	wg.Go(func() {
+		defer close(moved)
+		p.moves.Run(moving)
+	})
 	wg.Go(func() { p.sessions.Run(serving) })
 	wg.Go(func() { failed <- p.data.Serve(serving) })
 	wg.Go(func() { failed <- p.admin.Serve(serving) })
@@ -215,6 +219,10 @@ func (p *proxy) run(ctx context.Context, hangup <-chan os.Signal) error {
 	defer cancel()
 	if drainErr := p.data.Drain(limit); drainErr != nil {
 		p.log.Warn("some clients were cut off at the end of drain_timeout", "error", drainErr)
+	}
+	select {
+	case <-moved:
+	case <-time.After(5 * time.Second): // a shard may not answer; whoever takes over knows what to do
 	}
 	stop()
 	p.close()
