@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -91,4 +92,31 @@ func TestDefiner(t *testing.T) {
 	exec(t, db, "CREATE DEFINER=CURRENT_USER() VIEW v2 AS SELECT * FROM plain")
 	_, err := tryRows(db, "CREATE VIEW v3 AS SELECT CURRENT_USER() FROM plain")
 	wantCode(t, err, 1235)
+}
+
+// TestKillOnItsWay: a KILL QUERY that comes while the statement is on its way to the shard stops it.
+func TestKillOnItsWay(t *testing.T) {
+	f := newFront(t, frontOptions{shards: 1, conns: 4})
+	c := on{conn(t, f.open(""))}
+	killer := on{conn(t, f.open(""))}
+	id := rows(t, c, "SELECT CONNECTION_ID()")
+	for range 150 {
+		ended := make(chan error, 1)
+		go func() {
+			_, err := tryRows(c, "SELECT SLEEP(20) FROM DUAL")
+			ended <- err
+		}()
+		for running := false; !running; {
+			for _, s := range f.server.Clients() {
+				info := s.Session().Info()
+				running = running || info.Command == "Query" && fmt.Sprint(info.ID) == id
+			}
+		}
+		exec(t, killer, "KILL QUERY "+id)
+		select {
+		case <-ended: // SLEEP answers 1 when it is killed
+		case <-time.After(10 * time.Second):
+			t.Fatal("the statement was not stopped")
+		}
+	}
 }

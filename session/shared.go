@@ -185,12 +185,24 @@ func (sh *shared) Kill(whole bool) {
 	if !whole && sh.kill == notKilled {
 		sh.kill = killQuery
 	}
-	for _, c := range sh.conns {
-		if err := c.Kill(ctx); err != nil {
-			sh.log.Warn("a running statement could not be stopped", "shard", c.Shard(), "connection", sh.c.ID, "error", err)
+	for _, pause := range killAgain {
+		for _, c := range sh.conns {
+			if err := c.Kill(ctx); err != nil {
+				sh.log.Warn("a running statement could not be stopped", "shard", c.Shard(), "connection", sh.c.ID, "error", err)
+			}
+		}
+		sh.mu.Unlock()
+		time.Sleep(pause)
+		sh.mu.Lock()
+		if !sh.running || sh.kill == notKilled || len(sh.conns) == 0 || ctx.Err() != nil {
+			return
 		}
 	}
 }
+
+// killAgain is how long a Kill waits for the statement's end before it is repeated. A server
+// forgets one that comes before the statement, which may be on its way to it.
+var killAgain = [...]time.Duration{2 * time.Millisecond, 20 * time.Millisecond, 200 * time.Millisecond, 0}
 
 // killTimeout bounds a Kill over all connections of a statement.
 const killTimeout = 5 * time.Second
