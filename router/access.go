@@ -42,7 +42,7 @@ func (p access) systemTable(t *table) error {
 	name := strings.ToUpper(t.ref.Name)
 	switch strings.ToLower(t.schema) {
 	case informationSchema:
-		if _, ok := schemaColumn(name); ok || harmless(name) {
+		if _, ok := schemaColumn(name); ok || harmless(name) || grantsBelow(name) {
 			return nil
 		}
 		if name == "FILES" || strings.HasPrefix(name, "INNODB_") {
@@ -83,6 +83,10 @@ func schemaColumn(table string) (string, bool) {
 	return "", false
 }
 
+// grantsBelow tells whether an information_schema table lists grants of tables and columns. The
+// users of a cluster have none: their grants are of whole schemas.
+func grantsBelow(table string) bool { return table == "TABLE_PRIVILEGES" || table == "COLUMN_PRIVILEGES" }
+
 // harmless tells whether an information_schema table speaks of the server alone.
 func harmless(table string) bool {
 	switch table {
@@ -104,12 +108,16 @@ func (p access) filterInformationSchema() error {
 			continue
 		}
 		column, ok := schemaColumn(strings.ToUpper(t.ref.Name))
-		if !ok {
+		none := grantsBelow(strings.ToUpper(t.ref.Name))
+		if !ok && !none {
 			continue
 		}
 		text, err := p.sums(t)
 		if err != nil {
 			return err
+		}
+		if none {
+			text = "(SELECT * FROM information_schema." + t.ref.Name + " WHERE 1 = 0)"
 		}
 		if text == "" {
 			text = "(SELECT * FROM information_schema." + t.ref.Name + " WHERE " + column + " IN (" + p.schemaList() + "))"

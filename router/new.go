@@ -25,7 +25,7 @@ type (
 
 // New plans a statement. Errors: *Refusal, *NeedTable.
 func New(stmt *query.Statement, in *Input) (*Plan, error) {
-	p := &planner{in: in, stmt: stmt, words: wordsOf(in.Scan.Fingerprint)}
+	p := &planner{in: in, stmt: stmt, words: wordsOf(query.Bare(in.Scan.Fingerprint, in.Mode))}
 	p.plan = &Plan{Stmt: stmt, slot: -1, charset: in.Charset, usesText: stmt.TextBound}
 	if err := (access{p}).guard(); err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 func mayBeSetForOne(name string) bool {
 	switch name {
 	case "max_statement_time", "lock_wait_timeout", "innodb_lock_wait_timeout", "foreign_key_checks", "unique_checks", "check_constraint_checks",
-		"group_concat_max_len", "div_precision_increment", "max_sort_length", "max_length_for_sort_data", "max_seeks_for_key",
+		"sql_select_limit", "group_concat_max_len", "div_precision_increment", "max_sort_length", "max_length_for_sort_data", "max_seeks_for_key",
 		"max_recursive_iterations", "optimizer_switch", "optimizer_search_depth", "optimizer_prune_level", "optimizer_use_condition_selectivity",
 		"use_stat_tables", "sort_buffer_size", "join_buffer_size", "read_buffer_size", "read_rnd_buffer_size", "tmp_table_size",
 		"max_heap_table_size", "bulk_insert_buffer_size", "long_query_time", "log_slow_verbosity":
@@ -70,6 +70,9 @@ func (s setForOne) back(before *settings, names []string) {
 		for _, name := range names {
 			if before.values[name] == "" {
 				defaults[name] = "DEFAULT"
+			}
+			if name == "sql_select_limit" && defaults[name] != "" {
+				defaults[name] = noLimit
 			}
 		}
 		before = before.with(defaults, s.h.intern)

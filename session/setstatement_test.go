@@ -23,6 +23,8 @@ func TestSetStatement(t *testing.T) {
 					"SET STATEMENT max_statement_time=9 FOR SELECT COUNT(*) FROM users":                                               "8",
 					"SET STATEMENT max_statement_time = 9, sort_buffer_size := 65536 FOR SELECT @@max_statement_time FROM users":      "9\n9\n9\n9\n9\n9\n9\n9",
 					"SET STATEMENT max_statement_time=9 FOR SELECT user_id FROM users ORDER BY name DESC LIMIT 2":                     "8\n7",
+					"SET STATEMENT sql_select_limit=2 FOR SELECT user_id FROM users ORDER BY user_id":                                 "1\n2",
+					"SET STATEMENT SQL_SELECT_LIMIT=1 FOR SELECT user_id FROM users WHERE user_id = 2":                                "2",
 					"SET STATEMENT div_precision_increment=1 FOR SELECT 1/3":                                                          "0.3",
 					"set statement group_concat_max_len=4 for SELECT GROUP_CONCAT(user_id ORDER BY user_id) FROM users":               "1,2,",
 					"SET STATEMENT group_concat_max_len=4 FOR SELECT GROUP_CONCAT(name) FROM users WHERE user_id = 3":                 "c",
@@ -43,6 +45,9 @@ func TestSetStatement(t *testing.T) {
 			exec(t, c, "UPDATE users SET name = LEFT(name, 1)")
 			exec(t, c, "SET max_statement_time = 20")
 			want(t, rows(t, c, "SET STATEMENT max_statement_time=9 FOR SELECT @@max_statement_time"), "9")
+			want(t, rows(t, c, "SET STATEMENT sql_select_limit=1 FOR SELECT user_id FROM users ORDER BY user_id"), "1")
+			want(t, rows(t, c, "SELECT COUNT(*) FROM (SELECT user_id FROM users) q"), "8")
+			want(t, rows(t, c, "SELECT name IS NULL FROM users ORDER BY user_id LIMIT 2"), "0\n0")
 			want(t, rows(t, c, "SELECT @@max_statement_time"), "20")
 			if name == "implicit" {
 				exec(t, c, "COMMIT")

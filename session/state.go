@@ -66,7 +66,11 @@ func (s *state) load(ctx context.Context) error {
 		return err
 	}
 	s.ready = true
-	s.setVars(s.h.initial(s.c.Collation))
+	vars := s.h.initial(s.c.Collation)
+	if s.c.Capabilities&wire.ClientIgnoreSpace != 0 { // for the server it is a word of sql_mode
+		vars = vars.with(map[string]string{"sql_mode": "'IGNORE_SPACE," + s.h.defaults.sqlMode + "'"}, s.h.intern)
+	}
+	s.setVars(vars)
 	return nil
 }
 

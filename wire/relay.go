@@ -84,6 +84,7 @@ type relay struct {
 	resp     Response
 	state    relayState
 	begun    bool  // a first packet has been seen
+	out      bool  // the current result are a procedure's OUT parameters
 	more     bool  // the current piece is full: the next one belongs to the same packet
 	seq      uint8 // of the next packet to the client
 	left     int   // bytes of the current piece that have not come yet
@@ -272,7 +273,7 @@ func (m *relay) firstPacket(b []byte) error {
 	if err != nil {
 		return err
 	}
-	m.resp.Columns, m.resp.Rows = n, 0
+	m.resp.Columns, m.resp.Rows, m.out = n, 0, false
 	m.defs = n
 	m.state = relayColumns
 	return nil
@@ -285,9 +286,16 @@ func (m *relay) eofPacket(b []byte) error {
 		return err
 	}
 	if m.state == relayColumnsEOF && !(m.opts.Cursor && eof.Status&StatusCursorExists != 0) {
+		m.out = eof.Status&StatusPSOutParams != 0
 		m.setMore(b[3:])
 		m.state = relayRows
 		return nil
+	}
+	if m.out && m.state == relayRows {
+		// MySQL says of this result before its rows, and not behind them, that an OK follows; MariaDB
+		// says both in both places, which clients understand that look at one only.
+		eof.Status |= StatusPSOutParams | StatusMoreResults
+		binary.LittleEndian.PutUint16(b[3:], eof.Status)
 	}
 	m.ended(eof, b[3:])
 	return nil

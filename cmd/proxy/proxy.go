@@ -161,10 +161,19 @@ func (p *proxy) adminOptions(registry *metrics.Registry) server.Options {
 func (p *proxy) serverVersion() string {
 	for _, s := range p.pools.Status() {
 		if s.Version != "" {
-			return s.Version
+			return greeted(s.Version)
 		}
 	}
-	return "10.11.0-MariaDB-sluice"
+	return greeted("10.11.0-MariaDB-sluice")
+}
+
+// greeted gives a version as its server greets with it: MariaDB before 11 says 5.5.5 first, and
+// clients (Connector/J) take what they may ask it from that.
+func greeted(version string) string {
+	if strings.HasPrefix(version, "10.") && strings.Contains(version, "MariaDB") {
+		return "5.5.5-" + version
+	}
+	return version
 }
 
 // serverCollation is that of the shards in the greeting: clients that ask for no character
