@@ -89,3 +89,23 @@ func version(client, dir string) string {
 	name := filepath.Base(dir)
 	return client + " " + name[strings.LastIndex(name, "-")+1:]
 }
+
+// allModes are those of drivers that have them all.
+var allModes = []string{"text", "binary", "compressed", "tls"}
+
+// TestNode runs a program that uses mysql2 and Sequelize.
+func TestNode(t *testing.T) {
+	onlyFull(t)
+	runScript(t, script{client: "Node mysql2 3.24.6 and Sequelize 6.37.8", modes: allModes, rules: jdbcRules, run: func(t *testing.T, on *target, mode string) []string {
+		t.Setenv("NODE_PATH", drivers(t, "node", "node_modules"))
+		return printed(t, on, "node", "testdata/node/mysql2.js", on.host, on.port, on.schema, mode)
+	}})
+}
+
+// TestRuby runs a program that uses mysql2.
+func TestRuby(t *testing.T) {
+	onlyFull(t)
+	runScript(t, script{client: "Ruby mysql2 0.5.3", modes: allModes, rules: jdbcRules, run: func(t *testing.T, on *target, mode string) []string {
+		return printed(t, on, "ruby", "testdata/ruby/mysql2.rb", on.host, on.port, on.schema, mode)
+	}})
+}
