@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/backend"
 	"sluice/query"
 	"sluice/shard"
 	"sluice/txn"
@@ -27,6 +28,7 @@ func (a admission) admit(ctx context.Context, st *statement) error {
 	if len(a.kept.tx.Legs()) == 0 {
 		a.kept.under = a.args.Map
 	}
+	a.seen = false
 	if !b.All && len(b.Slots) == 0 {
 		return nil
 	}
@@ -100,7 +102,8 @@ func (a admission) decide(ctx context.Context, st *statement, m *shard.Map) erro
 	if m != a.args.Map {
 		return errRebind
 	}
-	if now := time.Now(); !sure(a.h.topo.SureUntil(), now) {
+	if !sure(a.h.topo.SureUntil(), time.Now()) {
+		a.seen = true
 		return a.unsure(ctx, m, inTx)
 	}
 	return nil
@@ -109,6 +112,16 @@ func (a admission) decide(ctx context.Context, st *statement, m *shard.Map) erro
 // sure tells whether a time is ahead by both clocks.
 func sure(until, now time.Time) bool {
 	return now.Before(until) && now.Round(0).Before(until.Round(0))
+}
+
+// late looks again, when a connection is there, whether this proxy may not be waited for any more:
+// it may have waited for the connection, or stood still.
+func (a admission) late(c *backend.Conn) error {
+	if a.seen || sure(a.h.topo.SureUntil(), time.Now()) {
+		return nil
+	}
+	a.held.done(c, 0, true)
+	return tryAgain("this proxy has lost etcd while the statement began; it was not executed")
 }
 
 // moved tells whether slots that the transaction touches have got another owner since it was

@@ -101,6 +101,9 @@ func (h *Handler) Serve(ctx context.Context, c *server.Client) {
 	s.serve(ctx)
 }
 
+// Held is the number of statements that wait for rows to switch to another shard.
+func (h *Handler) Held() int { return h.gate.waiting() }
+
 // Run acknowledges migrations, as soon as nothing runs here that they have to wait for, until
 // ctx ends.
 func (h *Handler) Run(ctx context.Context) { h.gate.run(ctx) }

@@ -124,6 +124,18 @@ func (a admission) unsure(ctx context.Context, m *shard.Map, inTx bool) error {
 	return a.deadlock()
 }
 
+// lateCommit tells whether a transaction touched rows that may have moved, because this proxy may
+// not be waited for any more.
+func lateCommit(k *kept) bool {
+	t := &k.pins.shared.touch
+	if t.m == nil || sure(k.h.topo.SureUntil(), time.Now()) {
+		return false
+	}
+	m := k.h.topo.Map()
+	inMove := func(slot uint16) bool { return m.MoveOf(slot) != nil }
+	return m.HasMoves() && (t.tx.has(inMove) || t.stmt.has(inMove))
+}
+
 func (a admission) covered(ctx context.Context, m *shard.Map) error {
 	inMove := func(slot uint16) bool { return m.MoveOf(slot) != nil }
 	if m.HasMoves() && boundHas(&a.bound, inMove) {

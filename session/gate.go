@@ -103,8 +103,7 @@ func (g *gate) release(bytes int) {
 	g.bytes -= bytes
 }
 
-// Held is the number of statements that wait for a migration.
-func (g *gate) Held() int {
+func (g *gate) waiting() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.held

@@ -204,6 +204,10 @@ func (k *kept) commit() error {
 	if !k.tx.Open() {
 		return nil
 	}
+	if lateCommit(k) {
+		k.rollback()
+		return txn.Deadlock()
+	}
 	ended, err := k.tx.Commit(context.Background())
 	k.finish(ended)
 	return k.commitError(err)

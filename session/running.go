@@ -31,6 +31,7 @@ type running struct {
 	bound    router.Bound
 	req      exec.Request
 	mayWrite bool // it may change data although its plan is a read's
+	seen     bool // the shards' fences have been looked at for it
 }
 
 // start forgets the statement before.
@@ -298,7 +299,11 @@ func (r *running) Lease(ctx context.Context, shard int, write bool) (*backend.Co
 			return nil, refuse(1235, "42000", "%v", err)
 		}
 	}
-	return r.held.lease(ctx, name, write)
+	c, err := r.held.lease(ctx, name, write)
+	if err == nil && (r.bound.All || len(r.bound.Slots) > 0) {
+		err = (admission{r}).late(c)
+	}
+	return c, err
 }
 
 // Apart implements exec.Leases.

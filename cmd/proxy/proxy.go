@@ -113,6 +113,9 @@ func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *pr
 	p.data = server.New(p.dataOptions(registry), accounts{p.store}, handler)
 	handler.Bind(p.data)
 	p.sessions = handler
+	registry.Collect("sluice_held_statements", "Statements that wait for rows to switch to another shard.", nil, func() []metrics.Sample {
+		return []metrics.Sample{{Value: float64(handler.Held())}}
+	})
 	console := admin.New(admin.Options{
 		Node: cfg.Node, Version: version, Topology: p.store, Pools: p.pools, Decisions: p.decisions, Migrations: p.moves, Data: p.data, Digests: digests,
 		Metrics: registry, Log: log, Reload: func(context.Context) error { return p.reload() }, Drain: p.askDrain, Draining: p.draining.Load,
