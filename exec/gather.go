@@ -20,6 +20,10 @@ var ErrApart = errors.New("temporary tables are not allowed in this transaction"
 // caller undoes it and binds it again with router.Args.Moves. Nothing has been answered.
 var ErrMoves = errors.New("rows have to move to another shard")
 
+// ErrUnmatched says that the copies lack the FULLTEXT keys that the statement needs. The caller
+// plans again with router.Input.Sift. Nothing has been answered.
+var ErrUnmatched = errors.New("MATCH … AGAINST over copies without FULLTEXT keys")
+
 // gathering is one Gather under way.
 //
 //	lease all ─▶ open the home shard's own sources as cursors, or all that lock ─▶ loading state ─▶ for each copy:
@@ -303,14 +307,17 @@ func (g *gathering) read(l *leg, ld *loader) error {
 func (g *gathering) answer() error {
 	l := g.home
 	l.part = &g.req.Bound.Legs[0]
-	if err := g.sendAnswer(); err != nil {
-		return err
+	err := g.sendAnswer()
+	if err == nil {
+		err = l.header()
 	}
-	if err := l.header(); err != nil {
-		if isCode(err, 1191) {
-			return refuse(1235, "42000", "MATCH … AGAINST over rows of several shards: servers have no FULLTEXT keys in temporary InnoDB tables; "+
-				"use MATCH as a condition of WHERE in a SELECT of one table, give the shard key a value, or make the table's engine Aria or MyISAM")
-		}
+	switch {
+	case isCode(err, 1191) && !g.plan.Sifted:
+		return ErrUnmatched
+	case isCode(err, 1191):
+		return refuse(1235, "42000", "the rank of MATCH … AGAINST, or MATCH within a longer condition, over rows of several shards: servers have no FULLTEXT keys in "+
+			"temporary InnoDB tables; use MATCH as a condition of WHERE by itself, give the shard key a value, or make the table's engine Aria or MyISAM")
+	case err != nil:
 		return err
 	}
 	if l.cols == nil {

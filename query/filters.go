@@ -25,12 +25,34 @@ func (a *analysis) filters(n ast.ExprNode, b, lo, hi int) {
 		if r.isPredicate(node) {
 			continue
 		}
+		if cols := a.matched(node); cols != nil {
+			a.st.Matches = append(a.st.Matches, Filter{Block: b, Span: a.span(from, to), Cols: cols})
+			continue
+		}
 		c := &comparisons{a: a}
 		node.Accept(c)
 		if !c.other && len(c.cols) > 0 {
 			a.st.Filters = append(a.st.Filters, Filter{Block: b, Span: a.span(from, to), Cols: c.cols})
 		}
 	}
+}
+
+// matched gives the columns of a MATCH … AGAINST that says of each row by itself whether it
+// has the words. (WITH QUERY EXPANSION looks at other rows for further words.)
+func (a *analysis) matched(n ast.ExprNode) (cols []ColumnRef) {
+	m, ok := unwrap(n).(*ast.MatchAgainst)
+	if !ok || m.Modifier.WithQueryExpansion() {
+		return nil
+	}
+	switch m.Against.(type) {
+	case ast.ParamMarkerExpr, ast.ValueExpr:
+	default:
+		return nil
+	}
+	for _, c := range m.ColumnNames {
+		cols = append(cols, columnRef(a.text, c))
+	}
+	return cols
 }
 
 // isPredicate tells whether all that a condition says is in Predicates.

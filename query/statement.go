@@ -159,6 +159,7 @@ type Statement struct {
 	Predicates   []Predicate
 	Equalities   []Equality
 	Filters      []Filter
+	Matches      []Filter // MATCH … AGAINST of a value, in the place of a Filter
 	Insert       *InsertInfo
 	Sets         []Assignment // UPDATE and SET
 	Calls        []FuncCall

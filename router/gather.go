@@ -23,6 +23,7 @@ type Gathering struct {
 	// Apart: the statement runs on a connection outside of the session's transaction. All its
 	// tables are copied then, also those that the home shard has.
 	Apart  bool
+	Sifted bool // MATCH … AGAINST was asked of the shards, where that can be
 	Limits shard.Gather
 	// Check is the shard (map index) that has all tables of the statement, whose server can say
 	// whether it is one; -1 for none. For GatherWrite.
@@ -64,6 +65,7 @@ type gatherPlan struct {
 	only   bool     // there is no other way to answer the statement
 	denied *Refusal // of the hint scatter=deny
 	apart  bool
+	sifted bool
 	locks  string // what a source's SELECT ends with: it locks what it reads
 	fixed  bool   // home is meant: tables are there that are read in place
 	home   string // "" is the first shard
@@ -104,7 +106,10 @@ type filter struct {
 
 // condition is a part of the statement's WHERE that rows of one mention of a table must
 // fulfil: what stands between two places.
-type condition struct{ from, to place }
+type condition struct {
+	from, to place
+	must     bool // the statement does not say it again
+}
 
 // gatherer plans statements that no merge answers.
 type gatherer struct {
@@ -119,10 +124,7 @@ type gatherer struct {
 // gather plans the last step of the ladder before a refusal. base are edits that the
 // statement needs anyway. Errors: *Refusal, *NeedTable.
 func (p reader) gather(only bool, base []edit) error {
-	g := &gatherer{planner: p.planner, plan: &gatherPlan{only: only, apart: p.in.Apart, edits: base, base: len(base)}}
-	if why := g.ungatherable(); why != nil {
-		return why
-	}
+	g := &gatherer{planner: p.planner, plan: &gatherPlan{only: only, apart: p.in.Apart, sifted: p.in.Sift, edits: base, base: len(base)}}
 	if err := (copier{g}).run(); err != nil {
 		return err
 	}
@@ -167,21 +169,14 @@ func (g *gatherer) finish() error {
 	return g.nameItems()
 }
 
-// ungatherable refuses what rows of a copy cannot stand for.
-func (g *gatherer) ungatherable() *Refusal {
-	switch {
-	case len(g.stmt.Routines) > 0:
-		return g.noRoutines().(*Refusal)
-	}
-	return nil
-}
-
 // placeHome finds the shard that the statement runs on: that of the unsharded tables.
 func (g *gatherer) placeHome() {
 	u := g.first((*table).unsharded)
 	switch {
 	case u != nil && !g.plan.apart:
 		g.plan.home, g.plan.fixed = u.home, true
+	case g.planner.plan.atHome:
+		g.plan.home, g.plan.fixed = g.currentHome(), true
 	case g.stmt.NamedLock: // locks are those of the first shard for all clients
 		g.plan.fixed = true
 	case g.first(func(t *table) bool { return t.system }) != nil:
@@ -246,6 +241,9 @@ func (g *gatherer) copy(i int) (at query.Span, text string, err error) {
 	}
 	c.lock = g.lockOf(t)
 	sifter{g}.addFilters(i, &c)
+	if err := (sifter{g}).addMatches(i, &c); err != nil {
+		return at, "", err
+	}
 	if same := g.sameRows(&c); same != "" {
 		if g.in.Mode.MariaDB { // which can open a temporary table twice
 			return g.renamed(t, same)
@@ -289,8 +287,33 @@ func (g sifter) addConditions(i int, c *copied) {
 		if !ok1 || !ok2 || len(from.gap)+len(to.gap) > maxGap {
 			continue
 		}
-		c.where = append(c.where, condition{from, to})
+		c.where = append(c.where, condition{from: from, to: to})
 	}
+}
+
+// addMatches asks the table's shards for MATCH … AGAINST, of which the statement then has
+// only the rows that match.
+func (g sifter) addMatches(i int, c *copied) error {
+	t := &g.tables[i]
+	if !g.in.Sift || t.ref.Nullable || !g.nameable(t.ref.Alias) {
+		return nil
+	}
+	for _, f := range g.stmt.Matches {
+		if f.Block != t.ref.Block || !g.allOf(f.Cols, f.Block, i) {
+			continue
+		}
+		from, ok1 := placeOf(g.in.SQL, g.in.Scan, f.Span.Start)
+		to, ok2 := placeOf(g.in.SQL, g.in.Scan, f.Span.End)
+		if !ok1 || !ok2 || len(from.gap)+len(to.gap) > maxGap {
+			continue
+		}
+		c.alias = t.ref.Alias
+		c.where = append(c.where, condition{from: from, to: to, must: true})
+		if err := g.edit(f.Span, "1"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // allOf tells whether columns are all a table's own for certain.
@@ -517,8 +540,8 @@ func nextWord(sql []byte) string {
 // gatherUnsharded plans a read of sharded and unsharded tables, or of unsharded ones on
 // several shards.
 func (p reader) gatherUnsharded() error {
-	if err := p.noRoutines(); err != nil {
-		return err
+	if len(p.stmt.Routines) > 0 {
+		return p.gatherFunctions()
 	}
 	p.plan.Target = ToAll
 	return p.gather(true, p.plan.edits)

@@ -38,6 +38,9 @@ func (g *gatherPlan) bind(p *Plan, a *Args, b *Bound) error {
 		return refusal
 	}
 	b.Legs[0].SQL, b.Legs[0].Params = sql, g.params
+	if g.sifted && g.params == nil {
+		b.Legs[0].Params = s.kept(a)
+	}
 	b.Strategy, b.Gathering = Gather, out
 	if g.write {
 		b.Strategy = GatherWrite
@@ -49,7 +52,7 @@ func (g *gatherPlan) bind(p *Plan, a *Args, b *Bound) error {
 // copiesOf computes where the rows of the copies come from. only is the one shard that has
 // all of them, the home where there are none, -1 when there are several.
 func (g *gatherPlan) copiesOf(p *Plan, a *Args, b *Bound, home int) (out *Gathering, only int, why *Refusal) {
-	out = &Gathering{Apart: g.apart, Limits: a.Map.Spec.Gather, Tables: make([]GatherTable, len(g.tables)), Check: -1}
+	out = &Gathering{Apart: g.apart, Sifted: g.sifted, Limits: a.Map.Spec.Gather, Tables: make([]GatherTable, len(g.tables)), Check: -1}
 	const none, several = -2, -1
 	only = none
 	for i := range g.tables {
@@ -226,7 +229,7 @@ func (c *copied) source(s *scratch, a *Args, foreign []shard.Span) (sql []byte, 
 	for i := range c.where {
 		text, used, ok := c.where[i].text(s, a)
 		if !ok {
-			if c.limit.Has { // without the condition the first rows are others
+			if c.limit.Has || c.where[i].must { // without the condition the first rows are others
 				return nil, nil, notFound()
 			}
 			continue

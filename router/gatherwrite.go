@@ -276,7 +276,7 @@ func (g locker) wholeWhere(i int, c *copied) bool {
 func (g locker) condition(s query.Span) (condition, bool) {
 	from, ok1 := placeOf(g.in.SQL, g.in.Scan, s.Start)
 	to, ok2 := placeOf(g.in.SQL, g.in.Scan, s.End)
-	return condition{from, to}, ok1 && ok2 && len(from.gap)+len(to.gap) <= maxGap
+	return condition{from: from, to: to}, ok1 && ok2 && len(from.gap)+len(to.gap) <= maxGap
 }
 
 // writeBack plans how a copy's changes come to its table.

@@ -17,7 +17,7 @@ import (
 // plan and legs out.
 func TestGolden(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		w := &world{t: t, cat: &shard.Catalog{Version: 1, Tables: map[[2]string]*shard.TableInfo{}}}
+		w := &world{t: t, cat: &shard.Catalog{Version: 1, Tables: map[[2]string]*shard.TableInfo{}}, routines: map[string]Routine{}}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			w.t = t
 			switch d.Cmd {
@@ -27,6 +27,8 @@ func TestGolden(t *testing.T) {
 				return w.catalog(d.Input)
 			case "plan":
 				return w.plans(d)
+			case "routines":
+				return w.programs(d.Input)
 			case "rebind":
 				return w.rebind(d)
 			}
@@ -40,6 +42,18 @@ type world struct {
 	t   *testing.T
 	m   *shard.Map
 	cat *shard.Catalog
+
+	routines map[string]Routine
+}
+
+// programs reads stored programs, one a line: name: body.
+func (w *world) programs(input string) string {
+	w.routines = map[string]Routine{}
+	for _, line := range strings.Split(input, "\n") {
+		name, body, _ := strings.Cut(line, ": ")
+		w.routines[name] = Routine{Body: body, Unseen: body == "?"}
+	}
+	return "ok\n"
 }
 
 // move reads "move 7 s0 s1 0-99 200-299 [switched] [frozen]"; slots are those of one range.
@@ -214,7 +228,7 @@ type request struct {
 
 func (w *world) request(d *datadriven.TestData) *request {
 	r := &request{}
-	r.in = Input{Schema: "shop", User: w.m.User("app"), Map: w.m, Catalog: w.cat, Charset: "utf8mb4"}
+	r.in = Input{Schema: "shop", User: w.m.User("app"), Map: w.m, Catalog: w.cat, Charset: "utf8mb4", Routines: w.routines}
 	r.in.Mode = query.Mode{MariaDB: true, ServerVersion: 101119}
 	r.args = Args{Map: w.m, Held: -1, FirstID: 1000}
 	for _, a := range d.CmdArgs {
@@ -236,6 +250,8 @@ func (w *world) request(d *datadriven.TestData) *request {
 			r.in.Mode.MariaDB, r.in.Mode.ServerVersion = false, 90700
 		case "gbk":
 			r.in.Mode.Charset = query.GBK
+		case "sift":
+			r.in.Sift = true
 		case "apart":
 			r.in.Apart = true
 		case "pinned":

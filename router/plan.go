@@ -97,6 +97,7 @@ type Plan struct {
 	defines    []TableName
 
 	momentary bool
+	atHome    bool // it calls functions of the current schema's default shard
 	unique    bool
 
 	sharded    bool     // a sharded table is named
@@ -153,8 +154,12 @@ type Input struct {
 	NoAutoValueOnZero bool
 	// Sizes are the rows of NeedSizes, by its table's name.
 	Sizes map[string][]Size
+	// Routines are the stored programs of NeedRoutines, by their names in lower case.
+	Routines map[string]Routine
 	// Apart asks for a gathering outside of the session's transaction (Gathering.Apart).
 	Apart bool
+	// Sift asks for rows that MATCH … AGAINST finds on the shards: the copies have no FULLTEXT keys.
+	Sift bool
 	// Staged asks for the rows of an INSERT to be computed before they are sent to their
 	// shards (ErrStage).
 	Staged bool

@@ -30,11 +30,10 @@ func (p reader) read() error {
 		return nil
 	case sharded == 0:
 		return p.readDefault()
+	case len(p.stmt.Routines) > 0:
+		return p.gatherFunctions()
 	case unsharded > 0 || system > 0:
 		return p.gatherUnsharded()
-	}
-	if err := p.noRoutines(); err != nil {
-		return err
 	}
 	if err := p.load(); err != nil {
 		return err

@@ -25,7 +25,7 @@ type staying struct {
 // stays finds out whether an UPDATE can be tried so.
 func stays(p writer) *staying {
 	var found *staying
-	if p.stmt.Kind != query.Update || p.stmt.MultiTable || len(p.tables) != 1 || p.in.Scan.ExecutableComment {
+	if p.stmt.Kind != query.Update || p.stmt.MultiTable || len(p.tables) != 1 || p.in.Scan.ExecutableComment || p.in.Map.HasMoves() {
 		return nil
 	}
 	t := &p.tables[0]

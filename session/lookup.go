@@ -163,3 +163,22 @@ func (p *planner) spread(schema, table string) bool {
 	s := p.args.Map.Schema(schema)
 	return s != nil && s.Rule(table).Kind != shard.Unsharded
 }
+
+// routines reads a schema's stored programs.
+func (p *planner) routines(ctx context.Context, schema string) (map[string]router.Routine, error) {
+	all := map[string]router.Routine{}
+	err := p.kept.onShard(ctx, p.shardOf(schema), true, func(c *backend.Conn) error {
+		_, rows, err := c.Query("SELECT ROUTINE_NAME, ROUTINE_DEFINITION FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = " +
+			string(query.QuoteString(nil, schema, p.state.mode)))
+		for _, r := range rows {
+			name := strings.ToLower(string(r[0]))
+			if _, twice := all[name]; twice { // a function and a procedure
+				all[name] = router.Routine{Unseen: true}
+				continue
+			}
+			all[name] = router.Routine{Body: string(r[1]), Unseen: r[1] == nil}
+		}
+		return err
+	})
+	return all, err
+}

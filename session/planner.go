@@ -50,6 +50,7 @@ func (p *planner) argsOf(st *statement) router.Args {
 // manner is how a statement is planned that could not be run as it was planned first.
 type manner struct {
 	apart  bool // a gathering: on a connection outside of the transaction
+	sift   bool // MATCH is asked of the shards that have the rows
 	staged bool // an INSERT: its rows are computed before they go to their shards
 }
 
@@ -97,7 +98,7 @@ const (
 func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statement, hints query.Hints, as manner) (*router.Plan, int64, error) {
 	in := &router.Input{
 		SQL: st.sql, Scan: st.scan, Mode: p.state.mode, Schema: p.state.schema, User: p.args.Map.User(p.c.User), Map: p.args.Map, Hints: hints,
-		Charset: p.state.literals, NoAutoValueOnZero: p.state.zeroIsValue, Apart: as.apart, Staged: as.staged,
+		Charset: p.state.literals, NoAutoValueOnZero: p.state.zeroIsValue, Apart: as.apart, Sift: as.sift, Staged: as.staged,
 	}
 	if in.User == nil {
 		return nil, 0, refuse(1045, "28000", "the user %s was removed", p.c.User)
@@ -112,6 +113,13 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 				in.Sizes = map[string][]router.Size{}
 			}
 			if in.Sizes[sizes.Of.Name], err = p.sizes(ctx, sizes.Of); err != nil {
+				return nil, 0, err
+			}
+			continue
+		}
+		var programs *router.NeedRoutines
+		if errors.As(err, &programs) {
+			if in.Routines, err = p.routines(ctx, programs.Schema); err != nil {
 				return nil, 0, err
 			}
 			continue

@@ -130,6 +130,12 @@ func (s attempt) once(ctx context.Context, st *statement, e *entry) error {
 			err = s.run(ctx, st, e)
 		}
 	}
+	if errors.Is(err, exec.ErrUnmatched) {
+		as := manner{sift: true, apart: s.running.bound.Gathering.Apart, staged: e.plan.Staged()}
+		if e, err = s.planner.makePlan(ctx, st, false, as); err == nil {
+			err = s.run(ctx, st, e)
+		}
+	}
 	if errors.Is(err, exec.ErrMoves) {
 		s.running.args.Moves = true
 		err = s.run(ctx, st, e)

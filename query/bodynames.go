@@ -1,0 +1,35 @@
+package query
+
+import "strings"
+
+// Word is a word or name in the body of a stored program.
+type Word struct {
+	Text   string // a name without its quotes; "@" for a variable of the session or the server
+	Called bool   // a parenthesis follows
+}
+
+// Words gives the words, names and texts of a stored program's body, without its comments. (A
+// text in quotes may be a name, by the sql_mode that the program was made with.) ok is false
+// where the body cannot be read.
+func Words(body []byte, mode Mode) (list []Word, ok bool) {
+	l := newLexer(body, mode)
+	for {
+		var t token
+		switch l.next(&t); t.kind {
+		case tokEnd:
+			return list, l.err == nil
+		case tokOpen:
+			if n := len(list); n > 0 {
+				list[n-1].Called = true
+			}
+		case tokWord:
+			list = append(list, Word{Text: string(body[t.start:t.end])})
+		case tokQuoted, tokString:
+			list = append(list, Word{Text: strings.Trim(string(body[t.start:t.end]), "`'\"")})
+		case tokUserVar, tokSysVar:
+			list = append(list, Word{Text: "@"})
+		default:
+			list = append(list, Word{})
+		}
+	}
+}
