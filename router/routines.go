@@ -25,9 +25,12 @@ type Routine struct {
 	Unseen bool // the proxies' account may not read it
 }
 
+// programs looks at the stored programs that a statement calls.
+type programs struct{ *planner }
+
 // functions tells whether the statement calls stored functions, all of the current schema,
 // and refuses those that would not give on its default shard what they give on one server.
-func (p *planner) functions() (stored bool, err error) {
+func (p programs) functions() (stored bool, err error) {
 	if len(p.stmt.Routines) == 0 {
 		return false, nil
 	}
@@ -63,7 +66,7 @@ func (p *planner) functions() (stored bool, err error) {
 }
 
 // unfit says why a function, or one that it calls, cannot run beside copies of rows.
-func (p *planner) unfit(name string, seen map[string]bool) string {
+func (p programs) unfit(name string, seen map[string]bool) string {
 	if seen[name] {
 		return ""
 	}
@@ -111,7 +114,7 @@ func (p *planner) unfit(name string, seen map[string]bool) string {
 }
 
 // shardedNamed gives a sharded table of any schema that has a name.
-func (p *planner) shardedNamed(name string) string {
+func (p programs) shardedNamed(name string) string {
 	for i := range p.in.Map.Spec.Schemas {
 		s := &p.in.Map.Spec.Schemas[i]
 		if s.Rule(name).Kind == shard.Sharded {
@@ -129,7 +132,7 @@ func (p *planner) shardedNamed(name string) string {
 // gatherFunctions plans a SELECT of sharded tables, or of tables of several shards, that calls
 // stored functions.
 func (p reader) gatherFunctions() error {
-	stored, err := p.functions()
+	stored, err := programs{p.planner}.functions()
 	if err != nil {
 		return err
 	}
