@@ -62,8 +62,33 @@ func (r ending) finish(ctx context.Context, side string, last Phase, switched bo
 }
 
 func (r ending) end(ctx context.Context, last Phase) error {
-	r.report(ctx)
-	return r.enterWith(ctx, last, func(rec *Record) { rec.Ended, rec.Wish = time.Now().UTC(), "" }, "nothing is left of it")
+	err := r.enterWith(ctx, last, func(rec *Record) { rec.Ended, rec.Wish = time.Now().UTC(), "" }, "nothing is left of it")
+	if err == nil {
+		forgetOld(ctx, r.s)
+	}
+	return err
+}
+
+// keepOver is how many migrations that are over are still shown.
+const keepOver = 50
+
+// forgetOld deletes the records of the migrations that ended long ago. That it fails is no
+// fault of the migration that ends now: the next one does it.
+func forgetOld(ctx context.Context, s *Service) {
+	list, err := s.opts.Migrations.List(ctx)
+	over := 0
+	for _, stored := range slices.Backward(list) {
+		rec, decodeErr := decode(stored.Value)
+		if decodeErr != nil || !rec.Phase.Over() {
+			continue
+		}
+		if over++; over > keepOver {
+			err = errors.Join(err, s.opts.Migrations.Forget(ctx, stored))
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		s.opts.Log.Warn("old migrations could not be forgotten", "error", err)
+	}
 }
 
 // clear takes away rows, triggers, notes and fences.

@@ -1,14 +1,12 @@
 package reshard
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -316,7 +314,6 @@ func (s *Service) List(ctx context.Context) ([]Migration, error) {
 		}
 		list = append(list, v)
 	}
-	slices.SortFunc(list, func(a, b Migration) int { return cmp.Compare(a.ID, b.ID) })
 	return list, nil
 }
 

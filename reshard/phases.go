@@ -55,7 +55,7 @@ func (r *run) queued(ctx context.Context) error {
 	switch {
 	case errors.Is(err, errWait):
 		sleep(ctx, lookEvery)
-		return nil
+		return waiting{r}.waits(ctx, "it waits for its turn: "+wait)
 	case err != nil && !errors.Is(err, errListed):
 		return err
 	}

@@ -31,7 +31,7 @@ func (r waiting) ready(ctx context.Context) error {
 			if hold == "" {
 				return r.prepareSwitch(ctx)
 			}
-			if err := r.waits(ctx, hold); err != nil {
+			if err := r.waits(ctx, "it waits with the switch: "+hold); err != nil {
 				return err
 			}
 		}
@@ -54,9 +54,8 @@ func (r waiting) verifyOnce(ctx context.Context) error {
 	})
 }
 
-// waits stores what a switch waits for, when that is news.
+// waits stores what is waited for, when that is news.
 func (r waiting) waits(ctx context.Context, hold string) error {
-	hold = "it waits with the switch: " + hold
 	if r.rec.Error == hold {
 		return nil
 	}
@@ -171,6 +170,9 @@ func (r *streams) turn(ctx context.Context) error {
 // switched has the changes follow back, compares the moment of the switch, and waits for
 // what the DBA wants.
 func (r waiting) switched(ctx context.Context) error {
+	if r.rec.Wish == wishComplete { // also when the way back is broken
+		return r.completes(ctx)
+	}
 	if err := r.on(ctx, r.rec.Target, func(c *backend.Conn) error { return takeBack(ctx, c, r.rec) }); err != nil {
 		return err
 	}
@@ -198,16 +200,20 @@ func (r waiting) switched(ctx context.Context) error {
 				}
 				return cutover{r.run}.begin(ctx, BackFreezing)
 			}
-			if err := r.waits(ctx, hold); err != nil {
+			if err := r.waits(ctx, "it waits with the switch: "+hold); err != nil {
 				return err
 			}
 		case r.rec.Wish == wishComplete, r.rec.Auto && r.rec.Proven && r.rec.Wish == "" && !r.rec.Paused:
-			return r.enterWith(ctx, Completing, func(rec *Record) { rec.Wish = "" }, "the source's rows begin to be deleted")
+			return r.completes(ctx)
 		}
 		if again, err := r.linger(ctx); err != nil || again {
 			return err
 		}
 	}
+}
+
+func (r waiting) completes(ctx context.Context) error {
+	return r.enterWith(ctx, Completing, func(rec *Record) { rec.Wish = "" }, "the source's rows begin to be deleted")
 }
 
 // prove compares the views of the switch's moment. Where they died with their proxy, the

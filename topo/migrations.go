@@ -2,9 +2,11 @@ package topo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -88,6 +90,7 @@ func (m *Migrations) List(ctx context.Context) ([]StoredMigration, error) {
 			list = append(list, StoredMigration{ID: id, Value: kv.Value, revision: kv.ModRevision})
 		}
 	}
+	slices.SortFunc(list, func(a, b StoredMigration) int { return cmp.Compare(a.ID, b.ID) })
 	return list, nil
 }
 
