@@ -169,7 +169,7 @@ func (k *cleaner) notOwned() (gone []shard.Span) {
 func (k *cleaner) rest(took time.Duration) time.Duration {
 	if time.Since(k.looked) > lookTime {
 		k.looked = time.Now()
-		k.load, _, _ = look(k.c, false) // no answer: the next statement will say it
+		k.load, _, _ = look(k.c, 0, false) // no answer: the next statement will say it
 	}
 	return min(took+time.Duration(float64(took)*10*k.load), 2*time.Second)
 }

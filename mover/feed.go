@@ -409,12 +409,47 @@ func isWord(c byte) bool {
 // harmless are first words of statements that change no row and no table's definition.
 var harmless = map[string]bool{"ANALYZE": true, "OPTIMIZE": true, "CHECK": true, "GRANT": true, "REVOKE": true, "FLUSH": true, "SET": true}
 
+// tableObjects are what DDL is about that may change a table. objectOf knows the others too.
+var tableObjects = map[string]bool{"TABLE": true, "TABLES": true, "INDEX": true, "TRIGGER": true, "DATABASE": true, "SCHEMA": true}
+
+// objectOf says what a DDL statement is about: the first of these words, which comes before
+// any name; "" if it is no such statement.
+func objectOf(w []string) string {
+	switch strings.ToUpper(w[0]) {
+	case "CREATE", "ALTER", "DROP", "RENAME":
+	default:
+		return ""
+	}
+	definer := false // whose name may be any word
+	for _, x := range w[1:min(len(w), 15)] {
+		up := strings.ToUpper(x)
+		if definer {
+			definer = false
+			continue
+		}
+		switch up {
+		case "DEFINER":
+			definer = true
+		case "VIEW", "PROCEDURE", "FUNCTION", "EVENT", "USER", "ROLE", "SERVER", "SEQUENCE", "PACKAGE":
+			return up
+		default:
+			if tableObjects[up] {
+				return up
+			}
+		}
+	}
+	return ""
+}
+
 // touches gives the moved table that a statement in the log may have changed, or "". It
 // would rather name one too many: whatever mentions a table, but for the triggers of
 // migrations and what is harmless.
 func (f *feed) touches(schema, sql string) string {
 	w := words(sql)
 	if len(w) == 0 || harmless[strings.ToUpper(w[0])] {
+		return ""
+	}
+	if object := objectOf(w); object != "" && !tableObjects[object] {
 		return ""
 	}
 	mentioned := make(map[string]bool, len(w))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,12 +111,13 @@ const (
 func watchLoad(ctx context.Context, m *Mover) {
 	servers := append([]Server{m.opts.Source, m.opts.Target}, m.opts.Replicas...)
 	sessions := make([]*session, len(servers))
+	readers := make([]float64, len(servers)) // of the binary log: they run, and take nothing
 	defer func() {
 		for _, s := range sessions {
 			s.close()
 		}
 	}()
-	for sleep(ctx, lookTime) == nil {
+	for n := 0; sleep(ctx, lookTime) == nil; n++ {
 		load, why := 0.0, ""
 		for i, srv := range servers {
 			if sessions[i] == nil {
@@ -125,7 +127,10 @@ func watchLoad(ctx context.Context, m *Mover) {
 				}
 				sessions[i] = s
 			}
-			l, w, err := look(sessions[i], i >= 2)
+			if n%20 == 0 && i < 2 {
+				readers[i] = logReaders(sessions[i])
+			}
+			l, w, err := look(sessions[i], readers[i], i >= 2)
 			if err != nil {
 				sessions[i].close()
 				sessions[i] = nil
@@ -139,7 +144,7 @@ func watchLoad(ctx context.Context, m *Mover) {
 }
 
 // look gives the load of a server from 0 to 1, and what says so.
-func look(s *session, replica bool) (float64, string, error) {
+func look(s *session, readers float64, replica bool) (float64, string, error) {
 	if replica {
 		lag, err := replicaLagOf(s)
 		if err != nil {
@@ -152,7 +157,22 @@ func look(s *session, replica bool) (float64, string, error) {
 		return 0, "", err
 	}
 	n, err := strconv.ParseFloat(string(rows[0][1]), 64)
+	n -= readers
 	return min(max((n-idleThreads)/(busyThreads-idleThreads), 0), 1), fmt.Sprintf("%.0f threads run", n), err
+}
+
+// logReaders counts those who read a server's binary log; Threads_running counts them too.
+func logReaders(s *session) (n float64) {
+	rows, err := s.query("SHOW PROCESSLIST")
+	if err != nil {
+		return 0
+	}
+	for _, r := range rows {
+		if len(r) > 4 && strings.HasPrefix(string(r[4]), "Binlog Dump") {
+			n++
+		}
+	}
+	return n
 }
 
 // replicaLagOf reads Seconds_Behind_Master (or Source) by its name.

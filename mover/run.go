@@ -24,7 +24,8 @@ type Mover struct {
 	layouts []*layout
 	within  []string // the condition that a row moves
 
-	feed    atomic.Pointer[feed] // of the Run that is running
+	feed    atomic.Pointer[feed]    // of the Run that is running
+	marker  atomic.Pointer[session] // of that Run, for the watermarks of Drain, which must be quick
 	pace    pace
 	marking sync.Mutex // one watermark at a time
 	lastWM  int64
@@ -70,6 +71,7 @@ func (m *Mover) Run(ctx context.Context) (err error) {
 		cancel(errEnded)
 		wg.Wait()
 		m.feed.Store(nil)
+		m.marker.Store(nil)
 		m.mu.Lock()
 		m.running = false
 		m.announce()
@@ -86,6 +88,7 @@ func (m *Mover) Run(ctx context.Context) (err error) {
 		return judge(ctx, err)
 	}
 	m.feed.Store(f)
+	m.marker.Store(w.mark)
 	wg.Go(func() { cancel(stream.Read(inner, f)) })
 	wg.Go(func() { watchLoad(inner, m) })
 	err = w.loop(inner)
@@ -127,6 +130,7 @@ type worker struct {
 	m     *Mover
 	read  *session // the copy's
 	fresh *session // reads changed rows, writes watermarks
+	mark  *session // writes those of Drain
 	write *writer
 	rows  rows
 	saved time.Time // of the stored position
@@ -147,6 +151,9 @@ func (m *Mover) connect(ctx context.Context) (w *worker, err error) {
 		return w, err
 	}
 	if w.fresh, err = dial(ctx, m.opts.Source, m.opts.Secret); err != nil {
+		return w, err
+	}
+	if w.mark, err = dial(ctx, m.opts.Source, m.opts.Secret); err != nil {
 		return w, err
 	}
 	target, err := dial(ctx, m.opts.Target, m.opts.Secret)
@@ -175,6 +182,7 @@ func (m *Mover) connect(ctx context.Context) (w *worker, err error) {
 func (w *worker) close() {
 	w.read.close()
 	w.fresh.close()
+	w.mark.close()
 	if w.write != nil {
 		w.write.s.close()
 	}
@@ -374,16 +382,28 @@ func (w *worker) refresh(ctx context.Context, i int, keys [][][]byte, st *state)
 // been applied, and no XA branch is pending that has changed rows of the slots. Run must be
 // running.
 func (m *Mover) Drain(ctx context.Context) error {
-	s, err := dial(ctx, m.opts.Source, m.opts.Secret)
-	if err != nil {
-		return err
+	s := m.marker.Load()
+	if s == nil {
+		return errNotRunning
 	}
-	defer s.close()
-	n, err := m.mark(s)
-	if err != nil {
-		return err
+	type mark struct {
+		n   int64
+		err error
 	}
-	return m.reach(ctx, n)
+	marked := make(chan mark, 1)
+	go func() { // it ends with the statement, or with Run, to which the session belongs
+		n, err := m.mark(s)
+		marked <- mark{n, err}
+	}()
+	select {
+	case got := <-marked:
+		if got.err != nil {
+			return got.err
+		}
+		return m.reach(ctx, got.n)
+	case <-ctx.Done():
+		return fmt.Errorf("a watermark at %s: %w", m.opts.Source.Name, context.Cause(ctx))
+	}
 }
 
 // reach waits until everything before a watermark is applied.

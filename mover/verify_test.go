@@ -191,7 +191,7 @@ func TestStops(t *testing.T) {
 			r.copied(t)
 			// What is ours, and what is others', does not stop it.
 			w.src.Exec("CREATE TRIGGER app._sluice_m7_i_1 BEFORE INSERT ON app.t FOR EACH ROW SET @x = 1", "DROP TRIGGER app._sluice_m7_i_1",
-				"CREATE TABLE app.other (id INT)", "INSERT INTO app.other VALUES (1)", "TRUNCATE app.other", "DROP TABLE app.other", "ANALYZE TABLE app.t", "GRANT SELECT ON app.t TO root@localhost")
+				"CREATE TABLE app.other (id INT)", "INSERT INTO app.other VALUES (1)", "TRUNCATE app.other", "DROP TABLE app.other", "ANALYZE TABLE app.t", "CREATE VIEW app.v AS SELECT * FROM app.t", "DROP VIEW app.v", "GRANT SELECT ON app.t TO root@localhost")
 			r.drain(t)
 			w.src.Exec(test.change...)
 			expectStopped(t, r, test.expect...)
