@@ -111,27 +111,24 @@ func (g *gate) waiting() int {
 
 // run drains until ctx ends.
 func (g *gate) run(ctx context.Context) {
-	tick := time.NewTicker(drainImpulse / 2)
-	defer tick.Stop()
 	began := map[int64]time.Time{}
 	for {
-		pending := g.drain(began)
-		ticks := tick.C
-		if !pending {
-			ticks = nil
+		var again <-chan time.Time
+		if after := g.drain(began); after > 0 {
+			again = time.After(after)
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-g.wake:
-		case <-ticks:
+		case <-again:
 		}
 	}
 }
 
-// drain acknowledges what has ended, and tells whether there is more to wait for. began says since when each
-// migration is waited for.
-func (g *gate) drain(began map[int64]time.Time) (pending bool) {
+// drain acknowledges what has ended, and tells when to look again, 0 for never. began says since
+// when each migration is waited for.
+func (g *gate) drain(began map[int64]time.Time) (after time.Duration) {
 	m := g.topo.Map()
 	for id := range g.drained {
 		if m.Move(id) == nil {
@@ -159,9 +156,14 @@ func (g *gate) drain(began map[int64]time.Time) (pending bool) {
 			g.topo.Ack(v.ID, attempt)
 			continue
 		}
-		pending = true
+		switch {
+		case v.Frozen: // somebody waits
+			after = drainImpulse / 2
+		case after == 0:
+			after = drainGrace
+		}
 	}
-	return pending
+	return after
 }
 
 // quiet tells whether nothing runs any more that a migration has to wait for.
