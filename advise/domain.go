@@ -138,13 +138,23 @@ func (w finder) joinNames(g *groups) {
 // entity gives the table that a column like user_id is called after, if it has a primary key
 // of one column.
 func (w *world) entity(of *Table, column string) *Table {
+	key := [2]string{of.schema, column}
+	t, known := w.entities[key]
+	if !known {
+		t = w.findEntity(of.schema, column)
+		w.entities[key] = t
+	}
+	return t
+}
+
+func (w *world) findEntity(schema, column string) *Table {
 	stem := strings.TrimRight(strings.TrimSuffix(column, "id"), "_")
 	if stem == "" {
 		return nil
 	}
 	plurals := []string{stem, stem + "s", stem + "es", strings.TrimSuffix(stem, "y") + "ies"}
 	for _, t := range w.tables {
-		if t.schema != of.schema || len(t.primary) != 1 {
+		if t.schema != schema || len(t.primary) != 1 {
 			continue
 		}
 		name := strings.ToLower(t.table)

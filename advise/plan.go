@@ -64,10 +64,11 @@ func (o outcome) String() string {
 
 // planner plans statements under proposed rules, as a session does.
 type planner struct {
-	w     *world
-	m     *shard.Map
-	user  *shard.User
-	cache map[planKey]*planned
+	w       *world
+	m       *shard.Map
+	user    *shard.User
+	catalog *shard.Catalog // grows by what is looked up: nothing else plans with it
+	cache   map[planKey]*planned
 }
 
 type planKey struct {
@@ -100,7 +101,12 @@ func (w *world) planner(choices []Choice) (*planner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the rules would not be valid: %w", err)
 	}
-	return &planner{w: w, m: m, user: m.User("app"), cache: map[planKey]*planned{}}, nil
+	p := &planner{w: w, m: m, user: m.User("app"), cache: map[planKey]*planned{}}
+	p.catalog = &shard.Catalog{Version: 1, Tables: make(map[[2]string]*shard.TableInfo, len(w.src.infos))}
+	for k, info := range w.src.infos {
+		p.catalog.Tables[[2]string{k.schema, k.table}] = info
+	}
+	return p, nil
 }
 
 // rules gives the rules of a schema's tables.
@@ -218,12 +224,9 @@ func (p *planner) route(schema string, mode query.Mode, sql []byte, scan *query.
 	}
 	stmt := p.w.analyzer.Analyze(sql, scan, mode)
 	in := &router.Input{SQL: sql, Scan: scan, Mode: mode, Schema: schema, User: p.user, Map: p.m, Hints: hints, Charset: "utf8mb4", Staged: staged,
-		Catalog: &shard.Catalog{Version: 1, Tables: map[[2]string]*shard.TableInfo{}}, Sizes: map[string][]router.Size{}}
+		Catalog: p.catalog, Sizes: map[string][]router.Size{}}
 	if mode.Charset != query.Plain {
 		in.Charset = ""
-	}
-	for k, info := range p.w.src.infos {
-		in.Catalog.Tables[[2]string{k.schema, k.table}] = info
 	}
 	const maxTables = 64
 	for range maxTables {
@@ -239,7 +242,7 @@ func (p *planner) route(schema string, mode query.Mode, sql []byte, scan *query.
 			if err != nil {
 				return nil, err
 			}
-			in.Catalog.Tables[[2]string{need.Schema, need.Table}] = info
+			p.catalog.Tables[[2]string{need.Schema, need.Table}] = info
 			continue
 		}
 		if err != nil || plan.Probe == "" {

@@ -61,6 +61,7 @@ type source struct {
 	version string
 	infos   map[tableKey]*shard.TableInfo // also of information_schema
 	missing map[tableKey]error
+	nulls   map[node]bool // what hasNull has found
 }
 
 const pageRows = 5000
@@ -97,7 +98,7 @@ func (s *source) begin() error {
 	s.version = string(rows[0][0])
 	s.mode = query.Version(s.version).With(string(rows[0][1])) // that of this connection, too
 	_, err = s.conn.Exec("SET character_set_results = NULL")
-	s.infos, s.missing = map[tableKey]*shard.TableInfo{}, map[tableKey]error{}
+	s.infos, s.missing, s.nulls = map[tableKey]*shard.TableInfo{}, map[tableKey]error{}, map[node]bool{}
 	return err
 }
 
@@ -238,8 +239,14 @@ func (s *source) programs(schema string) (all []program, err error) {
 
 // hasNull tells whether a column is NULL in some row.
 func (s *source) hasNull(k tableKey, column string) (bool, error) {
+	if null, known := s.nulls[node{k, column}]; known {
+		return null, nil
+	}
 	name := string(query.QuoteName(nil, k.schema)) + "." + string(query.QuoteName(nil, k.table))
 	_, rows, err := s.conn.Query("SELECT 1 FROM " + name + " WHERE " + string(query.QuoteName(nil, column)) + " IS NULL LIMIT 1")
+	if err == nil {
+		s.nulls[node{k, column}] = len(rows) > 0
+	}
 	return len(rows) > 0, err
 }
 

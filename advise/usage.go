@@ -14,6 +14,7 @@ type world struct {
 	tables   []*Table
 	programs []program
 	byName   map[tableKey]*Table
+	entities map[[2]string]*Table // what entity has found, by schema and column
 	analyzer query.Analyzer
 
 	digests map[digestKey]*digest
@@ -53,7 +54,7 @@ const (
 )
 
 func (w *world) index() {
-	w.byName = map[tableKey]*Table{}
+	w.byName, w.entities = map[tableKey]*Table{}, map[[2]string]*Table{}
 	for _, t := range w.tables {
 		w.byName[t.tableKey] = t
 	}
