@@ -421,15 +421,15 @@ func objectOf(w []string) string {
 		return ""
 	}
 	definer := false // whose name may be any word
-	for _, x := range w[1:min(len(w), 15)] {
+	for i, x := range w[1:min(len(w), 15)] {
 		up := strings.ToUpper(x)
 		if definer {
 			definer = false
 			continue
 		}
 		switch up {
-		case "DEFINER":
-			definer = true
+		case "DEFINER": // = name, but for SQL SECURITY DEFINER
+			definer = !strings.EqualFold(w[i], "SECURITY")
 		case "VIEW", "PROCEDURE", "FUNCTION", "EVENT", "USER", "ROLE", "SERVER", "SEQUENCE", "PACKAGE":
 			return up
 		default:
