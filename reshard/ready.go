@@ -12,7 +12,7 @@ import (
 )
 
 // readyDrain is how long the marker of an attempt may take, as far as that can be foreseen.
-const readyDrain = 300 * time.Millisecond
+const readyDrain = 400 * time.Millisecond
 
 // ready follows the changes, and begins an attempt when it is time and may succeed.
 func (r waiting) ready(ctx context.Context) error {
@@ -232,7 +232,7 @@ func (r waiting) prove(ctx context.Context) error {
 		return err
 	}
 	return r.store(ctx, func(rec *Record) error {
-		rec.Proven = report.Differing == 0 && report.Unsettled == 0
+		rec.Proven = report.Differing == 0
 		if !rec.Proven {
 			rec.Doubt = describe(report)
 			rec.Error = "the sides were not the same when they were switched (" + rec.Doubt + "); look at these rows, then REVERT MIGRATION " + number(rec.ID) +
