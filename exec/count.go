@@ -33,7 +33,8 @@ func (s *scatter) count() error {
 			return ErrMoves
 		}
 	}
-	if s.req.Bound.Strategy == router.AddCounts {
+	if stmt := s.req.Bound.Plan.Stmt; s.req.Bound.Strategy == router.AddCounts ||
+		s.req.Bound.Strategy == router.SplitInsert && stmt != nil && stmt.Insert != nil && stmt.Insert.FromSelect {
 		if err := (warned{s}).note(); err != nil {
 			return err
 		}

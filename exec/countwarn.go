@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// warned says what the legs of an UPDATE or DELETE have warned of.
+// warned says what the legs of a write have warned of.
 type warned struct{ *scatter }
 
-// note asks the legs of an UPDATE or DELETE for their warnings where several have
+// note asks the legs of an UPDATE, DELETE or INSERT … SELECT for their warnings where several have
 // some. A constant of the statement that a server converts is converted once by one server,
 // and once by each shard: what the first has said of it is left out of the others' words.
 func (s warned) note() error {

@@ -41,7 +41,10 @@ type staging struct {
 func insertStaged(ctx context.Context, client *wire.Conn, leases Leases, req *Request) (Outcome, error) {
 	g := &gathering{ctx: ctx, client: client, leases: leases, req: req, plan: req.Bound.Gathering, targets: req.Bound.Staging.Targets}
 	s := &staging{gathering: g, to: req.Bound.Staging}
-	err := s.run()
+	err := readOnly(req) // also when no row comes to be written
+	if err == nil {
+		err = s.run()
+	}
 	s.settle()
 	g.out.Legs = len(g.sources)
 	err = conclude(ctx, client, &g.out, err)

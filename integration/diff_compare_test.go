@@ -41,7 +41,7 @@ func comparisonOf(sql string, how comparison) comparison {
 	how.conditions = strings.HasPrefix(strings.ToLower(sql), "show warnings") || strings.HasPrefix(strings.ToLower(sql), "show errors")
 	how.outer = how.quiet && strings.Contains(strings.ToLower(sql), " left join ")
 	how.reads = word == "select" || word == "with" || word == "table"
-	if how.quiet && (word == "update" || word == "delete") {
+	if how.quiet && (word == "update" || word == "delete" || (word == "insert" || word == "replace") && strings.Contains(strings.ToLower(sql), "select ")) {
 		how.reads, how.upsert = true, true
 	}
 	if _, update, ok := strings.Cut(strings.ToLower(sql), "on duplicate key update"); ok {
@@ -271,6 +271,9 @@ func (how comparison) differWarnings(want, got []result) string {
 		all := comparison{}.lines(&result{rows: r.rows})
 		for i := range all {
 			all[i] = atRow.ReplaceAllString(all[i], "$1 row …")
+			if how.quiet { // of several rows at fault any may be the first; and as what a value was to be read follows from the plan
+				all[i] = duplicate.ReplaceAllString(incorrect.ReplaceAllString(all[i], "incorrect value"), "Duplicate entry")
+			}
 		}
 		slices.Sort(all)
 		if how.reads || how.quiet {
@@ -283,6 +286,11 @@ func (how comparison) differWarnings(want, got []result) string {
 	}
 	return ""
 }
+
+var (
+	duplicate = regexp.MustCompile(`Duplicate entry '.*' for`)
+	incorrect = regexp.MustCompile(`incorrect [A-Z]+ value`)
+)
 
 // show renders an answer for a report.
 func show(results []result) string {

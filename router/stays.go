@@ -100,3 +100,57 @@ func (st *staying) bind(p *Plan, a *Args, b *Bound) (ok bool) {
 	b.Strategy = AddCounts
 	return true
 }
+
+// keepsKey tells whether ON DUPLICATE KEY UPDATE assigns the shard key nothing but the value
+// that was to be inserted, by which the row has come to this shard.
+func keepsKey(p inserter, t *table) bool {
+	tail := string(p.in.SQL[p.stmt.Insert.TailAt:p.in.Scan.End])
+	for _, mark := range [...]string{"\\", "--", "#", "/*"} { // quotes could be read otherwise than they are meant
+		if strings.Contains(tail, mark) {
+			return false
+		}
+	}
+	w := wordsOf([]byte(tail))
+	row := ""
+	if w.at(0) == "as" { // a name for the new row
+		row = unquoted(w.at(1))
+	}
+	at := w.index("update")
+	if at < 0 || p.in.Scan.ExecutableComment {
+		return false
+	}
+	isKey := func(words words) bool {
+		return len(words) == 1 && strings.EqualFold(unquoted(words[0]), t.rule.ShardKey)
+	}
+	assigned := 0
+	for _, c := range p.stmt.Insert.OnDuplicateCols {
+		if strings.EqualFold(c, t.rule.ShardKey) {
+			assigned++
+		}
+	}
+	depth, from := 0, at+1
+	for i := from; i <= len(w); i++ {
+		switch {
+		case i < len(w) && w[i] == "(":
+			depth++
+		case i < len(w) && w[i] == ")":
+			depth--
+		}
+		if i < len(w) && (w[i] != "," || depth > 0) {
+			continue
+		}
+		part := w[from:i]
+		from = i + 1
+		if equals := part.index("="); equals > 0 && isKey(part[equals-1:equals]) {
+			value := part[equals+1:]
+			assigned--
+			switch {
+			case len(value) == 4 && value[0] == "values" && value[1] == "(" && isKey(value[2:3]) && value[3] == ")":
+			case len(value) == 3 && row != "" && strings.EqualFold(unquoted(value[0]), row) && value[1] == "." && isKey(value[2:]):
+			default:
+				return false
+			}
+		}
+	}
+	return assigned == 0
+}

@@ -402,13 +402,13 @@ func autoColumn(t *table) string {
 func (p inserter) assignsOnDuplicate(t *table) bool {
 	for _, c := range p.stmt.Insert.OnDuplicateCols {
 		if strings.EqualFold(c, t.rule.ShardKey) {
-			return true
+			return !keepsKey(p, t)
 		}
 	}
 	return false
 }
 
 func onDuplicateKey(t *table) *Refusal {
-	return unsupported("ON DUPLICATE KEY UPDATE of the shard key %s of %s would move the row to another shard, which is not available yet; leave the assignment out",
+	return unsupported("ON DUPLICATE KEY UPDATE of the shard key %s of %s could move the row to another shard, which is not available yet; leave the assignment out, or assign VALUES(…) of it",
 		t.rule.ShardKey, t.name())
 }

@@ -160,3 +160,14 @@ INSERT INTO s (name, n) VALUES (?, ?)
 INSERT INTO s (name, n) VALUES (?, ?)
 #! args blob:bl␣ob int:2
 INSERT INTO b VALUES (?, ?)
+# ON DUPLICATE KEY UPDATE of the shard key by the value that was to be inserted
+#! reset
+#! deprecated
+INSERT INTO x VALUES (5, 50, 'a'), (970, 1, 'b'), (6, 60, 'c'), (7, 70, 'd') ON DUPLICATE KEY UPDATE id = VALUES(id), v = VALUES(v), txt = 'dup'
+#! deprecated
+INSERT INTO o (uid, n, code) VALUES (3, 1, 'vv') ON DUPLICATE KEY UPDATE uid = VALUES(uid), n = VALUES(n), code = VALUES(code)
+#! mysql
+INSERT INTO x VALUES (5, 51, 'a'), (971, 1, 'b') AS fresh ON DUPLICATE KEY UPDATE id = fresh.id, v = fresh.v
+#! deprecated
+INSERT INTO x (id, v) SELECT id + 3, v FROM x WHERE id < 9 ON DUPLICATE KEY UPDATE id = VALUES(id), v = VALUES(v)
+SELECT * FROM x ORDER BY id

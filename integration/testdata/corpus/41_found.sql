@@ -144,3 +144,8 @@ SELECT COUNT(DISTINCT n) FROM o WHERE at IN (?, ?, '100:00:00')
 SELECT COUNT(DISTINCT id) FROM t WHERE ts IN (?, ?)
 #! args str:2020-01-01
 SELECT COUNT(DISTINCT id) FROM t WHERE dt = ?
+# A READ ONLY transaction refuses a write also when there is nothing to write; constants of INSERT … SELECT
+START TRANSACTION READ ONLY
+INSERT INTO x (id, v) SELECT id + 500, NULL FROM x WHERE v = 12345678
+COMMIT
+INSERT IGNORE INTO x (id, v) SELECT id, 1 FROM x WHERE id BETWEEN '2020-01-01' AND '1e1'
