@@ -20,7 +20,7 @@ const (
 // any more. It goes on where an earlier one was. Whole tables are left alone, and tables
 // that the server does not have.
 func Clean(ctx context.Context, on Server, s Spec, owned func(slot uint16) bool, deleted func(rows int64)) error {
-	return judged(clean(ctx, on, s, owned, deleted))
+	return judge(ctx, clean(ctx, on, s, owned, deleted))
 }
 
 func clean(ctx context.Context, on Server, s Spec, owned func(slot uint16) bool, deleted func(rows int64)) error {

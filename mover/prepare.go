@@ -17,7 +17,7 @@ import (
 // unless the stream only follows.
 func (m *Mover) Prepare(ctx context.Context) error {
 	m.set(func(s *Status) { s.Phase = "preparing" })
-	return judged(m.prepare(ctx))
+	return judge(ctx, m.prepare(ctx))
 }
 
 func (m *Mover) prepare(ctx context.Context) error {

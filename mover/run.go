@@ -98,9 +98,10 @@ func (m *Mover) Run(ctx context.Context) (err error) {
 	return judge(ctx, err)
 }
 
-// judge gives the error that Run returns.
+// judge gives an error as callers see it: that of ctx, when the end of it is what broke the
+// connections.
 func judge(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil && !Lasting(err) {
 		return context.Cause(ctx)
 	}
 	return judged(err)

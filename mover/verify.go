@@ -167,7 +167,7 @@ func (m *Mover) Verify(ctx context.Context) (report Report, err error) {
 			chunkBegan := time.Now()
 			diff, upTo, n, err := c.span(t, m.layouts[i], m.within[i], after)
 			if err != nil {
-				return report, judged(err)
+				return report, judge(ctx, err)
 			}
 			report.Rows += int64(n)
 			if len(diff) > 0 {
