@@ -72,16 +72,14 @@ const sqlalchemyTables = `      tables:
 `
 
 // TestSQLAlchemy runs the suite that SQLAlchemy has for dialects and the tests of its MySQL
-// dialect: with PyMySQL (whose own tests are not in its releases) and with mysqlclient.
+// dialect: with PyMySQL, whose own tests are not in its releases.
 func TestSQLAlchemy(t *testing.T) {
 	onlyFull(t)
 	dir := glob(t, drivers(t, "src", "sqlalchemy-*"))
-	for _, driver := range []string{"pymysql", "mysqldb"} {
-		runSuite(t, suite{client: version("SQLAlchemy", dir) + ", " + driver, rules: sqlalchemyTables, schemas: []string{"test_schema"}, run: func(t *testing.T, on *target, env []string) outcomes {
-			url := fmt.Sprintf("mysql+%s://%s:%s@%s/%s?charset=utf8mb4", driver, on.user, on.password, on.addr(), on.schema)
-			return pytest(t, env, dir, "test/dialect/test_suite.py", "test/dialect/mysql", "--dburi", url)
-		}})
-	}
+	runSuite(t, suite{client: version("SQLAlchemy", dir) + ", PyMySQL 1.2.4", rules: sqlalchemyTables, schemas: []string{"test_schema"}, run: func(t *testing.T, on *target, env []string) outcomes {
+		url := fmt.Sprintf("mysql+pymysql://%s:%s@%s/%s?charset=utf8mb4", on.user, on.password, on.addr(), on.schema)
+		return pytest(t, env, dir, "test/dialect/test_suite.py", "test/dialect/mysql", "--dburi", url)
+	}})
 }
 
 // version gives a client's name with the version that its directory's name has.
@@ -107,5 +105,26 @@ func TestRuby(t *testing.T) {
 	onlyFull(t)
 	runScript(t, script{client: "Ruby mysql2 0.5.3", modes: allModes, rules: jdbcRules, run: func(t *testing.T, on *target, mode string) []string {
 		return printed(t, on, "ruby", "testdata/ruby/mysql2.rb", on.host, on.port, on.schema, mode)
+	}})
+}
+
+const gormRules = "      tables:\n        members: {shard_key: id}\n        posts:   {shard_key: member_id}\n"
+
+// TestGORM runs a program that uses GORM, which is a module of its own.
+func TestGORM(t *testing.T) {
+	onlyFull(t)
+	bin := filepath.Join(t.TempDir(), "gorm")
+	build := exec.Command("go", "build", "-o", bin, ".")
+	build.Dir = "testdata/gorm"
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	runScript(t, script{client: "GORM 1.31.2", modes: allModes, rules: gormRules, run: func(t *testing.T, on *target, mode string) []string {
+		params := map[string]string{"compressed": "&compress=true", "tls": "&tls=skip-verify"}[mode]
+		argv := []string{bin, on.user + ":" + on.password + "@tcp(" + on.addr() + ")/" + on.schema + "?parseTime=true" + params}
+		if mode == "binary" {
+			argv = append(argv, "prepared")
+		}
+		return printed(t, on, argv...)
 	}})
 }
