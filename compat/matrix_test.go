@@ -43,6 +43,8 @@ var meant = []difference{
 	{"mysqlclient", "", "sharded", `tests\.test_cursor\.(test_cursor_discard_result.*|test_binary_prefix)`,
 		"A test expects the order in which InnoDB gives the rows of a `SELECT` without `ORDER BY`; the one after it cleans up what it has left."},
 	{"Node mysql2", "", "", `SHOW WARNINGS`, "The column `Code` of `SHOW WARNINGS` has another length and flags."},
+	{"Node mysql2", "", "sharded", `sequelize upsert`, "An upsert that assigns the shard key (`ON DUPLICATE KEY UPDATE id = VALUES(id)`) is refused with 1235; leave the key out of the assignments (`updateOnDuplicate`)."},
+	{"Node mysql2 3.24.6 and Sequelize 6.37.8, binary", "MySQL 9", "", `SELECT \? \+ 1`, "Oracle MySQL gives an expression of parameters alone the type of another execution."},
 	{"Node mysql2", "", "sharded", `insert posts`, "The protocol's insert id of an `INSERT` of several rows with ids of their own is that of the last row on one of the shards; `LAST_INSERT_ID()` is the same."},
 	{"Node mysql2", "", "", `$^`, "mysql2 expects session tracking, which Sluice does not offer: the text `info` (`Rows matched: …`) begins with a byte more, its length."},
 	{"Node mysql2", "", "", `$^`, "Results' text columns have the default collation of the character set (255, 45) where a client logs in with another one of it (224)."},

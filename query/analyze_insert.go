@@ -1,6 +1,8 @@
 package query
 
 import (
+	"strings"
+
 	"github.com/pingcap/tidb/pkg/parser/ast"
 )
 
@@ -240,8 +242,12 @@ func (a insertReader) onDuplicate() {
 		return
 	}
 	info.OnDuplicate = true
-	for _, s := range a.assignments(n.OnDuplicate, p.dup+4, p.end, a.b, nil) {
+	for i, s := range a.assignments(n.OnDuplicate, p.dup+4, p.end, a.b, nil) {
 		info.OnDuplicateCols = append(info.OnDuplicateCols, s.Name)
+		// After a SELECT the name could be a column of its tables.
+		name, ok := n.OnDuplicate[i].Expr.(*ast.ColumnNameExpr)
+		same := ok && n.Select == nil && name.Name.Table.L == "" && strings.EqualFold(name.Name.Name.O, s.Name)
+		info.OnDuplicateSame = append(info.OnDuplicateSame, same)
 	}
 	refs := refsReader{a.text, info}
 	for _, s := range n.OnDuplicate {

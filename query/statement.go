@@ -53,6 +53,7 @@ type InsertInfo struct {
 	FromSelect      bool
 	OnDuplicate     bool
 	OnDuplicateCols []string // columns that ON DUPLICATE KEY UPDATE assigns
+	OnDuplicateSame []bool   // which of them are assigned their own values (id = id, after VALUES only)
 	// OnDuplicateRefs are the columns that its expressions name outside of VALUES(…);
 	// OnDuplicateQuery says that one of them has a subquery.
 	OnDuplicateRefs  []ColumnRef

@@ -400,8 +400,8 @@ func autoColumn(t *table) string {
 }
 
 func (p inserter) assignsOnDuplicate(t *table) bool {
-	for _, c := range p.stmt.Insert.OnDuplicateCols {
-		if strings.EqualFold(c, t.rule.ShardKey) {
+	for i, c := range p.stmt.Insert.OnDuplicateCols {
+		if strings.EqualFold(c, t.rule.ShardKey) && !p.stmt.Insert.OnDuplicateSame[i] {
 			return !keepsKey(p, t)
 		}
 	}
