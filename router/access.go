@@ -85,7 +85,9 @@ func schemaColumn(table string) (string, bool) {
 
 // grantsBelow tells whether an information_schema table lists grants of tables and columns. The
 // users of a cluster have none: their grants are of whole schemas.
-func grantsBelow(table string) bool { return table == "TABLE_PRIVILEGES" || table == "COLUMN_PRIVILEGES" }
+func grantsBelow(table string) bool {
+	return table == "TABLE_PRIVILEGES" || table == "COLUMN_PRIVILEGES"
+}
 
 // harmless tells whether an information_schema table speaks of the server alone.
 func harmless(table string) bool {

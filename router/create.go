@@ -43,7 +43,7 @@ func (p creator) createTable() error {
 			return err
 		}
 	}
-	if err := (referring{p.changer}).foreignKeys(t.schema, rule); err != nil {
+	if err := referring(p).foreignKeys(t.schema, rule); err != nil {
 		return err
 	}
 	if declared != nil {
