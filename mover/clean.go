@@ -17,8 +17,9 @@ const (
 // Clean deletes from a server the rows of those of s.Slots that owned does not have, a few
 // hundred a transaction, throttled; owned is asked before each, and each takes s.Token
 // first (in the notes of the stream "clean"): a cleaner that was replaced deletes nothing
-// any more. It goes on where an earlier one was. Whole tables are left alone, and tables
-// that the server does not have.
+// any more. Nor does one whose migration is over, and whose notes and map may be old: the
+// migration's fence has to keep clients out. It goes on where an earlier one was. Whole
+// tables are left alone, and tables that the server does not have.
 func Clean(ctx context.Context, on Server, s Spec, owned func(slot uint16) bool, deleted func(rows int64)) error {
 	return judge(ctx, clean(ctx, on, s, owned, deleted))
 }
@@ -133,6 +134,11 @@ func (k *cleaner) delete(t *table, after, upTo [][]byte, now, next *state) (n in
 	}()
 	if err := store(k.c, k.spec.ID, cleanStream, k.spec.Token, now); err != nil {
 		return 0, err
+	}
+	if shut, err := isFenced(k.c, k.spec.ID); err != nil {
+		return 0, err
+	} else if !shut {
+		return 0, &Stopped{fmt.Sprintf("the shard %s lets clients write the rows of migration %d, or has no fence for it", k.c.server, k.spec.ID), "nothing was deleted; RESUME looks again whose they are"}
 	}
 	if gone := k.notOwned(); len(gone) > 0 {
 		sql := append([]byte("DELETE FROM "), t.sqlName()+" WHERE "...)

@@ -112,6 +112,10 @@ func TestWholeWay(t *testing.T) {
 		var deleted int64
 		clean := o.Spec
 		clean.Token = 9
+		if err := Clean(ctx, o.Source, clean, func(uint16) bool { return false }, nil); err == nil || !strings.Contains(err.Error(), "nothing was deleted") {
+			t.Errorf("a cleaner of a migration that is over: %v", err)
+		}
+		w.src.Exec("UPDATE _sluice.fence SET state = 'fenced' WHERE move_id = 7")
 		if err := Clean(ctx, o.Source, clean, func(slot uint16) bool { return slot == 5000 }, func(n int64) { deleted += n }); err != nil {
 			t.Fatal(err)
 		}

@@ -63,11 +63,18 @@ func (w *writer) once(st *state, f func() error) (err error) {
 // older than what clients have written since. The lock keeps the fence shut until the end of
 // the transaction.
 func (w *writer) fenced() error {
-	rows, err := w.s.query(fmt.Sprintf("SELECT state FROM _sluice.fence WHERE move_id = %d LOCK IN SHARE MODE", w.m.opts.ID))
-	if err == nil && (len(rows) != 1 || string(rows[0][0]) != "fenced") {
+	shut, err := isFenced(w.s, w.m.opts.ID)
+	if err == nil && !shut {
 		err = &Stopped{fmt.Sprintf("the shard %s lets clients write the rows of migration %d, or has no fence for it", w.s.server, w.m.opts.ID), "nothing was written there; RESUME looks again which way the rows go"}
 	}
 	return err
+}
+
+// isFenced tells whether a server's fence keeps clients out, which it does then until the end
+// of the transaction.
+func isFenced(s *session, id int64) (bool, error) {
+	rows, err := s.query(fmt.Sprintf("SELECT state FROM _sluice.fence WHERE move_id = %d LOCK IN SHARE MODE", id))
+	return len(rows) == 1 && string(rows[0][0]) == "fenced", err
 }
 
 // delete deletes rows that move by their keys.

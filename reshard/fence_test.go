@@ -144,8 +144,16 @@ func TestFence(t *testing.T) {
 				t.Errorf("%+v: %v", step, err)
 			}
 		}
+		late := connect()
+		if _, err := emptyPart(ctx, late, r.ID, &r.Tables[1]); !errors.Is(err, errReplaced) {
+			t.Errorf("rows are deleted where clients write: %v", err)
+		}
+		late.Close()
 		if err := leaveGone(ctx, c, r); err != nil {
 			t.Error(err)
+		}
+		if shut, err := isShut(ctx, c, r.ID); shut || err != nil {
+			t.Errorf("a fence that says gone is shut: %v", err)
 		}
 		if err := try(t, w, insert(moves)); !isCode(err, shard.FenceCode) {
 			t.Errorf("gone: %v", err)

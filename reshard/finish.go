@@ -39,7 +39,7 @@ func (r ending) finish(ctx context.Context, side string, last Phase, switched bo
 	if owns(&m.Spec, r.rec.Slots, side) {
 		return fmt.Errorf("shard %s owns the slots; its rows are not deleted", side) // no step leads here
 	}
-	if r.rec.Tables != nil {
+	if r.rec.Begun {
 		if err := r.clear(ctx, m, side, switched); err != nil {
 			return err
 		}
@@ -181,8 +181,16 @@ func (r ending) clean(ctx context.Context, side string) error {
 		m := r.s.opts.Topology.Map()
 		return m.ShardName(m.Owner(slot)) == side
 	}
+	shut := false
+	err := r.on(ctx, side, func(c *backend.Conn) (err error) {
+		shut, err = isShut(ctx, c, r.id)
+		return err
+	})
+	if err != nil || !shut { // no row was ever written, or an earlier run has come further than here
+		return err
+	}
 	rows := int64(0)
-	err := moverError(mover.Clean(ctx, r.s.server(side), r.rec.spec("clean", r.nextToken()), owned, func(n int64) { rows += n }))
+	err = moverError(mover.Clean(ctx, r.s.server(side), r.rec.spec("clean", r.nextToken()), owned, func(n int64) { rows += n }))
 	if err != nil {
 		return err
 	}
@@ -194,21 +202,58 @@ func (r ending) clean(ctx context.Context, side string) error {
 	return r.note(ctx, "%d rows were deleted from shard %s", rows, side)
 }
 
+// isShut tells whether a fence keeps clients out: what holds rows that it does not own has
+// such a one, from before the first of them until the last is deleted.
+func isShut(ctx context.Context, c *backend.Conn, id int64) (bool, error) {
+	rows, err := query(ctx, c, "SELECT state FROM _sluice.fence WHERE move_id = "+number(id)+" LOCK IN SHARE MODE")
+	if isCode(err, 1049, 1146) {
+		return false, nil
+	}
+	return len(rows) == 1 && string(rows[0][0]) == fenced, err
+}
+
 // emptyReferences takes the copies of reference tables away from a shard that has not joined.
+// It holds the fence: the map that it looks at may be an old one, and the shard have joined.
 func emptyReferences(ctx context.Context, c *backend.Conn, r *run) error {
 	m := r.s.opts.Topology.Map()
 	if i, ok := m.ShardIndex(c.Shard()); !ok || !m.Joining(i) {
 		return nil
 	}
+	if _, err := query(ctx, c, "SET foreign_key_checks = 0"); err != nil {
+		return err
+	}
 	for i := range r.rec.References {
-		t := &r.rec.References[i]
-		for _, sql := range []string{"SET foreign_key_checks = 0", "DELETE FROM " + name(t.Schema) + "." + name(t.Name)} {
-			if _, err := query(ctx, c, sql); err != nil && !isCode(err, 1049, 1146) {
+		for more := true; more; {
+			var err error
+			if more, err = emptyPart(ctx, c, r.id, &r.rec.References[i]); err != nil && !isCode(err, 1049, 1146) {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// emptyPart deletes some thousand rows of a table in one transaction.
+func emptyPart(ctx context.Context, c *backend.Conn, id int64, t *Table) (more bool, err error) {
+	if _, err := query(ctx, c, "BEGIN"); err != nil {
+		return false, err
+	}
+	shut, err := isShut(ctx, c, id)
+	if err != nil {
+		return false, err
+	}
+	if !shut {
+		return false, fmt.Errorf("%w: the fence on shard %s is not shut", errReplaced, c.Shard())
+	}
+	if _, err := query(ctx, c, "DELETE FROM "+name(t.Schema)+"."+name(t.Name)+" LIMIT 5000"); err != nil {
+		return false, err
+	}
+	rows, err := column(ctx, c, "SELECT ROW_COUNT()")
+	if err != nil {
+		return false, err
+	}
+	_, err = query(ctx, c, "COMMIT")
+	return len(rows) == 1 && rows[0] != "0", err
 }
 
 // leaveGone makes a fence row say that the slots are not here any more.
