@@ -77,27 +77,22 @@ func (a admission) next() {
 // decide is admit where it is not plain that the statement may go.
 func (a admission) decide(ctx context.Context, st *statement, m *shard.Map) error {
 	before := &a.shared.touch.tx
-	inTx := len(a.kept.tx.Legs()) > 0 || a.kept.pins.locked()
+	inTx := a.inTx()
 	if inTx && a.moved(m, before) {
 		return a.deadlock()
 	}
 	if v := a.frozen(m); v != nil {
-		switch {
-		case inTx && before.has(v.Has):
-			// What it holds is waited for: it goes on, to its end.
-		case inTx:
+		if inTx {
 			a.kept.rollback() // others may wait for what it has locked
-			err := a.wait(ctx, st, m)
-			if codeOf(err) == interruptedCode {
-				return err
-			}
-			return a.deadlock()
-		default:
-			if err := a.wait(ctx, st, m); err != nil {
-				return err
-			}
-			return errRebind
 		}
+		err := a.wait(ctx, st)
+		switch {
+		case inTx && codeOf(err) != interruptedCode:
+			return a.deadlock()
+		case err != nil:
+			return err
+		}
+		return errRebind
 	}
 	if m != a.args.Map {
 		return errRebind
@@ -136,18 +131,23 @@ func (a admission) moved(m *shard.Map, before *slotSet) bool {
 	return boundHas(&a.bound, other) || before.has(other)
 }
 
-// frozen gives a migration for which the statement has to wait.
+// frozen gives a migration for which the statement has to wait: none of those that wait for its
+// transaction themselves, which goes on with what it holds, to its end.
 func (a admission) frozen(m *shard.Map) *shard.Move {
 	if !m.Frozen() {
 		return nil
 	}
 	for i := range m.Spec.Moves {
-		if v := &m.Spec.Moves[i]; v.Frozen && (a.bound.All || slices.ContainsFunc(a.bound.Slots, v.Has)) {
+		v := &m.Spec.Moves[i]
+		if v.Frozen && (a.bound.All || slices.ContainsFunc(a.bound.Slots, v.Has)) && !(a.inTx() && a.shared.touch.tx.has(v.Has)) {
 			return v
 		}
 	}
 	return nil
 }
+
+// inTx tells whether the session has something at a shard that ends with a transaction.
+func (a admission) inTx() bool { return len(a.kept.tx.Legs()) > 0 || a.kept.pins.locked() }
 
 // deadlock rolls the transaction back. Clients that know what to do about a deadlock need
 // nothing else for moving slots.
@@ -163,7 +163,7 @@ func (a admission) deadlock() error {
 const interruptedCode = 1317
 
 // wait holds the statement until no migration is in its way.
-func (a admission) wait(ctx context.Context, st *statement, m *shard.Map) error {
+func (a admission) wait(ctx context.Context, st *statement) error {
 	g := a.h.gate
 	size := len(st.sql)
 	if !g.hold(size) {
@@ -178,7 +178,8 @@ func (a admission) wait(ctx context.Context, st *statement, m *shard.Map) error 
 	defer poll.Stop()
 	for {
 		next := g.next()
-		if m = a.h.topo.Map(); a.frozen(m) == nil {
+		v := a.frozen(a.h.topo.Map())
+		if v == nil {
 			return nil
 		}
 		select {
@@ -190,7 +191,7 @@ func (a admission) wait(ctx context.Context, st *statement, m *shard.Map) error 
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-deadline.C:
-			return tryAgain("migration %d, which is about to switch the statement's rows to another shard, takes too long; the statement was not executed", a.frozen(m).ID)
+			return tryAgain("migration %d, which is about to switch the statement's rows to another shard, takes too long; the statement was not executed", v.ID)
 		}
 	}
 }
@@ -249,6 +250,13 @@ func (a admission) again(ctx context.Context, err error, began time.Time, inTx b
 
 // holds tells whether the session holds rows or tables between two statements.
 func holds(k *kept) bool { return k.tx.Open() || k.pins.locked() }
+
+// takeUp takes a session's connections out of the drainer's reach, who may have cut them.
+func takeUp(sh *shared, k *kept) {
+	if move := sh.start(); move != 0 {
+		cutOff(k, move)
+	}
+}
 
 // cutOff ends a transaction whose connections the drainer has cut. The client hears of it with
 // its next statement, which must not believe that what came before was committed.

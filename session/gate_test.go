@@ -80,3 +80,48 @@ func TestParseSpans(t *testing.T) {
 		}
 	}
 }
+
+// Of two switches, a transaction goes on with what the one waits for, and not with the other's.
+func TestOneOfTwoSwitches(t *testing.T) {
+	m, err := shard.New(1, shard.Spec{
+		Shards: []shard.Shard{{Name: "a", Primary: "a:1"}, {Name: "b", Primary: "b:1"}, {Name: "c", Primary: "c:1"}},
+		Ranges: []shard.Range{{First: 0, Last: 8191, Shard: "a"}, {First: 8192, Last: shard.Slots - 1, Shard: "b"}},
+		Moves: []shard.Move{
+			{ID: 1, Slots: []shard.Span{{First: 0, Last: 9}}, Source: "a", Target: "c", Frozen: true, Attempt: 1},
+			{ID: 2, Slots: []shard.Span{{First: 9000, Last: 9009}}, Source: "b", Target: "c", Frozen: true, Attempt: 1},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := running{shared: &shared{}, kept: &kept{}}
+	a := admission{&r}
+	r.kept.pins.list = []pin{{locked: true}}
+	r.shared.touch.tx.add(false, []uint16{5})
+	r.bound = router.Bound{Slots: []uint16{5}}
+	if v := a.frozen(m); v != nil {
+		t.Errorf("a transaction waits for migration %d, which waits for it", v.ID)
+	}
+	for _, b := range []router.Bound{{All: true}, {Slots: []uint16{5, 9005}}} {
+		if r.bound = b; a.frozen(m) == nil || a.frozen(m).ID != 2 {
+			t.Errorf("%+v waits for %+v", b, a.frozen(m))
+		}
+	}
+	r.kept.pins.list = nil
+	if v := a.frozen(m); v == nil || v.ID != 1 {
+		t.Errorf("outside of a transaction it waits for %+v", v)
+	}
+}
+
+// A session that ends gives its connections away: the drainer does not reach for them any more.
+func TestWhoEndsIsNotCut(t *testing.T) {
+	s, v := &Session{}, &shard.Move{ID: 1, Slots: []shard.Span{{First: 5, Last: 5}}, Frozen: true, Attempt: 1}
+	s.shared.touch.add(&shard.Map{}, &router.Bound{Slots: []uint16{5}})
+	takeUp(&s.shared, &s.kept)
+	if s.shared.quiet(v, 0) || s.shared.touch.doomed != 0 {
+		t.Error("a session that works was cut")
+	}
+	if s.shared.running = false; !s.shared.quiet(v, 0) || s.shared.touch.doomed != 1 {
+		t.Error("an idle one was not")
+	}
+}

@@ -170,7 +170,7 @@ func (k *kept) lose(c *backend.Conn, shard string) {
 func (k *kept) drop() {
 	k.rollback()
 	k.pins.drop()
-	k.tx.next, k.tx.applied = nextTx{}, nextTx{}
+	k.tx.next, k.tx.applied, k.cutOff = nextTx{}, nextTx{}, 0
 }
 
 // errTxLost says that a connection with an open transaction or session state broke.

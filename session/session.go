@@ -92,9 +92,7 @@ func (s *Session) serve(ctx context.Context) {
 			readFailed(s.c, &s.state, err)
 			return
 		}
-		if move := s.shared.start(); move != 0 {
-			cutOff(&s.kept, move)
-		}
+		takeUp(&s.shared, &s.kept)
 		err = s.command(ctx, packet)
 		if err == nil {
 			err = s.c.Flush()
@@ -154,8 +152,9 @@ func readFailed(c *server.Client, s *state, err error) {
 	}
 }
 
-// close gives up everything that the session holds.
+// close gives up everything that the session holds: connections may be another's at once.
 func (s *Session) close() {
+	takeUp(&s.shared, &s.kept)
 	s.handles.clear()
 	s.held.drop()
 	s.kept.drop()
