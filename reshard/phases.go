@@ -95,26 +95,9 @@ func full(spec *shard.Spec, r *Record) string {
 // prepare checks both servers, writes the fence rows, and waits until no proxy would take
 // the copies for rows.
 func (r *run) prepare(ctx context.Context) error {
-	m := r.s.opts.Topology.Map()
-	tables, references, joins, err := content(ctx, r.s, m, r.rec.Source, r.rec.Target)
+	warnings, err := r.list(ctx)
 	if err != nil {
 		return err
-	}
-	if err := r.store(ctx, func(rec *Record) error {
-		if rec.Tables == nil {
-			rec.Tables = tables
-		}
-		rec.References, rec.Joins = references, joins
-		return nil
-	}); err != nil {
-		return err
-	}
-	faults, warnings, err := r.s.preflight(ctx, r.rec)
-	if err != nil {
-		return err
-	}
-	if len(faults) > 0 {
-		return lasting(errors.New(strings.Join(faults, "; ")))
 	}
 	for _, w := range warnings {
 		if err := r.note(ctx, "beware: %s", w); err != nil {
@@ -142,10 +125,33 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := r.step1("known", func() error { return cutover{r}.acknowledged(wait, 0) }); err != nil {
 		return err
 	}
+	// Until now, DDL may have run that was begun before the map listed the migration.
+	if _, err := r.list(ctx); err != nil {
+		return err
+	}
 	if err := r.step1("stream", func() error { return r.following(ctx, mover.Forward) }); err != nil {
 		return err
 	}
 	return r.enter(ctx, Copying, "%d tables begin to be copied", len(r.rec.Tables))
+}
+
+// list stores what the migration carries, and checks it.
+func (r *run) list(ctx context.Context) (warnings []string, err error) {
+	tables, references, joins, err := content(ctx, r.s, r.s.opts.Topology.Map(), r.rec.Source, r.rec.Target)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.store(ctx, func(rec *Record) error {
+		rec.Tables, rec.References, rec.Joins, rec.Begun = tables, references, joins, true
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	faults, warnings, err := r.s.preflight(ctx, r.rec)
+	if err == nil && len(faults) > 0 {
+		err = lasting(errors.New(strings.Join(faults, "; ")))
+	}
+	return warnings, err
 }
 
 // content lists what a migration between two shards carries.

@@ -91,6 +91,9 @@ func (r waiting) holdsUp(ctx context.Context, from, to string) (hold string, err
 			if hold, err = oldTransaction(ctx, a); err != nil || hold != "" {
 				return err
 			}
+			if hold, err = oldBranch(ctx, a); err != nil || hold != "" {
+				return err
+			}
 			faults, err := differences(ctx, a, b, r.rec.Tables)
 			if len(faults) > 0 {
 				hold = strings.Join(faults, "; ")
@@ -119,13 +122,30 @@ func oldTransaction(ctx context.Context, c *backend.Conn) (string, error) {
 	return fmt.Sprintf("connection %s of shard %s has a transaction open for %s s", rows[0][0], c.Shard(), rows[0][1]), nil
 }
 
+// oldBranch says that transactions have been prepared for longer than a commit takes: an attempt
+// would wait for them in vain.
+func oldBranch(ctx context.Context, c *backend.Conn) (string, error) {
+	prepared, err := branches(ctx, c)
+	for began := time.Now(); err == nil && len(prepared) > 0 && time.Since(began) < readyDrain; {
+		sleep(ctx, readyDrain/10)
+		var now []string
+		now, err = branches(ctx, c)
+		prepared = common(prepared, now)
+	}
+	if err != nil || len(prepared) == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("%d transactions are prepared on shard %s and not finished; SHOW TRANSACTIONS", len(prepared), c.Shard()), nil
+}
+
 // prepareSwitch makes what an attempt needs, as long as nothing waits for it: the way back,
 // whose stream begins here. (It will see what the forward stream has written since, and read
 // the rows again from their owner of then, which changes nothing.)
 func (r waiting) prepareSwitch(ctx context.Context) error {
 	if err := r.step1("way-back", func() error {
 		if err := r.on(ctx, r.rec.Source, func(c *backend.Conn) error {
-			_, err := query(ctx, c, "DELETE FROM _sluice.progress WHERE move_id = "+number(r.id)+" AND stream = "+literal(mover.Reverse))
+			// Not one of a later proxy: a way back that runs would begin anew, with a gap.
+			_, err := query(ctx, c, "DELETE FROM _sluice.progress WHERE move_id = "+number(r.id)+" AND stream = "+literal(mover.Reverse)+" AND token < "+number(r.nextToken()))
 			if isCode(err, 1049, 1146) {
 				return nil
 			}

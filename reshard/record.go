@@ -68,6 +68,7 @@ type Record struct {
 	Cluster string       `json:"cluster"` // its id, for servers that clusters share
 	Tables  []Table      `json:"tables,omitempty"`
 	Joins   bool         `json:"joins,omitempty"` // the target has no reference tables yet, and gets them
+	Begun   bool         `json:"begun,omitempty"` // the servers may have something of it
 
 	References []Table `json:"references,omitempty"`
 

@@ -214,6 +214,25 @@ func TestIdleShardIsNotAsked(t *testing.T) {
 	}
 }
 
+// TestTablesThatMoveAreChangedVisibly: a migration that begins waits for whoever touches all
+// slots, and so for DDL that was planned before it.
+func TestTablesThatMoveAreChangedVisibly(t *testing.T) {
+	w := fixture(t)
+	for sql, all := range map[string]bool{
+		"CREATE TABLE sbtest9 (id INT PRIMARY KEY)":   true,
+		"CREATE TABLE countries (id INT PRIMARY KEY)": true,
+		"ALTER TABLE countries ADD COLUMN n INT":      true,
+		"DROP TABLE users":                            true,
+		"CREATE TABLE plain (id INT PRIMARY KEY)":     false,
+		"DROP TABLE plain":                            false,
+	} {
+		p, a := w.prepare(t, sql, nil)
+		if b, err := p.Bind(a, nil); err != nil || b.All != all {
+			t.Errorf("%s: %+v, %v", sql, b, err)
+		}
+	}
+}
+
 func TestDeclare(t *testing.T) {
 	p := &Plan{Declares: &shard.Table{Name: "a", Kind: shard.Sharded, ShardKey: "k"}, declareSchema: "shop"}
 	spec := &shard.Spec{Schemas: []shard.Schema{{Name: "crm"}, {Name: "shop"}}}

@@ -31,6 +31,7 @@ func (p creator) createTable() error {
 		if err := whileMoving(p.planner, t.name()); err != nil {
 			return err
 		}
+		p.plan.sharded = true
 	}
 	if in, err := p.inSteps(t, rule); in || err != nil {
 		return err

@@ -39,6 +39,7 @@ func (p changer) ddl() error {
 	if err := whileMoving(p.planner, p.tables[0].name()); err != nil {
 		return err
 	}
+	p.plan.sharded = true // or copied to a new shard: a migration that begins waits for it
 	p.everywhere()
 	switch p.stmt.Kind {
 	case query.AlterTable:
