@@ -68,7 +68,7 @@ func (h *house) proxy(name, program string, shards []string, rules string) *targ
 	for i, addr := range shards {
 		fmt.Fprintf(&list, "    - {name: s%d, primary: %s}\n", i, addr)
 	}
-	port := testkit.Port(h)
+	port, admin := testkit.Port(h), testkit.Port(h)
 	dir := testkit.Dir(h, name)
 	proxy := testkit.Start(h, testkit.Spec{Name: name, Dir: dir, Argv: []string{program, "serve", "-config",
 		h.file("sluice.yaml", fmt.Sprintf(`node: bench
@@ -85,8 +85,8 @@ cluster:
     - name: bench
       default_shard: s0
       tables: {%s}
-`, port, testkit.Port(h), testkit.Port(h), dir, list.String(), rules))}, Ready: listens(port)})
-	return &target{name: name, port: port, pid: proxy.PID()}
+`, port, admin, testkit.Port(h), dir, list.String(), rules))}, Ready: listens(port)})
+	return &target{name: name, port: port, admin: admin, pid: proxy.PID()}
 }
 
 // server starts a MariaDB whose tables fit its memory: the cost of the way is what counts.

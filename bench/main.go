@@ -12,7 +12,11 @@
 // -only=merge measures merges: ordered rows, groups and a gather over four shards beside one
 // server that has all rows, and the proxy's memory for many more.
 //
-//	go run ./bench [-only sysbench|tx|merge] [-rounds 3] [-time 5s] [-threads 1,8,64] [-work point_select,…]
+// -only=move measures online moves of slots: copied rows a second beside mariadb-dump piped into
+// mariadb between the same two servers, the application's throughput meanwhile, and how long
+// its writes are held by the switch.
+//
+//	go run ./bench [-only sysbench|tx|merge|move] [-rounds 3] [-time 5s] [-threads 1,8,64] [-work point_select,…]
 package main
 
 import (
@@ -41,6 +45,7 @@ type options struct {
 	base    string
 	merged  int
 	huge    int
+	moved   int
 }
 
 func main() {
@@ -58,13 +63,14 @@ func run() (err error) {
 	flag.StringVar(&threads, "threads", "1,8,64", "client threads")
 	flag.StringVar(&work, "work", "point_select,read_only,read_write", "sysbench oltp_… programs")
 	flag.StringVar(&o.sluice, "sluice", "bin/sluice", "the proxy's `program`")
-	flag.StringVar(&o.only, "only", "", "sysbench, tx or merge; default: all")
+	flag.StringVar(&o.only, "only", "", "sysbench, tx, merge or move; default: all")
 	flag.IntVar(&o.merged, "merged", 1_000_000, "rows that are merged")
 	flag.IntVar(&o.huge, "huge", 10_000_000, "rows that are merged for the proxy's memory; 0: none")
+	flag.IntVar(&o.moved, "moved", 600_000, "rows of the table of which half moves")
 	flag.StringVar(&o.base, "base", "", "a `program` that transactions on one shard are compared with, instead of this one without its code for several")
 	flag.Parse()
-	if !slices.Contains([]string{"", "sysbench", "tx", "merge"}, o.only) {
-		return fmt.Errorf("-only: %q is none of sysbench, tx and merge", o.only)
+	if !slices.Contains([]string{"", "sysbench", "tx", "merge", "move"}, o.only) {
+		return fmt.Errorf("-only: %q is none of sysbench, tx, merge and move", o.only)
 	}
 	o.work = strings.Split(work, ",")
 	for _, n := range strings.Split(threads, ",") {
@@ -90,6 +96,7 @@ func run() (err error) {
 		{"sysbench", func() error { return measureSysbench(ctx, house, &o) }},
 		{"tx", func() error { return house.measureTransactions(ctx, &o) }},
 		{"merge", func() error { return house.measureMerges(ctx, &o) }},
+		{"move", func() error { return house.measureMoves(ctx, &o) }},
 	} {
 		if o.only == "" || o.only == part.name {
 			if err := part.measure(); err != nil {

@@ -12,9 +12,10 @@ import (
 
 // target is an address to measure and the process whose CPU time counts.
 type target struct {
-	name string
-	port int
-	pid  int // 0: no proxy
+	name  string
+	port  int
+	admin int
+	pid   int // 0: no proxy
 }
 
 // result is one measurement.
