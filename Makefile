@@ -7,7 +7,7 @@ SHELL   := /bin/sh
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: build demo test soak compat check bench clean fmt
+.PHONY: build demo test soak soak-moves compat check bench clean fmt
 
 build:
 	@mkdir -p bin
@@ -41,6 +41,13 @@ SEED :=
 soak:
 	@sh scripts/install.sh test
 	SLUICE_SOAK=$(SOAK) SLUICE_SEED=$(SEED) go test -count 1 -timeout 0 -v -run '^TestDiffRandom$$' ./integration
+
+# soak-moves: slots move under traffic, safeguards are left out one by one, and the large
+# instances of the model are searched.
+soak-moves:
+	@sh scripts/install.sh test
+	SLUICE_SOAK=1 go test -count 1 -timeout 0 -v -run '^TestProof' ./integration
+	SLUICE_SOAK=1 go test -count 1 -timeout 0 -v ./reshard/model
 
 bench:
 	@sh scripts/install.sh bench
