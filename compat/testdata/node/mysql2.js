@@ -105,7 +105,7 @@ async function sequelize() {
   Post.belongsTo(Member, { foreignKey: 'member_id', constraints: false, as: 'member' });
   const plain = (x) => JSON.parse(JSON.stringify(x));
   await attempt('sequelize authenticate', () => db.authenticate());
-  await attempt('sequelize sync', async () => { await db.sync({ force: true }); return (await db.getQueryInterface().showAllTables()).map((t) => t.tableName ?? t); });
+  await attempt('sequelize sync', async () => { await db.sync({ force: true }); return (await db.getQueryInterface().showAllTables()).map((t) => t.tableName ?? t).sort(); });
   await attempt('sequelize describe', () => db.getQueryInterface().describeTable('members'));
   await attempt('sequelize indexes', async () => plain(await db.getQueryInterface().showIndex('posts')));
   await attempt('sequelize bulkCreate', async () => plain(await Member.bulkCreate([1, 2, 3, 4, 5].map((id) => ({ id, name: 's' + id, credit: id * 1.5, born: '2001-01-0' + id, meta: { id }, active: id % 2 === 0 })))));
