@@ -147,7 +147,7 @@ type inquiry struct {
 }
 
 // Verify compares both sides row by row while Run follows, repairs what differs, and reports
-// it. A row counts as different only if it has not changed between two looks, with all
+// it. A stream that only follows repairs nothing: what its target has alone may be the last copy. A row counts as different only if it has not changed between two looks, with all
 // changes of before applied. Run must be running and must have copied everything.
 func (m *Mover) Verify(ctx context.Context) (report Report, err error) {
 	began := time.Now()
@@ -282,7 +282,7 @@ func (w *worker) catchUp(ctx context.Context, f *feed) error {
 	return nil
 }
 
-// repair reports rows and writes them again.
+// repair reports rows and, on the way there, writes them again.
 func (w *worker) repair(ctx context.Context, q *inquiry, real []differing) error {
 	m, t := w.m, w.m.tables[q.table]
 	for at := 0; at < len(real); at += keySlice {
@@ -291,6 +291,9 @@ func (w *worker) repair(ctx context.Context, q *inquiry, real []differing) error
 			keys = append(keys, d.key)
 			q.report.note(t, d)
 			m.opts.Log.Warn("a row was not the same on both sides", "migration", m.opts.ID, "table", t.String(), "row", t.show(d.key), "at the target", d.what)
+		}
+		if m.opts.Follow {
+			continue
 		}
 		st := m.state.clone()
 		st.Repaired += int64(len(keys))

@@ -99,6 +99,11 @@ func TestWholeWay(t *testing.T) {
 		if err != nil || compared.Differing != 0 || compared.Rows < 1000 {
 			t.Errorf("%+v, %v", compared, err)
 		}
+		// The way back takes nothing away that only its target has.
+		w.src.Exec("UPDATE app.names SET n = -9 WHERE " + inM + " LIMIT 1")
+		if report, err := b.Verify(ctx); err != nil || report.Differing != 1 || report.Repaired != 0 {
+			t.Errorf("%+v, %v", report, err)
+		}
 		// Who writes to an owner stops.
 		w.src.Exec("UPDATE _sluice.fence SET state = 'open' WHERE move_id = 7")
 		w.dst.Exec("UPDATE app.names SET n = 71 WHERE " + inM)

@@ -169,6 +169,9 @@ func TestFence(t *testing.T) {
 		if err := takeBack(ctx, c, back); err != nil {
 			t.Error(err)
 		}
+		if err := try(t, w, fmt.Sprintf("UPDATE shop.users SET n = 4 WHERE user_id = %d", moves)); err != nil {
+			t.Errorf("a trigger that is left of a migration that is over: %v", err)
+		}
 		if err := dropTriggers(ctx, c, r); err != nil {
 			t.Error(err)
 		}

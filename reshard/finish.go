@@ -161,7 +161,7 @@ func (r ending) leftOldMaps(ctx context.Context, side string) error {
 // switch. Pools make new ones.
 func killIdle(ctx context.Context, c *backend.Conn, since time.Time) error {
 	idle := max(int(time.Since(since).Seconds()), 1)
-	ids, err := column(ctx, c, fmt.Sprintf("SELECT ID FROM information_schema.PROCESSLIST WHERE COMMAND = 'Sleep' AND TIME > %d AND ID <> CONNECTION_ID() "+
+	ids, err := column(ctx, c, fmt.Sprintf("SELECT ID FROM information_schema.PROCESSLIST WHERE COMMAND = 'Sleep' AND TIME >= %d AND ID <> CONNECTION_ID() "+
 		"AND USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1)", idle))
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 // The triggers of a migration look at each row that is written to a table whose slots move:
 //
 //	slot of the row not in M, or the session is the migration's own   nothing
-//	else   read the fence row LOCK IN SHARE MODE; refuse the statement unless it is open
+//	else   read the fence row LOCK IN SHARE MODE; refuse the statement if there is one that is not open
 //
 // The lock is kept until the transaction ends, so that to change the fence waits for it.
 // (A branch that is prepared has let it go: those are waited for in another way.)
@@ -37,7 +37,8 @@ func triggerPattern(id int64) string { return fmt.Sprintf(`\_sluice\_m%d\_%%`, i
 
 // triggerSQL gives the statement that makes a trigger: how it begins ("CREATE TRIGGER …") and
 // whether it is asleep. What it compares stands in it as bytes, so that no collation of the
-// client's matters. A fence row that is not there refuses.
+// client's matters. Without a fence row the migration is over, and the trigger of a proxy that
+// came late refuses nothing.
 func triggerSQL(r *Record, i int, create, verb, letter string, asleep bool) string {
 	t := &r.Tables[i]
 	var in []string
@@ -55,7 +56,7 @@ func triggerSQL(r *Record, i int, create, verb, letter string, asleep bool) stri
 		"DECLARE fence VARCHAR(10) CHARACTER SET ascii; "+
 		"IF %[5]s THEN LEAVE sluice; END IF; "+
 		"SELECT state INTO fence FROM _sluice.fence WHERE move_id = %[7]d LOCK IN SHARE MODE; "+
-		"IF fence IS NULL OR fence <> 'open' THEN "+
+		"IF fence <> 'open' THEN "+
 		"SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = %[8]d, MESSAGE_TEXT = '%[9]s%[7]d moves this row; the statement was not carried out'; "+
 		"END IF; /* x'%[6]x' */ END",
 		name(t.Schema), name(triggerName(r.ID, letter, i)), verb, name(t.Name), stays, r.Secret, r.ID, shard.FenceCode, shard.FencePrefix, create)
