@@ -42,11 +42,11 @@ soak:
 	@sh scripts/install.sh test
 	SLUICE_SOAK=$(SOAK) SLUICE_SEED=$(SEED) go test -count 1 -timeout 0 -v -run '^TestDiffRandom$$' ./integration
 
-# soak-moves: slots move under traffic, safeguards are left out one by one, and the large
-# instances of the model are searched.
+# soak-moves: slots move under traffic, something dies or stands still at every step of it, safeguards are left out one by
+# one, and the large instances of the model are searched. SEED repeats the order; it takes hours.
 soak-moves:
 	@sh scripts/install.sh test
-	SLUICE_SOAK=1 go test -count 1 -timeout 0 -v -run '^TestProof' ./integration
+	SLUICE_SOAK=1 SLUICE_SEED=$(SEED) go test -count 1 -timeout 0 -v -run '^TestProof' ./integration
 	SLUICE_SOAK=1 go test -count 1 -timeout 0 -v ./reshard/model
 
 bench:
