@@ -90,6 +90,9 @@ SELECT 1/0
 SELECT 1/0, @@warning_count
 SELECT 1/0
 #! text
+SELECT @@warning_count + 1/0
+SELECT 1/0
+#! text
 SELECT @@warning_count, COUNT(*) FROM t
 SELECT 1/0
 #! text
