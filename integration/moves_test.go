@@ -280,6 +280,7 @@ func TestTransactionsWhileFrozen(t *testing.T) {
 		wrote, commits, rolls := begin(write(mine), write(theirs)), begin(read(mine)), begin(read(mine))
 		scattered := begin("SELECT COUNT(*) FROM users")
 		locked := begin("SELECT 1 FROM users WHERE user_id = " + m.servers[0].Value("SELECT MAX(user_id) FROM shop.users WHERE "+movedSlots) + " FOR UPDATE")
+		chained := begin(read(mine), "COMMIT AND CHAIN", read(theirs))
 		elsewhere, fresh, wroteElsewhere, readElsewhere := begin(read(theirs)), begin(), begin(write(m.key(false, 0))), begin(read(theirs))
 		m.freeze()
 		m.acknowledged(m.attempt) // idle transactions are not waited for
@@ -298,6 +299,9 @@ func TestTransactionsWhileFrozen(t *testing.T) {
 		}
 		if _, err := elsewhere.ExecContext(ctx, "COMMIT"); err != nil {
 			t.Errorf("one that touched nothing of it: %v", err)
+		}
+		if _, err := chained.ExecContext(ctx, "COMMIT"); err != nil {
+			t.Errorf("one whose predecessor touched it: %v", err)
 		}
 		ends := func(c *sql.Conn, statement string) <-chan error {
 			done := make(chan error, 1)

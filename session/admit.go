@@ -248,8 +248,9 @@ func (a admission) again(ctx context.Context, err error, began time.Time, inTx b
 	return nil
 }
 
-// holds tells whether the session holds rows or tables between two statements.
-func holds(k *kept) bool { return k.tx.Open() || k.pins.locked() }
+// holds tells whether the session holds rows or tables between two statements. A transaction
+// that has begun, by COMMIT AND CHAIN say, holds none before it is on a shard.
+func holds(k *kept) bool { return len(k.tx.Legs()) > 0 || k.pins.locked() }
 
 // takeUp takes a session's connections out of the drainer's reach, who may have cut them.
 func takeUp(sh *shared, k *kept) {
