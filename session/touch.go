@@ -45,7 +45,7 @@ func (t *touch) clear() {
 	t.stmt.clear()
 }
 
-// touches tells whether slots of a migration are touched.
+// touches tells whether slots of a migration, which has some, are touched.
 func (t *touch) touches(v *shard.Move) bool {
 	return t.m != nil && (t.tx.has(v.Has) || t.stmt.has(v.Has))
 }
