@@ -29,7 +29,7 @@ func (a admission) admit(ctx context.Context, st *statement) error {
 		a.kept.under = a.args.Map
 	}
 	a.seen = false
-	if !b.All && len(b.Slots) == 0 {
+	if !moves(b) {
 		return nil
 	}
 	a.note()

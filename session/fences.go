@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"sluice/backend"
 	"sluice/shard"
+	"sluice/txn"
 	"sluice/wire"
 )
 
@@ -124,8 +126,8 @@ func (a admission) unsure(ctx context.Context, m *shard.Map, inTx bool) error {
 	return a.deadlock()
 }
 
-// lateCommit tells whether a transaction touched rows that may have moved, because this proxy may
-// not be waited for any more.
+// lateCommit tells whether a transaction touched rows that may have moved, or wrote copies that
+// are not all any more, because this proxy may not be waited for any more.
 func lateCommit(k *kept) bool {
 	t := &k.pins.shared.touch
 	if t.m == nil || sure(k.h.topo.SureUntil(), time.Now()) {
@@ -133,27 +135,56 @@ func lateCommit(k *kept) bool {
 	}
 	m := k.h.topo.Map()
 	inMove := func(slot uint16) bool { return m.MoveOf(slot) != nil }
-	return m.HasMoves() && (t.tx.has(inMove) || t.stmt.has(inMove))
+	if m.HasMoves() && (t.tx.has(inMove) || t.stmt.has(inMove)) {
+		return true
+	}
+	if !t.tx.copies && !t.stmt.copies {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), holdTime)
+	defer cancel()
+	return slices.ContainsFunc(k.tx.Legs(), func(l txn.Leg) bool {
+		at, ok := m.ShardIndex(l.Shard)
+		strange, err := k.h.fences.strange(ctx, m, at, &slotSet{all: true})
+		return !ok || err != nil || strange != 0
+	})
 }
 
+// covered refuses a statement whose rows may have moved.
 func (a admission) covered(ctx context.Context, m *shard.Map) error {
+	b := &a.bound
 	inMove := func(slot uint16) bool { return m.MoveOf(slot) != nil }
-	if m.HasMoves() && boundHas(&a.bound, inMove) {
+	if m.HasMoves() && boundHas(b, inMove) {
 		return tryAgain("this proxy has lost etcd, and rows of the statement move; it was not executed")
 	}
-	for _, at := range reached(&a.bound) {
-		rows, err := a.h.fences.on(ctx, m.ShardName(at))
+	// Copies that are not everywhere any more are as good as rows of any slot.
+	touched := &slotSet{all: b.All || copies(b), slots: b.Slots}
+	for _, at := range reached(b) {
+		move, err := a.h.fences.strange(ctx, m, at, touched)
 		if err != nil {
 			return err
 		}
-		for i := range rows {
-			r := &rows[i]
-			v := shard.Move{Slots: r.slots}
-			here := func(slot uint16) bool { return m.Owner(slot) == at && v.Has(slot) }
-			if m.Move(r.move) == nil && (boundHas(&a.bound, here) || a.bound.All && !r.gone) {
-				return tryAgain("this proxy has lost etcd, and migration %d, of which it does not know, moves rows of the statement; it was not executed", r.move)
-			}
+		if move != 0 {
+			return tryAgain("this proxy has lost etcd, and migration %d, of which it does not know, moves rows of the statement; it was not executed", move)
 		}
 	}
 	return nil
+}
+
+// strange gives a migration that a map does not know and that moves some of the slots at a
+// shard (map index), 0 for none.
+func (f *fences) strange(ctx context.Context, m *shard.Map, at int, touched *slotSet) (move int64, err error) {
+	rows, err := f.on(ctx, m.ShardName(at))
+	if err != nil {
+		return 0, err
+	}
+	for i := range rows {
+		r := &rows[i]
+		v := shard.Move{Slots: r.slots}
+		here := func(slot uint16) bool { return m.Owner(slot) == at && v.Has(slot) }
+		if m.Move(r.move) == nil && (touched.has(here) || touched.all && !r.gone) {
+			return r.move, nil
+		}
+	}
+	return 0, nil
 }

@@ -300,7 +300,7 @@ func (r *running) Lease(ctx context.Context, shard int, write bool) (*backend.Co
 		}
 	}
 	c, err := r.held.lease(ctx, name, write)
-	if err == nil && (r.bound.All || len(r.bound.Slots) > 0) {
+	if err == nil && moves(&r.bound) {
 		err = (admission{r}).late(c)
 	}
 	return c, err

@@ -29,12 +29,14 @@ func (t *touch) add(m *shard.Map, b *router.Bound) {
 		t.m = m
 	}
 	t.stmt.add(b.All, b.Slots)
+	t.stmt.copies = t.stmt.copies || copies(b)
 }
 
 // ended makes the statement one of the transaction's.
 func (t *touch) ended() {
 	t.tx.add(t.stmt.all, t.stmt.slots)
 	t.tx.join(t.stmt.many)
+	t.tx.copies = t.tx.copies || t.stmt.copies
 	t.stmt.clear()
 }
 
@@ -47,7 +49,7 @@ func (t *touch) clear() {
 
 // touches tells whether slots of a migration, which has some, are touched.
 func (t *touch) touches(v *shard.Move) bool {
-	return t.m != nil && (t.tx.has(v.Has) || t.stmt.has(v.Has))
+	return t.m != nil && (t.tx.all || t.stmt.all || t.tx.has(v.Has) || t.stmt.has(v.Has))
 }
 
 // slotSet are slots, or all of them.
@@ -55,6 +57,8 @@ type slotSet struct {
 	all   bool
 	slots []uint16 // at most fewSlots; its memory is kept
 	many  *[shard.Slots / 64]uint64
+
+	copies bool // of reference tables were written; they have no slots
 }
 
 // fewSlots is what is noted one by one.
@@ -86,7 +90,7 @@ func (t *slotSet) join(many *[shard.Slots / 64]uint64) {
 	}
 }
 
-func (t *slotSet) clear() { t.all, t.slots, t.many = false, t.slots[:0], nil }
+func (t *slotSet) clear() { t.all, t.slots, t.many, t.copies = false, t.slots[:0], nil, false }
 
 // has tells whether there is a slot of which f holds.
 func (t *slotSet) has(f func(slot uint16) bool) bool {
@@ -108,4 +112,19 @@ func (t *slotSet) has(f func(slot uint16) bool) bool {
 func boundHas(b *router.Bound, f func(slot uint16) bool) bool {
 	t := slotSet{all: b.All, slots: b.Slots}
 	return t.has(f)
+}
+
+// moves tells whether slots that move matter to a bound statement.
+func moves(b *router.Bound) bool { return b.All || len(b.Slots) > 0 || copies(b) }
+
+// copies tells whether a bound statement writes each shard's copy of a table, or defines tables
+// on all: a shard that its map does not know may have them by now.
+func copies(b *router.Bound) bool {
+	switch {
+	case b.Strategy == router.Everywhere, b.Staging != nil && b.Staging.All, b.Load != nil && b.Load.Everywhere:
+		return true
+	case b.Gathering == nil:
+		return false
+	}
+	return slices.ContainsFunc(b.Gathering.Tables, func(t router.GatherTable) bool { return t.Write != nil && len(t.Write.Shards) > 0 })
 }
