@@ -471,8 +471,14 @@ func TestFencedWrites(t *testing.T) {
 		checkError(t, "a fenced write in a transaction", err, 1213)
 		_ = tx.Rollback()
 		expect(t, db, "SELECT COUNT(*) FROM users WHERE name = 'tx'", "0")
-		_, err = db.Exec("UPDATE users SET name = 'late' WHERE user_id = ?", mine)
-		checkError(t, "a write that stays fenced", err, 1205, "migration 5")
+		late, counted := later(db, "UPDATE users SET name = 'late' WHERE user_id = ?", mine), false
+		for len(late) == 0 {
+			counted = counted || m.px[0].held() > 0
+		}
+		checkError(t, "a write that stays fenced", <-late, 1205, "migration 5")
+		if !counted {
+			t.Error("a fenced write is not one that waits")
+		}
 		one := later(db, "UPDATE users SET name = 'one' WHERE user_id = ?", mine)
 		all := later(db, "UPDATE users SET country = 'zz'")
 		waits(t, map[string]<-chan error{"a fenced write": one})

@@ -167,7 +167,7 @@ func (a admission) wait(ctx context.Context, st *statement) error {
 	g := a.h.gate
 	size := len(st.sql)
 	if !g.hold(size) {
-		return tryAgain("so many statements wait for a migration that this one cannot; it was not executed")
+		return tooMany()
 	}
 	defer g.release(size)
 	a.waiting(true)
@@ -209,6 +209,10 @@ func tryAgain(format string, args ...any) *wire.Error {
 	return e
 }
 
+func tooMany() error {
+	return tryAgain("so many statements wait for a migration that this one cannot; it was not executed")
+}
+
 // isFenced tells whether a shard has refused a write of rows that are about to be, or are,
 // another shard's. It has not been carried out.
 func isFenced(err error) bool {
@@ -218,7 +222,7 @@ func isFenced(err error) bool {
 
 // again decides what becomes of a statement that a fence has refused, and of one that must be
 // bound anew: nil to run it again, under the newest map, else what the client is to see.
-func (a admission) again(ctx context.Context, err error, began time.Time, inTx bool) error {
+func (a admission) again(ctx context.Context, st *statement, err error, began time.Time, inTx bool) error {
 	switch {
 	case errors.Is(err, errRebind) && time.Since(began) < 10*holdTime: // each time a newer map
 		return nil
@@ -234,11 +238,16 @@ func (a admission) again(ctx context.Context, err error, began time.Time, inTx b
 		return tryAgain("%s; the statement was not executed", strings.TrimPrefix(err.Error(), "sluice: "))
 	}
 	a.kept.rollback()
+	g, size := a.h.gate, len(st.sql)
+	if !g.hold(size) {
+		return tooMany()
+	}
+	defer g.release(size)
 	read, cancel := context.WithTimeout(ctx, holdTime/2)
 	defer cancel()
-	_, _ = a.h.topo.Refresh(read) // without etcd the fence may go by itself, or the second ends
+	g.refresh(read)
 	select {
-	case <-a.h.gate.next():
+	case <-g.next():
 	case <-time.After(10 * time.Millisecond):
 	case <-ctx.Done():
 	}

@@ -29,6 +29,7 @@ type gate struct {
 	held     int           // statements that wait
 	bytes    int           // of their texts
 	drained  map[int64]int64
+	reading  chan struct{} // closed when the map has been read anew; nil: nobody does
 }
 
 // Bounds of what waits, for each proxy and statement. Clients that wait longer are told to try
@@ -107,6 +108,29 @@ func (g *gate) waiting() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.held
+}
+
+// refresh reads the map anew. Who comes meanwhile waits for the same: all statements that a
+// fence has refused come at once, and when an attempt is given up etcd has other things to do.
+func (g *gate) refresh(ctx context.Context) {
+	g.mu.Lock()
+	reading := g.reading
+	if reading != nil {
+		g.mu.Unlock()
+		select {
+		case <-reading:
+		case <-ctx.Done():
+		}
+		return
+	}
+	reading = make(chan struct{})
+	g.reading = reading
+	g.mu.Unlock()
+	_, _ = g.topo.Refresh(ctx) // without etcd the fence may go by itself, or the second ends
+	g.mu.Lock()
+	g.reading = nil
+	g.mu.Unlock()
+	close(reading)
 }
 
 // run drains until ctx ends.

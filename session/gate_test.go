@@ -1,8 +1,11 @@
 package session
 
 import (
+	"context"
 	"reflect"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"sluice/router"
 	"sluice/shard"
@@ -27,6 +30,41 @@ func TestHoldIsBounded(t *testing.T) {
 	if g.release(holdMostBytes); g.waiting() != 0 || g.bytes != 0 {
 		t.Errorf("%d statements and %d bytes are left", g.waiting(), g.bytes)
 	}
+}
+
+// slowTopology is read for as long as its channel is open.
+type slowTopology struct {
+	Topology
+	reads   atomic.Int64
+	release chan struct{}
+}
+
+func (s *slowTopology) Refresh(context.Context) (*shard.Map, error) {
+	s.reads.Add(1)
+	<-s.release
+	return nil, nil
+}
+
+func TestMapIsReadOnceForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slowTopology{release: make(chan struct{})}
+		g := &gate{topo: s}
+		for range 500 {
+			go g.refresh(t.Context())
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		g.refresh(gone) // does not wait
+		synctest.Wait()
+		if n := s.reads.Load(); n != 1 {
+			t.Errorf("%d reads at once", n)
+		}
+		close(s.release)
+		synctest.Wait()
+		if g.refresh(t.Context()); s.reads.Load() != 2 || g.reading != nil {
+			t.Errorf("%d reads in all", s.reads.Load())
+		}
+	})
 }
 
 func TestSlotSet(t *testing.T) {

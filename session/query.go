@@ -106,7 +106,7 @@ func (s *Session) routed(ctx context.Context, st *statement, e *entry) error {
 		if err == nil {
 			return nil
 		}
-		if err = (admission{&s.running}).again(ctx, err, began, inTx); err != nil {
+		if err = (admission{&s.running}).again(ctx, st, err, began, inTx); err != nil {
 			return err
 		}
 		if e, err = s.planner.plan(ctx, st); err != nil || e.action != route {
