@@ -52,10 +52,10 @@ func TestMapIsReadOnceForAll(t *testing.T) {
 		for range 500 {
 			go g.refresh(t.Context())
 		}
+		synctest.Wait()
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
 		g.refresh(gone) // does not wait
-		synctest.Wait()
 		if n := s.reads.Load(); n != 1 {
 			t.Errorf("%d reads at once", n)
 		}
