@@ -3,7 +3,6 @@ package advise
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -256,9 +255,4 @@ func number(text string) uint64 {
 		return 0
 	}
 	return uint64(f)
-}
-
-// contains compares names of columns, without case.
-func contains(names []string, name string) bool {
-	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 }

@@ -30,7 +30,7 @@ import (
 // patience is a second. An attempt that does not make it is taken back and comes again after
 // 1, 2, 4 … 60 seconds.
 const (
-	budget     = 800 * time.Millisecond
+	budget     = 700 * time.Millisecond
 	abortTime  = 10 * time.Second // of one try to take it back; it is tried until it succeeds
 	commitTime = 3 * time.Second
 	ackEvery   = 3 * time.Millisecond
@@ -58,7 +58,12 @@ func (r cutover) freeze(ctx context.Context) error {
 	if err == nil {
 		return r.passed(ctx, "switched in attempt %d, statements waited %d ms", r.rec.Attempt, r.paused.Milliseconds())
 	}
-	for try := 0; ; try++ { // the answer to the commit may have been lost
+	// Clients wait: what lets them go on comes before anything is written down. A commit whose
+	// answer was lost forbids it.
+	if r.letGo(ctx) == nil {
+		return r.giveUp(ctx, err)
+	}
+	for { // the answer to the commit may have been lost
 		done, lookErr := r.committed(ctx)
 		switch {
 		case lookErr == nil && done:
@@ -365,19 +370,11 @@ func (r cutover) abort(ctx context.Context) error {
 	} else if done {
 		return r.passed(ctx, "attempt %d was committed after all", r.rec.Attempt)
 	}
-	if err := r.step1("unfreeze", func() error { return r.freezeMap(ctx, false) }); err != nil {
+	if err := r.letGo(ctx); err != nil {
 		return err
 	}
-	from, to := r.rec.sides()
-	// First the owner's writers: they must not wait for a target that is down. No stream
-	// carries rows until the target is fenced again.
-	err := r.step1("unfence", func() error {
-		return r.on(ctx, from, func(c *backend.Conn) error { return setFence(ctx, c, r.id, open, r.rec.Attempt, false) })
-	})
-	if err != nil {
-		return err
-	}
-	err = r.step1("disown", func() error {
+	_, to := r.rec.sides()
+	err := r.step1("disown", func() error {
 		return r.on(ctx, to, func(c *backend.Conn) error { return setFence(ctx, c, r.id, fenced, r.rec.Attempt, false) })
 	})
 	if err != nil {
@@ -391,6 +388,18 @@ func (r cutover) abort(ctx context.Context) error {
 	return r.enterWith(ctx, next, func(rec *Record) {
 		rec.Error, rec.RetryAt = cause, time.Now().UTC().Add(wait)
 	}, "attempt %d was taken back; the next one comes in %v at the earliest", r.rec.Attempt, wait)
+}
+
+// letGo has statements go on at the old owner. First its own writers: they must not wait for
+// a target that is down. No stream carries rows until the target is fenced again.
+func (r cutover) letGo(ctx context.Context) error {
+	if err := r.step1("unfreeze", func() error { return r.freezeMap(ctx, false) }); err != nil {
+		return err
+	}
+	from, _ := r.rec.sides()
+	return r.step1("unfence", func() error {
+		return r.on(ctx, from, func(c *backend.Conn) error { return setFence(ctx, c, r.id, open, r.rec.Attempt, false) })
+	})
 }
 
 // step1 is a step between its fault points.

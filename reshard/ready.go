@@ -157,7 +157,7 @@ func (r waiting) prepareSwitch(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	return cutover{r.run}.begin(ctx, Freezing)
+	return cutover(r).begin(ctx, Freezing)
 }
 
 // barrier is the marker: what was committed at the one side is at the other.
@@ -215,10 +215,10 @@ func (r waiting) switched(ctx context.Context) error {
 			}
 			if hold == "" {
 				// No write that was bound before the switch may arrive when the source is open again.
-				if err := r.step1("old-maps", func() error { return ending{r.run}.leftOldMaps(ctx, r.rec.Source) }); err != nil {
+				if err := r.step1("old-maps", func() error { return ending(r).leftOldMaps(ctx, r.rec.Source) }); err != nil {
 					return err
 				}
-				return cutover{r.run}.begin(ctx, BackFreezing)
+				return cutover(r).begin(ctx, BackFreezing)
 			}
 			if err := r.waits(ctx, "it waits with the switch: "+hold); err != nil {
 				return err

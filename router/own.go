@@ -150,7 +150,7 @@ func (p hinted) ownHinted() error {
 	}
 	p.plan.ownAlone = true
 	anchor, why := newGraph(p.planner).local()
-	if why != nil || (keeper{p.planner}).ownRows(anchor) != nil {
+	if why != nil || keeper(p).ownRows(anchor) != nil {
 		p.plan.unfiltered = foreignRows(p.in.Map, t.name())
 	}
 	return nil

@@ -128,7 +128,7 @@ func (p reader) scatter(g *graph) error {
 	}
 	anchor, why := g.local()
 	if why == nil {
-		why = keeper{p.planner}.ownRows(anchor)
+		why = keeper(p).ownRows(anchor)
 	}
 	if why != nil {
 		return why

@@ -132,7 +132,7 @@ func (p programs) shardedNamed(name string) string {
 // gatherFunctions plans a SELECT of sharded tables, or of tables of several shards, that calls
 // stored functions.
 func (p reader) gatherFunctions() error {
-	stored, err := programs{p.planner}.functions()
+	stored, err := programs(p).functions()
 	if err != nil {
 		return err
 	}

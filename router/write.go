@@ -187,7 +187,7 @@ func (p writer) notByParts(g *graph) *Refusal {
 	}
 	anchor, why := g.local()
 	if why == nil {
-		why = keeper{p.planner}.ownRows(anchor)
+		why = keeper(p).ownRows(anchor)
 	}
 	return why
 }
