@@ -163,4 +163,7 @@ type Counts struct {
 
 func (d *Decisions) Counts() Counts { return Counts{} }
 
+// Left is of no shard: no transaction runs over several.
+func (d *Decisions) Left(context.Context, string) (int, error) { return 0, nil }
+
 func (d *Decisions) Resolve(context.Context, string, bool) (int, error) { return 0, errOneShard }
