@@ -31,7 +31,7 @@ test:
 	@sh scripts/install.sh test
 	@$(MAKE) --no-print-directory check
 	@echo '== tests, with the race detector'
-	go test -race -timeout 25m -p 2 ./...
+	go test -race -timeout 40m -p 2 ./...
 
 # soak: SOAK statements, half on MariaDB and half on Oracle MySQL, each in text and binary protocol; SEED repeats
 # a run. It prints the seed, the time, the counts and what was refused, and each difference reduced.
