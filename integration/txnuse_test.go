@@ -157,7 +157,7 @@ func TestWritesOnAllShards(t *testing.T) {
 			server.Exec("INSERT INTO shop.ledger VALUES (20, 1, 1)")
 			expectError(t, x, "INSERT INTO ledger VALUES (18, 1, 1), (19, 1, 1), (20, 1, 1), (21, 1, 1), (22, 1, 1)", 1062)
 			expect(t, x, "SELECT COUNT(*) FROM ledger", "1")
-			expectError(t, x, "UPDATE accounts SET user_id = 7", 1062) // all of them
+			expectError(t, x, "UPDATE accounts SET user_id = 7", 1062)  // all of them
 			expectError(t, x, "UPDATE accounts SET balance = @n", 1048) // NULL, as nobody has set it
 			do(t, x, "UPDATE accounts SET balance = user_id")
 			affected(t, x, "DELETE FROM accounts ORDER BY balance DESC LIMIT 5", 5)
