@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,6 +70,9 @@ func run() (err error) {
 	flag.IntVar(&o.moved, "moved", 600_000, "rows of the table of which half moves")
 	flag.StringVar(&o.base, "base", "", "a `program` that transactions on one shard are compared with, instead of this one without its code for several")
 	flag.Parse()
+	if abs, err := filepath.Abs(o.sluice); err == nil { // servers run in directories of their own
+		o.sluice = abs
+	}
 	if !slices.Contains([]string{"", "sysbench", "tx", "merge", "move"}, o.only) {
 		return fmt.Errorf("-only: %q is none of sysbench, tx, merge and move", o.only)
 	}

@@ -142,11 +142,11 @@ func (p *Partly) Unwrap() error { return p.Err }
 // column that is not there was renamed before.
 func already(err error, stmt *query.Statement) bool {
 	for _, code := range [...]uint16{1007, 1008, 1050, 1051, 1060, 1061, 1068, 1091} {
-		if isCode(err, code) {
+		if wire.IsCode(err, code) {
 			return true
 		}
 	}
-	return stmt != nil && (stmt.Kind == query.RenameTable && isCode(err, 1146) || stmt.Kind == query.AlterTable && isCode(err, 1054))
+	return stmt != nil && (stmt.Kind == query.RenameTable && wire.IsCode(err, 1146) || stmt.Kind == query.AlterTable && wire.IsCode(err, 1054))
 }
 
 // one gives the first leg's counts: what is written everywhere counts once.

@@ -59,7 +59,7 @@ func TestSplitInsert(t *testing.T) {
 			b := bound(router.SplitInsert, parts("INSERT INTO n VALUES (90, 'new')", "INSERT INTO n VALUES (1, 'dup')", "INSERT INTO n VALUES (92, 'nw2')"), nil)
 			l := newLeases(w)
 			_, out, err := w.run(context.Background(), l, request(b, nil))
-			if !isCode(err, 1062) || out.Answered || out.Started || len(l.dirty) != 0 {
+			if !wire.IsCode(err, 1062) || out.Answered || out.Started || len(l.dirty) != 0 {
 				t.Errorf("%v, %+v, closed %v", err, out, l.dirty)
 			}
 		})
@@ -123,7 +123,7 @@ func TestEverywhere(t *testing.T) {
 		if got, out, err = run("UPDATE ref SET v = 6", false); err != nil || got.end.AffectedRows != 2 || len(out.Uneven) != 1 || out.Uneven[0] != 2 {
 			t.Errorf("%v, %+v, uneven %v", err, got.end, out.Uneven)
 		}
-		if _, _, err = run("CREATE TABLE ref (id INT)", true); !isCode(err, 1050) || strings.HasPrefix(err.Error(), "sluice") {
+		if _, _, err = run("CREATE TABLE ref (id INT)", true); !wire.IsCode(err, 1050) || strings.HasPrefix(err.Error(), "sluice") {
 			t.Errorf("the same error everywhere: %v", err)
 		}
 		if _, _, err = run("CREATE TABLE news (id INT)", true); err != nil {
@@ -131,13 +131,13 @@ func TestEverywhere(t *testing.T) {
 		}
 		w.on(w.names[1], "CREATE TABLE half (id INT)")
 		_, _, err = run("CREATE TABLE half (id INT)", true)
-		if !isCode(err, 1050) || !strings.HasPrefix(err.Error(), "sluice: done on s0, s2; failed on s1: Table 'half' already exists") ||
+		if !wire.IsCode(err, 1050) || !strings.HasPrefix(err.Error(), "sluice: done on s0, s2; failed on s1: Table 'half' already exists") ||
 			strings.Contains(err.Error(), "again") {
 			t.Errorf("done before on one: %v", err)
 		}
 		w.on(w.names[1], "DROP TABLE ref")
 		_, _, err = run("ALTER TABLE ref ADD w INT", true)
-		if !isCode(err, 1146) || !strings.HasPrefix(err.Error(), "sluice: done on s0, s2; failed on s1: ") ||
+		if !wire.IsCode(err, 1146) || !strings.HasPrefix(err.Error(), "sluice: done on s0, s2; failed on s1: ") ||
 			!strings.HasSuffix(err.Error(), "; run the statement again to complete it") {
 			t.Errorf("failed on one: %v", err)
 		}
@@ -159,7 +159,7 @@ func TestEverywhereLost(t *testing.T) {
 		b := bound(router.Everywhere, allLegs("CREATE TABLE lost (id INT)"), nil)
 		b.Plan.DDL = true
 		_, out, err := w.run(context.Background(), l, request(b, nil))
-		if !isCode(err, 2013) || !strings.Contains(err.Error(), "done on s0, s2; failed on s1: ") || out.Started {
+		if !wire.IsCode(err, 2013) || !strings.Contains(err.Error(), "done on s0, s2; failed on s1: ") || out.Started {
 			t.Errorf("%v, %+v", err, out)
 		}
 		if len(l.dirty) != 1 || l.dirty[0] != 1 {
@@ -188,7 +188,7 @@ func TestNothingToRun(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Run(ctx, nil, newLeases(w), request(bound(router.Relay, parts("SELECT 1"), nil), nil)); !isCode(err, 1317) {
+	if _, err := Run(ctx, nil, newLeases(w), request(bound(router.Relay, parts("SELECT 1"), nil), nil)); !wire.IsCode(err, 1317) {
 		t.Errorf("a statement ran after its end: %v", err)
 	}
 	legs := []router.Leg{{Shard: 1}, {Shard: 1}}

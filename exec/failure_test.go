@@ -64,7 +64,7 @@ func (w *world) testLimitStopsEarly(t *testing.T) {
 		l := newLeases(w)
 		legs[0].SQL = []byte("SELECT nothing")
 		_, _, err := w.run(context.Background(), l, request(b, nil))
-		if !isCode(err, 1054) || len(l.dirty) != 0 {
+		if !wire.IsCode(err, 1054) || len(l.dirty) != 0 {
 			t.Errorf("%v, closed %v", err, l.dirty)
 		}
 		if d := time.Since(begin); d > 20*time.Second {
@@ -170,7 +170,7 @@ func TestKilled(t *testing.T) {
 				}()
 				got, out, err := w.run(context.Background(), &tellLeases{l, leased}, request(b, nil))
 				<-ctx.Done()
-				if !isCode(got.err, 1317) {
+				if !wire.IsCode(got.err, 1317) {
 					t.Errorf("client %v, %v, %+v", got.err, err, out)
 				}
 				if len(l.dirty) != 0 {
@@ -290,7 +290,7 @@ func TestFileNotAskedFor(t *testing.T) {
 		} {
 			l := newLeases(w)
 			got, out, err := w.run(context.Background(), l, request(b, nil))
-			if !errors.Is(err, wire.ErrMalformed) || out.Started || !isCode(got.err, 2013) || len(l.dirty) != len(b.Legs) {
+			if !errors.Is(err, wire.ErrMalformed) || out.Started || !wire.IsCode(got.err, 2013) || len(l.dirty) != len(b.Legs) {
 				t.Errorf("%v: %v, the client got %+v; broken: %v", b.Strategy, err, got, l.dirty)
 			}
 		}
@@ -327,14 +327,14 @@ func TestDescribe(t *testing.T) {
 			m.Decimals != 3 || m.Type != wire.TypeNewDecimal || info.Columns[3].Name != "o`dd" {
 			t.Errorf("%+v", info.Columns)
 		}
-		if _, err := TableInfo(c, w.names[0], "none"); !isCode(err, 1146) {
+		if _, err := TableInfo(c, w.names[0], "none"); !wire.IsCode(err, 1146) {
 			t.Errorf("unknown table: %v", err)
 		}
 		cols, err := Describe(c, "SELECT m, COUNT(*), WEIGHT_STRING(s) FROM d GROUP BY m")
 		if err != nil || len(cols) != 3 || cols[0].Name != "m" || cols[1].Type != wire.TypeLongLong || cols[2].Collation != wire.CollationBinary {
 			t.Errorf("%v, %+v", err, cols)
 		}
-		if _, err := Describe(c, "SELECT nothing"); !isCode(err, 1054) {
+		if _, err := Describe(c, "SELECT nothing"); !wire.IsCode(err, 1054) {
 			t.Errorf("bad SQL: %v", err)
 		}
 	})

@@ -312,9 +312,9 @@ func (g *gathering) answer() error {
 		err = l.header()
 	}
 	switch {
-	case isCode(err, 1191) && !g.plan.Sifted:
+	case wire.IsCode(err, 1191) && !g.plan.Sifted:
 		return ErrUnmatched
-	case isCode(err, 1191):
+	case wire.IsCode(err, 1191):
 		return refuse(1235, "42000", "the rank of MATCH … AGAINST, or MATCH within a longer condition, over rows of several shards: servers have no FULLTEXT keys in "+
 			"temporary InnoDB tables; use MATCH as a condition of WHERE by itself, give the shard key a value, or make the table's engine Aria or MyISAM")
 	case err != nil:
@@ -476,7 +476,7 @@ func (g *gathering) cleanUp(c *backend.Conn) error {
 		}
 	}
 	err := g.undo(c)
-	if isCode(err, 1317) { // a KILL that came late was for the statement
+	if wire.IsCode(err, 1317) { // a KILL that came late was for the statement
 		err = g.undo(c)
 	}
 	return err

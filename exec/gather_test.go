@@ -105,7 +105,7 @@ func atRest(c *backend.Conn) string {
 	if err != nil || string(rows[0][0]) != "NO_ENGINE_SUBSTITUTION" || string(rows[0][1]) != "+00:00" || string(rows[0][2]) == "binary" {
 		return fmt.Sprintf("the home connection has %q, %v", rows, err)
 	}
-	if _, _, err := c.Query("SELECT 1 FROM sluice_g1"); !isCode(err, 1146) {
+	if _, _, err := c.Query("SELECT 1 FROM sluice_g1"); !wire.IsCode(err, 1146) {
 		return fmt.Sprintf("a copy is still there: %v", err)
 	}
 	return ""

@@ -252,7 +252,7 @@ func (g marker) rename() error {
 		}
 		name, own := tableName(t.Schema, t.Name), tableName(t.Schema, t.Table)
 		_, err := g.home.conn.Exec("ALTER TABLE " + name + " RENAME TO " + own)
-		if isCode(err, 3822) {
+		if wire.IsCode(err, 3822) {
 			if err = g.unchecked(name); err == nil {
 				_, err = g.home.conn.Exec("ALTER TABLE " + name + " RENAME TO " + own)
 			}

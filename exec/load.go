@@ -151,7 +151,7 @@ func (ld *loader) await() error {
 	ld.under = false
 	l := ld.g.home
 	err := l.header()
-	if isCode(err, 1062) && !ld.plain {
+	if wire.IsCode(err, 1062) && !ld.plain {
 		ld.plain = true
 		if err := (definer{ld.g}).makePlain(ld.table); err != nil {
 			return err
@@ -162,7 +162,7 @@ func (ld *loader) await() error {
 		return ld.await()
 	}
 	switch {
-	case isCode(err, 1153):
+	case wire.IsCode(err, 1153):
 		return bounds{ld.g}.tooBig(fmt.Sprintf("a row of %s.%s that is larger than the shard's max_allowed_packet", ld.table.Schema, ld.table.Table))
 	case err != nil:
 		return err

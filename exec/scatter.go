@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -54,7 +53,7 @@ func conclude(ctx context.Context, client *wire.Conn, out *Outcome, err error) e
 	if err == nil {
 		return nil
 	}
-	if timeUp := interrupted(ctx); timeUp != nil && isCode(err, 1317) {
+	if timeUp := interrupted(ctx); timeUp != nil && wire.IsCode(err, 1317) {
 		err = timeUp // what stopped the legs was the statement's own time limit
 	}
 	if !out.Started {
@@ -69,11 +68,6 @@ func conclude(ctx context.Context, client *wire.Conn, out *Outcome, err error) e
 	}
 	out.Response.Err, out.Answered = e, true
 	return nil
-}
-
-func isCode(err error, code uint16) bool {
-	var we *wire.Error
-	return errors.As(err, &we) && we.Code == code
 }
 
 // leaseLegs leases all connections, in the order of the shards: two statements that each wait

@@ -129,9 +129,9 @@ func (s *staging) create() error {
 	switch {
 	case err == nil:
 		s.made = append(s.made, name)
-	case (isCode(err, 1792) || isCode(err, 4091)) && !s.plan.Apart:
+	case (wire.IsCode(err, 1792) || wire.IsCode(err, 4091)) && !s.plan.Apart:
 		return ErrApart
-	case isCode(err, 1044) || isCode(err, 1142):
+	case wire.IsCode(err, 1044) || wire.IsCode(err, 1142):
 		return refuse(1105, "HY000", "the account of the proxies needs the privilege CREATE TEMPORARY TABLES on %s to insert rows that must be computed first", s.to.Schema)
 	default:
 		return s.home.failed(err)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sluice/router"
+	"sluice/wire"
 )
 
 // batch is the INSERT of many rows that is being written for one target, or for all.
@@ -95,7 +96,7 @@ func (b *batch) await() error {
 	for i, l := range b.legs {
 		err := l.header()
 		switch {
-		case isCode(err, 1153):
+		case wire.IsCode(err, 1153):
 			return refuse(1153, "08S01", "a row of %s.%s is larger than max_allowed_packet of shard %s", s.to.Schema, s.to.Table, l.conn.Shard())
 		case err != nil:
 			if inOrder(err) {

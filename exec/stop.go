@@ -62,7 +62,7 @@ func (l *leg) stop(s *stopper) {
 			row, err = l.next()
 			left += len(row)
 		}
-		killed = killed || isCode(err, 1317)
+		killed = killed || wire.IsCode(err, 1317)
 		if left > drainBytes {
 			s.kill()
 		}

@@ -48,7 +48,7 @@ func (g writer) ignored(w *router.WriteBack, err error) error {
 		return err
 	}
 	for _, code := range []uint16{1062, 1216, 1217, 1451, 1452, 3819, 4025} {
-		if isCode(err, code) {
+		if wire.IsCode(err, code) {
 			return refuse(1235, "42000", "a row that IGNORE would have to skip in an UPDATE or DELETE over several shards (%v); "+
 				"nothing was written; leave the row out by a condition, or write without IGNORE", err)
 		}

@@ -165,7 +165,7 @@ func (q *queue) text(c *change) (sql []byte) {
 func (q *queue) answered(c *change, err error) error {
 	t, l := q.w.table, q.leg
 	if err != nil {
-		if isCode(err, 1062) && c.verb == updates && t.Write.Unique {
+		if wire.IsCode(err, 1062) && c.verb == updates && t.Write.Unique {
 			if q.w.waiting == nil {
 				q.w.waiting = map[uint64]bool{}
 			}

@@ -51,8 +51,8 @@ var control = &backend.Settings{Key: "reshard.control", Set: "SET innodb_lock_wa
 // that share a server apart: a row with another note is an error.
 func makeFence(ctx context.Context, c *backend.Conn, r *Record, state string) error {
 	rows, err := query(ctx, c, "SELECT note FROM _sluice.fence WHERE move_id = "+number(r.ID))
-	if isCode(err, 1049, 1146) { // unknown database, table
-		if _, err = query(ctx, c, createSchema); err == nil || isCode(err, 1044) {
+	if wire.IsCode(err, 1049, 1146) { // unknown database, table
+		if _, err = query(ctx, c, createSchema); err == nil || wire.IsCode(err, 1044) {
 			_, err = query(ctx, c, createFence)
 		}
 	}
@@ -108,7 +108,7 @@ func readFence(ctx context.Context, c *backend.Conn, id int64) (state string, to
 // dropFence deletes a migration's row on a server. Its triggers have to be gone by then.
 func dropFence(ctx context.Context, c *backend.Conn, r *Record) error {
 	_, err := query(ctx, c, fmt.Sprintf("DELETE FROM _sluice.fence WHERE move_id = %d AND note = '%s'", r.ID, r.note()))
-	if isCode(err, 1049, 1146) {
+	if wire.IsCode(err, 1049, 1146) {
 		return nil
 	}
 	return err
@@ -170,17 +170,4 @@ func spansText(spans []shard.Span) string {
 		fmt.Fprintf(&b, "%d-%d", s.First, s.Last)
 	}
 	return b.String()
-}
-
-func isCode(err error, codes ...uint16) bool {
-	var we *wire.Error
-	if !errors.As(err, &we) {
-		return false
-	}
-	for _, c := range codes {
-		if we.Code == c {
-			return true
-		}
-	}
-	return false
 }

@@ -12,6 +12,7 @@ import (
 	"sluice/internal/testkit"
 	"sluice/metrics"
 	"sluice/shard"
+	"sluice/wire"
 )
 
 func eachFlavor(t *testing.T, f func(t *testing.T, s *testkit.Server, connect func() *backend.Conn)) {
@@ -111,13 +112,13 @@ func TestFence(t *testing.T) {
 			if strings.HasPrefix(sql, "INSERT") && shard.SlotOfInt(moves+1<<40) >= 8192 {
 				continue
 			}
-			if err := try(t, w, sql); !isCode(err, shard.FenceCode) || !strings.HasPrefix(err.Error(), shard.FencePrefix+"7 ") {
+			if err := try(t, w, sql); !wire.IsCode(err, shard.FenceCode) || !strings.HasPrefix(err.Error(), shard.FencePrefix+"7 ") {
 				t.Errorf("while the fence stands, %s: %v", sql, err)
 			}
 		}
 		for _, name := range []string{"bob", "ann", "eve", "tom"} {
 			err := try(t, w, "UPDATE shop.names SET n = 9 WHERE name = '"+name+"'")
-			if in := shard.SlotOf([]byte(name)) < 8192; isCode(err, shard.FenceCode) != in || !in && err != nil {
+			if in := shard.SlotOf([]byte(name)) < 8192; wire.IsCode(err, shard.FenceCode) != in || !in && err != nil {
 				t.Errorf("%s, of slot %d: %v", name, shard.SlotOf([]byte(name)), err)
 			}
 		}
@@ -155,7 +156,7 @@ func TestFence(t *testing.T) {
 		if shut, err := isShut(ctx, c, r.ID); shut || err != nil {
 			t.Errorf("a fence that says gone is shut: %v", err)
 		}
-		if err := try(t, w, insert(moves)); !isCode(err, shard.FenceCode) {
+		if err := try(t, w, insert(moves)); !wire.IsCode(err, shard.FenceCode) {
 			t.Errorf("gone: %v", err)
 		}
 		back := &Record{ID: 8, Cluster: r.Cluster, Slots: []shard.Span{{First: 50, Last: 8000}}}

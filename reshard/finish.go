@@ -10,6 +10,7 @@ import (
 	"sluice/backend"
 	"sluice/mover"
 	"sluice/shard"
+	"sluice/wire"
 )
 
 // complete deletes the rows of the source and everything that the migration has made. The
@@ -167,7 +168,7 @@ func killIdle(ctx context.Context, c *backend.Conn, since time.Time) error {
 		return err
 	}
 	for _, id := range ids {
-		if _, err := query(ctx, c, "KILL "+id); err != nil && !isCode(err, 1094) { // it has ended
+		if _, err := query(ctx, c, "KILL "+id); err != nil && !wire.IsCode(err, 1094) { // it has ended
 			return err
 		}
 	}
@@ -206,7 +207,7 @@ func (r ending) clean(ctx context.Context, side string) error {
 // such a one, from before the first of them until the last is deleted.
 func isShut(ctx context.Context, c *backend.Conn, id int64) (bool, error) {
 	rows, err := query(ctx, c, "SELECT state FROM _sluice.fence WHERE move_id = "+number(id)+" LOCK IN SHARE MODE")
-	if isCode(err, 1049, 1146) {
+	if wire.IsCode(err, 1049, 1146) {
 		return false, nil
 	}
 	return len(rows) == 1 && string(rows[0][0]) == fenced, err
@@ -225,7 +226,7 @@ func emptyReferences(ctx context.Context, c *backend.Conn, r *run) error {
 	for i := range r.rec.References {
 		for more := true; more; {
 			var err error
-			if more, err = emptyPart(ctx, c, r.id, &r.rec.References[i]); err != nil && !isCode(err, 1049, 1146) {
+			if more, err = emptyPart(ctx, c, r.id, &r.rec.References[i]); err != nil && !wire.IsCode(err, 1049, 1146) {
 				return err
 			}
 		}

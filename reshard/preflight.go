@@ -8,6 +8,7 @@ import (
 
 	"sluice/backend"
 	"sluice/mover"
+	"sluice/wire"
 )
 
 // preflight lists everything that stands against a migration, at once, and what may surprise.
@@ -44,7 +45,7 @@ func triggerFaults(ctx context.Context, c *backend.Conn) (faults []string, err e
 		faults = append(faults, fmt.Sprintf("shard %s: Sluice's account may not make triggers; GRANT TRIGGER on its schemas to it", c.Shard()))
 	}
 	trust, err := column(ctx, c, "SELECT @@GLOBAL.log_bin_trust_function_creators")
-	if isCode(err, 1193) { // unknown variable
+	if wire.IsCode(err, 1193) { // unknown variable
 		return faults, nil
 	}
 	if err == nil && trust[0] != "1" && !has(" SUPER") && !has("SUPER,") {

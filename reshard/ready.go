@@ -9,6 +9,7 @@ import (
 
 	"sluice/backend"
 	"sluice/mover"
+	"sluice/wire"
 )
 
 // readyDrain is how long the marker of an attempt may take, as far as that can be foreseen.
@@ -113,7 +114,7 @@ const longTransaction = 2 * time.Second
 func oldTransaction(ctx context.Context, c *backend.Conn) (string, error) {
 	rows, err := query(ctx, c, fmt.Sprintf("SELECT trx_mysql_thread_id, TIMESTAMPDIFF(SECOND, trx_started, NOW()) FROM information_schema.INNODB_TRX "+
 		"WHERE trx_rows_modified > 0 AND trx_started < NOW() - INTERVAL %d SECOND AND trx_mysql_thread_id > 0 ORDER BY trx_started LIMIT 1", int(longTransaction.Seconds())))
-	if isCode(err, 1227, 1109) {
+	if wire.IsCode(err, 1227, 1109) {
 		return "", nil
 	}
 	if err != nil || len(rows) == 0 {
@@ -146,7 +147,7 @@ func (r waiting) prepareSwitch(ctx context.Context) error {
 		if err := r.on(ctx, r.rec.Source, func(c *backend.Conn) error {
 			// Not one of a later proxy: a way back that runs would begin anew, with a gap.
 			_, err := query(ctx, c, "DELETE FROM _sluice.progress WHERE move_id = "+number(r.id)+" AND stream = "+literal(mover.Reverse)+" AND token < "+number(r.nextToken()))
-			if isCode(err, 1049, 1146) {
+			if wire.IsCode(err, 1049, 1146) {
 				return nil
 			}
 			return err

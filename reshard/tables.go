@@ -8,6 +8,7 @@ import (
 
 	"sluice/backend"
 	"sluice/shard"
+	"sluice/wire"
 )
 
 // listTables lists the sharded and the reference tables that there are on a server, by schema
@@ -57,7 +58,7 @@ var (
 func definition(ctx context.Context, c *backend.Conn, t *Table) (string, error) {
 	rows, err := query(ctx, c, "SHOW CREATE TABLE "+name(t.Schema)+"."+name(t.Name))
 	switch {
-	case isCode(err, 1049, 1146):
+	case wire.IsCode(err, 1049, 1146):
 		return "", nil
 	case err != nil:
 		return "", err

@@ -9,6 +9,7 @@ import (
 
 	"sluice/backend"
 	"sluice/shard"
+	"sluice/wire"
 )
 
 // The triggers of a migration look at each row that is written to a table whose slots move:
@@ -126,7 +127,7 @@ func dropTriggers(ctx context.Context, c *backend.Conn, r *Record) error {
 func patiently(ctx context.Context, c *backend.Conn, sql string) error {
 	for try := 1; ; try++ {
 		_, err := query(ctx, c, sql)
-		if !isCode(err, 1205, 1213) || try == triggerTries {
+		if !wire.IsCode(err, 1205, 1213) || try == triggerTries {
 			return err
 		}
 		if !sleep(ctx, triggerPause) {

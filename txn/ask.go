@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"sluice/backend"
+	"sluice/wire"
 )
 
 // ask finds out what became of a transaction and makes sure that it stays so: it marks the
@@ -22,7 +23,7 @@ func (d *Decisions) ask(ctx context.Context, coordinator, gtrid string) (decisio
 			return err
 		}
 		dec, err = mark(c, gtrid)
-		if isCode(err, 1049, 1146) { // the table is not there, and so is no decision
+		if wire.IsCode(err, 1049, 1146) { // the table is not there, and so is no decision
 			d.unready(coordinator)
 			if err = d.makeTable(c, coordinator); err == nil {
 				dec, err = mark(c, gtrid)
@@ -39,12 +40,12 @@ func mark(c *backend.Conn, gtrid string) (decision, error) {
 	dec := aborted
 	switch {
 	case err == nil:
-	case isCode(err, 1062):
+	case wire.IsCode(err, 1062):
 		dec, err = stored(c, gtrid)
 	default:
 		dec = undecided
 	}
-	if isCode(err, 1205) {
+	if wire.IsCode(err, 1205) {
 		dec, err = undecided, nil
 	}
 	return dec, err

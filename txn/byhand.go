@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/wire"
 )
 
 // InDoubt is a transaction with prepared branches, for people.
@@ -111,10 +112,10 @@ func (d *Decisions) Resolve(ctx context.Context, gtrid string, commit bool) (fin
 func (d *Decisions) decree(ctx context.Context, coordinator, gtrid string, want decision) error {
 	return d.on(ctx, coordinator, func(c *backend.Conn) error {
 		_, err := c.Exec("INSERT INTO _sluice.decisions (gtrid, decision) VALUES ('" + gtrid + "', '" + want.String() + "')")
-		if isCode(err, 1205) {
+		if wire.IsCode(err, 1205) {
 			return fmt.Errorf("its COMMIT is under way on shard %s", coordinator)
 		}
-		if !isCode(err, 1062) {
+		if !wire.IsCode(err, 1062) {
 			return err
 		}
 		have, err := stored(c, gtrid)
@@ -134,7 +135,7 @@ func (d *Decisions) Left(ctx context.Context, shard string) (n int, err error) {
 	}
 	err = d.on(ctx, shard, func(c *backend.Conn) error {
 		rows, err := decisions(c, cluster)
-		if isCode(err, 1049, 1146) { // it never took part in one
+		if wire.IsCode(err, 1049, 1146) { // it never took part in one
 			err = nil
 		}
 		if err != nil {

@@ -292,7 +292,7 @@ func (c *commit) giveBack() {
 
 // LockFailed tells whether an error is that of a lock that was not to be had. 1613 and 1614
 // are XA's words for 1205 and 1213.
-func LockFailed(err error) bool { return isCode(err, 1205, 1213, 1613, 1614) }
+func LockFailed(err error) bool { return wire.IsCode(err, 1205, 1213, 1613, 1614) }
 
 // Deadlock is what a client is told of a lock that was not to be had in a transaction over
 // several shards: all of it is rolled back, which is what 1213 says and 1205 does not.

@@ -181,8 +181,8 @@ func (d *Decisions) makeTable(c *backend.Conn, shard string) error {
 	}
 	const probe = "SELECT 1 FROM _sluice.decisions LIMIT 0"
 	_, err := c.Exec(probe)
-	if isCode(err, 1049, 1146) { // unknown database, table
-		if _, err = c.Exec(createSchema); err == nil || isCode(err, 1044) {
+	if wire.IsCode(err, 1049, 1146) { // unknown database, table
+		if _, err = c.Exec(createSchema); err == nil || wire.IsCode(err, 1044) {
 			_, err = c.Exec(createTable)
 		}
 		if err == nil {
@@ -273,19 +273,6 @@ func inOrder(err error) bool {
 	var we *wire.Error
 	var missing *MissingRight
 	return errors.As(err, &we) || errors.As(err, &missing)
-}
-
-func isCode(err error, codes ...uint16) bool {
-	var we *wire.Error
-	if !errors.As(err, &we) {
-		return false
-	}
-	for _, c := range codes {
-		if we.Code == c {
-			return true
-		}
-	}
-	return false
 }
 
 // leave hands a transaction over to Run, because some of its branches may be prepared.

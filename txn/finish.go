@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/wire"
 )
 
 // Run finishes what this proxy has left, at once, and what dead ones have left, every
@@ -119,7 +120,7 @@ func finishBranch(c *backend.Conn, b branch, dec decision, cut bool) error {
 	}
 	for try := range 5 {
 		_, err := c.Exec(verb + b.String())
-		if !isCode(err, 1397) {
+		if !wire.IsCode(err, 1397) {
 			return err
 		}
 		found, err := branches(c)
@@ -150,7 +151,7 @@ func kill(c *backend.Conn, thread uint32) error {
 		return err
 	}
 	_, err = c.Exec("KILL " + strconv.FormatUint(uint64(thread), 10))
-	if isCode(err, 1094) { // it has gone meanwhile
+	if wire.IsCode(err, 1094) { // it has gone meanwhile
 		return nil
 	}
 	return err

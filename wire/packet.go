@@ -2,7 +2,9 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
 )
 
 // First bytes of the packets that are not rows.
@@ -30,6 +32,12 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return e.Message }
+
+// IsCode tells whether err is a server's, with one of these numbers.
+func IsCode(err error, codes ...uint16) bool {
+	var we *Error
+	return errors.As(err, &we) && slices.Contains(codes, we.Code)
+}
 
 // Column is a column definition (Protocol::ColumnDefinition41).
 type Column struct {
