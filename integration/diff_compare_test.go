@@ -144,8 +144,8 @@ func (how comparison) errorText(e *wire.Error) string {
 	case unknownColumn:
 		text = inClause.ReplaceAllString(text, "")
 	}
-	if how.quiet { // of several rows at fault any may be the first
-		text = quoted.ReplaceAllString(text, "'…'")
+	if how.quiet { // of several rows at fault any may be the first; and as what a value was to be read follows from the plan
+		text = incorrect.ReplaceAllString(quoted.ReplaceAllString(text, "'…'"), "incorrect value")
 	}
 	return text
 }
