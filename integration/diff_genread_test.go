@@ -148,7 +148,7 @@ func (r *generator) selectJoin() {
 		a, b = pick(r, l.columns...), pick(r, m.columns...)
 	}
 	on := fmt.Sprintf("l.%s = m.%s", a.name, b.name)
-	if m.key != "" && r.IntN(4) > 0 {
+	if m.key != "" && textual(l.column(l.key).class) == textual(m.column(m.key).class) && r.IntN(4) > 0 {
 		on = fmt.Sprintf("l.%s = m.%s", l.key, m.key)
 	}
 	r.add("SELECT ")
