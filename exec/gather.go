@@ -263,9 +263,11 @@ func (g *gathering) copy(i int) error {
 // ask sends a source's SELECT, prepared, so that values come in their types.
 func (g *gathering) ask(l *leg, part *router.Leg) error {
 	l.part = part
-	stmt, err := l.conn.Prepare(part.SQL)
+	req := g.execute()
+	var types [64]byte
+	stmt, err := l.conn.PrepareAs(part.SQL, req.kinds(types[:0], part))
 	if err == nil {
-		err = sendExecute(l.conn, stmt, g.execute(), part, wire.CursorNone)
+		err = sendExecute(l.conn, stmt, req, part, wire.CursorNone)
 	}
 	if err != nil {
 		return l.failed(err)

@@ -50,6 +50,7 @@ type oneParam []byte
 
 func (p oneParam) Key(int) (key []byte, isString, ok bool) { return p, false, true }
 func (p oneParam) Null(int) bool                           { return false }
+func (p oneParam) Temporal(int) bool                       { return false }
 
 // TestHotPathAllocatesNothing: a statement that one shard answers unchanged costs no memory.
 func TestHotPathAllocatesNothing(t *testing.T) {

@@ -101,7 +101,7 @@ type filter struct {
 	values   []query.Value
 	all      bool // all literals of the hole of values[0]
 	nullable bool // a NULL among the values could also mean that there is no row
-	whole    bool // a list of them cannot be taken apart: Oracle MySQL compares a time with one text otherwise than with a list
+	whole    bool // a list of them cannot be taken apart: Oracle MySQL compares strings as times where one of the list or the column is one
 }
 
 // condition is a part of the statement's WHERE that rows of one mention of a table must

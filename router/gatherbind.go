@@ -305,7 +305,7 @@ func (f *filter) text(s *scratch, a *Args) (text []byte, params []int, ok bool) 
 			continue
 		}
 		param := s.paramOf(a.Scan, at)
-		if a.Params == nil || f.nullable && a.Params.Null(param) || f.whole && n > 1 {
+		if a.Params == nil || f.nullable && a.Params.Null(param) || n > 1 && (f.whole || a.Params.Temporal(param)) {
 			return nil, nil, false
 		}
 		text = append(append(append(text, " OR "...), f.column...), " <=> ?"...)

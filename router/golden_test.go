@@ -272,12 +272,12 @@ func (w *world) request(d *datadriven.TestData) *request {
 	return r
 }
 
-// values are parameters: 5, 'abc', null, or f for a float.
+// values are parameters: 5, 'abc', null, f for a float, or t for a time.
 type values []string
 
 func (v values) Key(i int) (key []byte, isString, ok bool) {
 	switch s := v[i]; {
-	case s == "null" || s == "f":
+	case s == "null" || s == "f" || s == "t":
 		return nil, false, false
 	case strings.HasPrefix(s, "'"):
 		return []byte(strings.Trim(s, "'")), true, true
@@ -287,6 +287,8 @@ func (v values) Key(i int) (key []byte, isString, ok bool) {
 }
 
 func (v values) Null(i int) bool { return v[i] == "null" }
+
+func (v values) Temporal(i int) bool { return v[i] == "t" }
 
 // statements cuts the input into statements: a line that begins with a blank goes on.
 func statements(input string) []string {

@@ -15,6 +15,8 @@ type Params interface {
 	Key(i int) (key []byte, isString, ok bool)
 	// Null tells whether parameter i is NULL.
 	Null(i int) bool
+	// Temporal tells whether parameter i is a date or time.
+	Temporal(i int) bool
 }
 
 // certainty is how much is known of a value that a key is compared with.

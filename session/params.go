@@ -20,6 +20,18 @@ func (p *params) Null(i int) bool {
 	return i < len(p.exec.Params) && p.exec.Params[i].Value == nil && !p.exec.Params[i].LongData
 }
 
+// Temporal implements router.Params.
+func (p *params) Temporal(i int) bool {
+	if i >= len(p.exec.Params) || p.exec.Params[i].Value == nil {
+		return false
+	}
+	switch p.exec.Params[i].Type {
+	case wire.TypeDate, wire.TypeTime, wire.TypeDatetime, wire.TypeTimestamp:
+		return true
+	}
+	return false
+}
+
 // Key implements router.Params. The key is valid until the next call. A float that is an
 // integer, exactly, is one: some drivers send every number as DOUBLE. From 1e15 on it is none:
 // there the servers write it into a string as 1e15, and further on a DOUBLE equals several BIGINTs.

@@ -149,3 +149,21 @@ START TRANSACTION READ ONLY
 INSERT INTO x (id, v) SELECT id + 500, NULL FROM x WHERE v = 12345678
 COMMIT
 INSERT IGNORE INTO x (id, v) SELECT id, 1 FROM x WHERE id BETWEEN '2020-01-01' AND '1e1'
+# Oracle MySQL compares all of a list as times where one of it is one: strings that are none equal each other then
+#! reset
+#! args str:abc str: datetime:2020-01-01␣00:00:00 str:bb
+SELECT l.uid, (SELECT COUNT(*) FROM s m WHERE m.n = l.uid) FROM o l WHERE l.code IN (?, ?, ?, ?)
+#! args str:a'b str:abc datetime:2021-06-15␣12:34:56.789000 str:ABC
+SELECT COUNT(DISTINCT v), MAX(n) FROM s WHERE name IS NOT NULL AND name IN (?, ?, ?, ?)
+#! args str:abc date:2021-06-15
+SELECT n FROM s WHERE name IN (?, ?) ORDER BY n
+#! args str:abc date:2021-06-15
+SELECT COUNT(DISTINCT n) FROM s WHERE name BETWEEN ? AND ?
+#! args str:abc str:abd
+SELECT COUNT(DISTINCT n) FROM s WHERE name BETWEEN ? AND ?
+#! args str:abc
+SELECT COUNT(DISTINCT n) FROM s WHERE name = ?
+#! args str:abc date:2021-06-15
+UPDATE s SET n = n + 1 WHERE name IN (?, ?)
+#! args str:abc date:2021-06-15
+UPDATE s SET n = (SELECT COUNT(*) FROM x) WHERE name IN (?, ?)
