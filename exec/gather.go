@@ -62,6 +62,10 @@ func gather(ctx context.Context, client *wire.Conn, leases Leases, req *Request)
 	if err == nil {
 		err = g.answer()
 	}
+	var said *wire.Error
+	if errors.As(err, &said) {
+		said.Message = g.plan.Original(said.Message)
+	}
 	g.out.Legs = len(g.sources)
 	err = conclude(ctx, client, &g.out, err)
 	g.end()

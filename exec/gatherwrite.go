@@ -321,7 +321,7 @@ func (g marker) run() error {
 	}
 	var we *wire.Error
 	if errors.As(err, &we) {
-		err = &wire.Error{Code: we.Code, SQLState: we.SQLState, Message: g.original(we.Message)}
+		err = &wire.Error{Code: we.Code, SQLState: we.SQLState, Message: g.plan.Original(we.Message)}
 	}
 	if err != nil || l.ok.Warnings > 0 {
 		if asked := g.conditions(); err == nil {
@@ -339,22 +339,11 @@ func (g marker) conditions() error {
 	}
 	for _, r := range rows {
 		if len(r) == 3 {
-			r[2] = []byte(g.original(string(r[2])))
+			r[2] = []byte(g.plan.Original(string(r[2])))
 		}
 	}
 	g.out.Conditions = rows
 	return nil
-}
-
-// original puts the names of the tables in the places of their copies'.
-func (g marker) original(text string) string {
-	if !strings.Contains(text, "sluice_g") {
-		return text
-	}
-	for i := len(g.plan.Tables) - 1; i >= 0; i-- { // sluice_g10 before sluice_g1
-		text = strings.ReplaceAll(text, g.plan.Tables[i].Name, g.plan.Tables[i].Table)
-	}
-	return text
 }
 
 // openRows runs a SELECT on the home connection, whose rows come in the binary protocol.

@@ -14,6 +14,7 @@ type pair struct {
 	binary   bool
 	lost     bool // the statement before was refused, so that the sides' diagnostics are not alike
 	failed   bool // the statement before had an error: what FOUND_ROWS() says then depends on how far a server came
+	noID     bool // an INSERT had an error: LAST_INSERT_ID() is undefined then (the MySQL manual, Information Functions), until the next one
 	prepared map[string][2]*prepared
 }
 
@@ -60,11 +61,16 @@ var userVariable = regexp.MustCompile(`(^|[^@])@[a-z]`)
 // asksBack finds statements that ask about the one before.
 var asksBack = regexp.MustCompile(`(?i)\b(row_count|found_rows)\s*\(|^show\s+(warnings|errors|count)|@@(warning|error)_count`)
 
+var (
+	lastInsertID = regexp.MustCompile(`(?i)\blast_insert_id\b`)
+	insertion    = regexp.MustCompile(`(?i)^(insert|replace)\b`)
+)
+
 var foundRows = regexp.MustCompile(`(?i)\bfound_rows\s*\(`)
 
 // run runs a statement on Sluice, and on the one server unless Sluice refused it.
 func (p *pair) run(s *diffStatement) (o outcome) {
-	if p.lost && asksBack.MatchString(s.sql) || p.failed && foundRows.MatchString(s.sql) {
+	if p.lost && asksBack.MatchString(s.sql) || p.failed && foundRows.MatchString(s.sql) || p.noID && lastInsertID.MatchString(s.sql) {
 		return o
 	}
 	var err error
@@ -89,6 +95,9 @@ func (p *pair) run(s *diffStatement) (o outcome) {
 	}
 	p.lost = len(o.want) > 0 && len(o.got) > 0 && (o.want[len(o.want)-1].err == nil) != (o.got[len(o.got)-1].err == nil)
 	p.failed = len(o.want) > 0 && o.want[len(o.want)-1].err != nil
+	if insertion.MatchString(s.sql) {
+		p.noID = p.failed || p.noID && o.want[len(o.want)-1].ok.LastInsertID == 0
+	}
 	p.w.compared++
 	if n := len(o.want); n > 0 && len(o.want[n-1].rows) > 0 {
 		p.w.withRows++

@@ -30,6 +30,17 @@ type Gathering struct {
 	Check int
 }
 
+// Original puts the names of the tables in the places of their copies' in what a server says.
+func (g *Gathering) Original(text string) string {
+	if !strings.Contains(text, copyName) {
+		return text
+	}
+	for i := len(g.Tables) - 1; i >= 0; i-- { // sluice_g10 before sluice_g1
+		text = strings.ReplaceAll(text, g.Tables[i].Name, g.Tables[i].Table)
+	}
+	return text
+}
+
 // GatherTable is one mention of a table that is copied.
 type GatherTable struct {
 	Name          string // of the temporary table, in Schema
@@ -365,7 +376,9 @@ func sameFilter(a, b filter) bool {
 
 // temporaryName is the name of the n-th copy. It hides a table of the same name from the
 // statement's connection, which no application has.
-func temporaryName(n int) string { return "sluice_g" + string(appendInt(nil, false, uint64(n))) }
+func temporaryName(n int) string { return copyName + string(appendInt(nil, false, uint64(n))) }
+
+const copyName = "sluice_g"
 
 // keyOf finds the values of the key of a sharded table's rows.
 func (g *gatherer) keyOf(i int) *keyUse {

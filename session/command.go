@@ -14,6 +14,7 @@ import (
 // what the client is to hear has been written.
 func (s *Session) command(ctx context.Context, packet []byte) error {
 	now := time.Now()
+	s.reply.diagnosed = false
 	if len(packet) == 0 {
 		return s.reply.unknownCommand()
 	}

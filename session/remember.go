@@ -141,6 +141,13 @@ func (s *settling) fetchWarnings(out *exec.Outcome, runErr error) {
 		if l.status == 0 {
 			l.status = status
 		}
+		if g := s.bound.Gathering; g != nil {
+			for _, r := range rows {
+				if len(r) == 3 {
+					r[2] = []byte(g.Original(string(r[2])))
+				}
+			}
+		}
 		if asked && failed && (kept || !hasError(rows)) {
 			continue // one server stops at the first error: it has none of what other shards say
 		}

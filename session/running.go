@@ -210,7 +210,7 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 		// The servers would open a transaction each, none of which can be a branch of one.
 		r.kept.tx.startImplicit()
 	case p.Write && !p.Locking:
-		r.kept.tx.BeginStatement()
+		r.kept.tx.startStatement()
 	}
 	return r.kept.guard(p, r.held.several)
 }

@@ -47,6 +47,9 @@ func (t *transaction) startImplicit() {
 	t.BeginImplicit(false, t.given.text())
 }
 
+// startStatement opens the transaction of a statement that writes on several shards.
+func (t *transaction) startStatement() { t.BeginStatement(t.next.text()) }
+
 // spend notes that next was said on a connection for the running statement. It is used up by a
 // statement that uses tables, and by a COMMIT (trans_commit_stmt, trans_reset_one_shot_chistics).
 func (t *transaction) spend(usedTables bool) {

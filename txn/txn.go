@@ -51,9 +51,10 @@ func (t *Tx) Begin(begin, next string) {
 }
 
 // BeginStatement opens the transaction around one autocommit statement that writes on
-// several shards: every leg may write, and the caller commits or rolls back at its end.
-func (t *Tx) BeginStatement() {
-	t.start(Tx{open: true, statement: true, characteristics: characteristics{begin: "BEGIN"}})
+// several shards: every leg may write, and the caller commits or rolls back at its end. next is
+// as in Begin.
+func (t *Tx) BeginStatement(next string) {
+	t.start(Tx{open: true, statement: true, characteristics: characteristics{"BEGIN", next}})
 }
 
 // BeginImplicit notes that a server has opened, or will open, a transaction by itself:

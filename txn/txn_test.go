@@ -59,7 +59,7 @@ func TestEnds(t *testing.T) {
 		"rollback": func(tx *Tx) { tx.Rollback() },
 	} {
 		var tx Tx
-		tx.BeginStatement()
+		tx.BeginStatement("")
 		if !tx.Open() || !tx.Statement() || tx.MayWrite(context.Background(), "any") != nil {
 			t.Errorf("%s: not open", name)
 		}

@@ -167,3 +167,51 @@ SELECT COUNT(DISTINCT n) FROM s WHERE name = ?
 UPDATE s SET n = n + 1 WHERE name IN (?, ?)
 #! args str:abc date:2021-06-15
 UPDATE s SET n = (SELECT COUNT(*) FROM x) WHERE name IN (?, ?)
+# READ ONLY of one transaction that a statement over shards opens
+#! reset
+START TRANSACTION READ ONLY
+SET autocommit = 0
+SET autocommit = 1
+INSERT INTO x (id, v) VALUES (900, 1), (901, 1), (902, 1), (903, 1), (904, 1)
+UPDATE x SET v = v + 1
+UPDATE x SET v = 1 ORDER BY id LIMIT 2
+SELECT COUNT(*) FROM x
+INSERT INTO x (id, v) VALUES (900, 1), (901, 1), (902, 1), (903, 1), (904, 1)
+DELETE FROM x WHERE id > 899
+SET TRANSACTION READ ONLY
+UPDATE x SET v = v + 1
+COMMIT
+UPDATE x SET v = v + 1
+SET TRANSACTION READ ONLY
+UPDATE r SET n = n + 100
+ROLLBACK
+UPDATE r SET n = n + 100
+SET TRANSACTION ISOLATION LEVEL SERIALIZABLE
+UPDATE x SET v = v + 1
+START TRANSACTION READ ONLY
+ROLLBACK AND CHAIN
+UPDATE x SET v = v + 1
+ROLLBACK AND CHAIN
+INSERT INTO x (id, v) VALUES (900, 1), (901, 1), (902, 1), (903, 1), (904, 1)
+COMMIT AND CHAIN
+SELECT COUNT(*) FROM x
+ROLLBACK
+UPDATE x SET v = v + 1
+START TRANSACTION READ ONLY
+SET autocommit = 0
+ROLLBACK AND CHAIN
+SET autocommit = 1
+UPDATE x SET v = v + 1
+SELECT COUNT(*) FROM x
+UPDATE x SET v = v + 1
+# An error of preparing is the one that SHOW WARNINGS tells
+#! reset
+SELECT id FROM nothing1
+#! text
+SHOW WARNINGS
+SELECT id, COUNT(*) FROM nothing2 GROUP BY id
+#! text
+SHOW WARNINGS
+SELECT v FROM x WHERE id =
+#! text
+SHOW WARNINGS
