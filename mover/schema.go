@@ -35,7 +35,7 @@ const (
 	text                     // the bytes of its character set
 	moment                   // dates and times
 	spelled                  // UUID, INET: as text
-	json                     // Oracle's JSON: as text in utf8mb4
+	json                     // Oracle's JSON: as text in utf8mb4 (decimals.go)
 )
 
 func (c *column) kind(f flavor) valueKind {
@@ -51,8 +51,6 @@ func (c *column) kind(f flavor) valueKind {
 	case "uuid", "inet4", "inet6":
 		return spelled
 	case "json":
-		// What JSON's text does not say is lost, as with mysqldump: a DECIMAL or a date that was
-		// put in as such. Verification shows such rows as different.
 		if f == mysql {
 			return json
 		}

@@ -65,13 +65,21 @@ func (t *table) value(dst []byte, c *column, v []byte) []byte {
 	case spelled:
 		return append(append(append(dst, "_latin1'"...), v...), '\'')
 	case json:
-		dst = append(dst, "_utf8mb4 "...)
+		return appendJSON(dst, v)
 	}
 	// The session's character set is binary: the bytes reach the column as they are. Oracle
 	// MySQL fails every SELECT from the process list while a statement's text is not utf8mb3.
 	if t.flavor == mysql && !ascii(v) {
-		return append(hex.AppendEncode(append(dst, "X'"...), v), '\'')
+		return appendHex(dst, v)
 	}
+	return appendQuoted(dst, v)
+}
+
+func appendHex(dst, v []byte) []byte {
+	return append(hex.AppendEncode(append(dst, "X'"...), v), '\'')
+}
+
+func appendQuoted(dst, v []byte) []byte {
 	dst = append(dst, '\'')
 	for {
 		i := bytes.IndexAny(v, "'\\\x00")
