@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -112,9 +113,9 @@ func (c *Conn) Kill(ctx context.Context) error {
 // lease lasts.
 func (c *Conn) AtWork(ctx context.Context) (yes bool) {
 	err := c.pool.dialer.once(ctx, func(l *login) error {
-		asker := Conn{Conn: l.conn}
-		_, rows, err := asker.Query("SELECT COMMAND FROM information_schema.PROCESSLIST WHERE ID = " + strconv.FormatUint(uint64(c.threadID), 10))
-		yes = len(rows) == 1 && len(rows[0]) == 1 && string(rows[0][0]) != "Sleep"
+		asker := Conn{Conn: l.conn, threadID: l.threadID}
+		list, err := asker.Processes()
+		yes = slices.ContainsFunc(list, func(p Process) bool { return p.ID == uint64(c.threadID) && p.Command != "Sleep" })
 		return err
 	})
 	var we *wire.Error

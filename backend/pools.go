@@ -133,6 +133,30 @@ func (p *Pools) Probe(ctx context.Context, address string) (version string, err 
 	return version, err
 }
 
+// Replica logs in to a replica of a shard, for somebody who looks at it now and then. The
+// connection is in no pool: Put closes it, and so does the end of the Pools.
+func (p *Pools) Replica(ctx context.Context, shard, address string) (*Conn, error) {
+	p.mu.Lock()
+	pl := p.newPool(shard, p.dialer(address))
+	p.mu.Unlock()
+	pl.role = "replica"
+	l, err := pl.dialer.dial(ctx, Class{})
+	if err != nil {
+		return nil, &Unavailable{Shard: shard, Err: err}
+	}
+	c := &Conn{Conn: l.conn, pool: pl, version: l.version, threadID: l.threadID, leased: true}
+	pl.closed = true
+	pl.all[c] = struct{}{}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		quit(l.conn)
+		return nil, &Unavailable{Shard: shard, Err: errClosed}
+	}
+	p.retired = append(p.retired, pl)
+	return c, nil
+}
+
 // once makes a short connection of its own and closes it.
 func (d *dialer) once(ctx context.Context, f func(*login) error) error {
 	l, err := d.dial(ctx, Class{})

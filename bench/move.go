@@ -64,12 +64,14 @@ func (h *house) measureMoves(ctx context.Context, o *options) error {
 		return err
 	}
 	var dumped, copied, ratio, before, during, kept, held, waited []float64
+	phases := map[string][]float64{} // of before, while the move was in each state
+	var states []string              // in their order
 	for range o.rounds {
 		d, err := b.dump(ctx)
 		if err != nil {
 			return err
 		}
-		m, err := b.move(ctx, "s1")
+		m, err := b.move(ctx, "s1", nil)
 		if err != nil {
 			return err
 		}
@@ -78,13 +80,20 @@ func (h *house) measureMoves(ctx context.Context, o *options) error {
 		load.rate(2 * time.Second) // warm
 		was := load.rate(o.time)
 		load.reset()
-		m, err = b.move(ctx, "s0")
+		m, err = b.move(ctx, "s0", load)
 		longest := load.end()
 		if err != nil {
 			return err
 		}
 		before, held, waited = append(before, was), append(held, longest...), append(waited, m.pause)
 		during, kept = append(during, load.during), append(kept, load.during/was)
+		for _, p := range m.phases {
+			if phases[p.state] == nil {
+				states = append(states, p.state)
+			}
+			phases[p.state] = append(phases[p.state], p.rate()/was)
+			fmt.Printf("   %-12s %5.1f s, %.0f statements/s\n", p.state, p.took.Seconds(), p.rate())
+		}
 	}
 	slices.Sort(held)
 	at2 := func(q float64) float64 { return held[min(len(held)-1, int(q*float64(len(held))))] }
@@ -94,6 +103,11 @@ func (h *house) measureMoves(ctx context.Context, o *options) error {
 	printRows(fmt.Sprintf("%d clients meanwhile, a read and a write in turn", writers), "\tstatements/s\tof before\t(min … max)",
 		fmt.Sprintf("before\t%.0f\t1.00", median(before)),
 		fmt.Sprintf("from the start to the end of the move\t%.0f\t%.2f\t(%.2f … %.2f)", median(during), median(kept), slices.Min(kept), slices.Max(kept)))
+	var rows []string
+	for _, state := range states {
+		rows = append(rows, fmt.Sprintf("%s\t%.2f", state, median(phases[state])))
+	}
+	printRows("the clients' statements in each state", "state\tof before", rows...)
 	printRows("how long the switch held writes, ms", "\tp50\tp99\tmax",
 		fmt.Sprintf("the longest write of each client to the slots\t%.0f\t%.0f\t%.0f", at2(.5), at2(.99), held[len(held)-1]),
 		fmt.Sprintf("pause_ms of SHOW MIGRATIONS\t%.0f\t\t%.0f", median(waited), slices.Max(waited)))
@@ -115,16 +129,33 @@ func (b *moveBench) dump(ctx context.Context) (rate float64, err error) {
 	return float64(n) / took.Seconds(), err
 }
 
-type moved struct{ rate, pause float64 }
+type moved struct {
+	rate, pause float64
+	phases      []phase
+}
 
-// move moves the slots and gives the rows copied a second while they were copied.
-func (b *moveBench) move(ctx context.Context, to string) (m moved, err error) {
+// phase is how many statements clients ran while a move was in a state.
+type phase struct {
+	state string
+	took  time.Duration
+	done  int
+}
+
+func (p *phase) rate() float64 { return float64(p.done) / max(p.took.Seconds(), 1e-3) }
+
+// pollEvery is how often a move is looked at: each look reads the cluster's store.
+const pollEvery = 50 * time.Millisecond
+
+// move moves the slots and gives the rows copied a second while they were copied, and, of a
+// load, what it did meanwhile.
+func (b *moveBench) move(ctx context.Context, to string, l *appLoad) (m moved, err error) {
 	var id int64
 	if err := b.first(ctx, "MOVE SLOTS "+movedSlots+" TO "+to+" AUTO", func(v map[string]string) { id, _ = strconv.ParseInt(v["migration"], 10, 64) }); err != nil {
 		return m, err
 	}
 	var began, ended time.Time
 	rows := 0.0
+	last, was := time.Now(), l.count()
 	for ctx.Err() == nil {
 		state, failure := "", ""
 		err := b.first(ctx, "SHOW MIGRATIONS", func(v map[string]string) {
@@ -134,6 +165,13 @@ func (b *moveBench) move(ctx context.Context, to string) (m moved, err error) {
 				m.pause, _ = strconv.ParseFloat(v["pause_ms"], 64)
 			}
 		})
+		now, count := time.Now(), l.count()
+		if n := len(m.phases); n == 0 || m.phases[n-1].state != state {
+			m.phases = append(m.phases, phase{state: state})
+		}
+		p := &m.phases[len(m.phases)-1]
+		p.took, p.done = p.took+now.Sub(last), p.done+count-was
+		last, was = now, count
 		switch {
 		case err != nil:
 			return m, err
@@ -147,7 +185,7 @@ func (b *moveBench) move(ctx context.Context, to string) (m moved, err error) {
 		case state == "completed":
 			return m, nil
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(pollEvery)
 	}
 	return m, ctx.Err()
 }
@@ -221,12 +259,21 @@ func (b *moveBench) load(ctx context.Context) *appLoad {
 	return l
 }
 
+// count is the statements so far, 0 without a load.
+func (l *appLoad) count() int {
+	if l == nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.done
+}
+
 // rate gives the statements a second of a stretch of time.
 func (l *appLoad) rate(d time.Duration) float64 {
-	count := func() int { l.mu.Lock(); defer l.mu.Unlock(); return l.done }
-	n, began := count(), time.Now()
+	n, began := l.count(), time.Now()
 	time.Sleep(d)
-	return float64(count()-n) / time.Since(began).Seconds()
+	return float64(l.count()-n) / time.Since(began).Seconds()
 }
 
 func (l *appLoad) reset() {

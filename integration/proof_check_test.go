@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"sluice/internal/testkit"
@@ -145,17 +146,20 @@ func keyOf(r []string) key {
 	return key{user, id}
 }
 
+var shadows atomic.Int64
+
 // compareThings writes the rows that must be there into a table of a plain server, from
 // their literals, and compares what that server reads of it.
 func (tr *traffic) compareThings(got map[key][]string) (list []string) {
 	wrong := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	plain := testkit.Shared(tr.t, tr.c.setup.flavor, 0)
-	plain.Exec("CREATE DATABASE IF NOT EXISTS proof_shadow", "DROP TABLE IF EXISTS proof_shadow.things", "USE proof_shadow; "+proofTables[4],
-		"ALTER TABLE proof_shadow.things DROP PRIMARY KEY, DROP KEY user_id, ADD COLUMN nr INT NOT NULL FIRST")
+	db := fmt.Sprintf("proof_shadow%d", shadows.Add(1)) // tests run side by side
+	plain.Exec("CREATE DATABASE "+db, "USE "+db+"; "+proofTables[4],
+		"ALTER TABLE "+db+".things DROP PRIMARY KEY, DROP KEY user_id, ADD COLUMN nr INT NOT NULL FIRST")
 	var values []string
 	flush := func() {
 		if len(values) > 0 {
-			plain.Exec("INSERT INTO proof_shadow.things (nr, user_id, id, code, " + thingColumns + ") VALUES " + strings.Join(values, ","))
+			plain.Exec("INSERT INTO " + db + ".things (nr, user_id, id, code, " + thingColumns + ") VALUES " + strings.Join(values, ","))
 		}
 		values = nil
 	}
@@ -171,10 +175,10 @@ func (tr *traffic) compareThings(got map[key][]string) (list []string) {
 	}
 	flush()
 	want := map[key][]string{}
-	for _, r := range plain.Query(everything + "proof_shadow.things") {
+	for _, r := range plain.Query(everything + db + ".things") {
 		want[keyOf(r)] = append(want[keyOf(r)], r[2])
 	}
-	plain.Exec("DROP DATABASE proof_shadow")
+	plain.Exec("DROP DATABASE " + db)
 	for k, g := range got {
 		if len(g) > 1 {
 			wrong("thing %v is there %d times", k, len(g))

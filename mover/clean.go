@@ -3,6 +3,7 @@ package mover
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"sluice/shard"
@@ -25,6 +26,8 @@ func Clean(ctx context.Context, on Server, s Spec, owned func(slot uint16) bool,
 }
 
 func clean(ctx context.Context, on Server, s Spec, owned func(slot uint16) bool, deleted func(rows int64)) error {
+	var asked atomic.Int64
+	on.asked = &asked
 	names, err := plain(ctx, on)
 	if err != nil {
 		return err
@@ -54,7 +57,10 @@ func clean(ctx context.Context, on Server, s Spec, owned func(slot uint16) bool,
 			st.Tables = append(st.Tables, tableState{Name: t.String(), Done: t.Whole})
 		}
 	}
-	k := &cleaner{c: c, spec: s, owned: owned, deleted: deleted}
+	k := &cleaner{c: c, spec: s, owned: owned, deleted: deleted, turns: newTurns(&asked, c)}
+	if err := k.turns.works(); err != nil {
+		return err
+	}
 	for i := st.next(); i >= 0; i = st.next() {
 		t, err := load(names.Conn, on.Name, s.Tables[i], i)
 		if missing, _ := err.(*errNoTable); missing != nil {
@@ -80,6 +86,7 @@ type cleaner struct {
 	spec    Spec
 	owned   func(slot uint16) bool
 	deleted func(rows int64)
+	turns   *turns
 	looked  time.Time
 	load    float64
 }
@@ -113,6 +120,9 @@ func (k *cleaner) table(ctx context.Context, t *table, st *state) (*state, error
 				k.deleted(n)
 			}
 			if err := sleep(ctx, k.rest(time.Since(began))); err != nil {
+				return st, err
+			}
+			if err := k.turns.pause(ctx, nil); err != nil {
 				return st, err
 			}
 			began = time.Now()
@@ -171,11 +181,11 @@ func (k *cleaner) notOwned() (gone []shard.Span) {
 	return gone
 }
 
-// rest is as long as the work was, and longer when the server is busy.
+// rest is what the server's load asks for.
 func (k *cleaner) rest(took time.Duration) time.Duration {
 	if time.Since(k.looked) > lookTime {
 		k.looked = time.Now()
 		k.load, _, _ = look(k.c, 0, false) // no answer: the next statement will say it
 	}
-	return min(took+time.Duration(float64(took)*10*k.load), 2*time.Second)
+	return min(time.Duration(float64(took)*10*k.load), 2*time.Second)
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// copyRound copies chunks for about a second, reading one while the one before is written,
-// and gives the stream its turn then. false: there is nothing to copy, or it is paused.
+// copyRound copies chunks for a moment, reading one while the one before is written, and gives
+// the stream its turn then. false: there is nothing to copy, or it rests, waits or is paused.
 func (w *worker) copyRound(ctx context.Context, f *feed) (bool, error) {
 	m := w.m
 	if m.pace.paused.Load() || m.state.next() < 0 {
@@ -14,10 +14,17 @@ func (w *worker) copyRound(ctx context.Context, f *feed) (bool, error) {
 		if m.state.next() >= 0 {
 			phase = "paused"
 		}
-		m.set(func(s *Status) { s.Phase = phase })
+		m.set(func(s *Status) { s.Phase, s.Waiting = phase, "" })
 		return false, nil
 	}
-	m.set(func(s *Status) { s.Phase = "copying" })
+	stop := m.pace.stopped()
+	m.set(func(s *Status) { s.Phase, s.Waiting = "copying", stop })
+	if stop != "" || time.Now().Before(w.until) {
+		return false, nil
+	}
+	if err := w.turns.works(); err != nil {
+		return true, err
+	}
 	began := time.Now()
 	if _, err := m.visible(w.fresh); err != nil { // what was applied is visible to the chunks
 		return true, err
@@ -42,6 +49,13 @@ func (w *worker) copyRound(ctx context.Context, f *feed) (bool, error) {
 	if readErr := <-failed; err == nil {
 		err = readErr
 	}
+	if err != nil {
+		return true, err
+	}
+	took := time.Since(began)
+	rest, err := w.turns.rests()
+	w.until = time.Now().Add(max(rest, m.pace.rest(took)))
+	m.pace.shared(took, max(rest, time.Until(w.until)), w.turns.why())
 	return true, err
 }
 
@@ -75,7 +89,7 @@ func (w *worker) readChunks(ctx context.Context, f *feed, st *state, until time.
 		case <-ctx.Done():
 			return nil
 		}
-		if err := sleep(ctx, m.pace.pause(c, took)); err != nil {
+		if err := sleep(ctx, m.pace.limit(c, took)); err != nil {
 			return nil
 		}
 		if last {

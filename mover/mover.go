@@ -32,6 +32,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 
 	"sluice/backend"
 	"sluice/internal/fault"
@@ -44,6 +45,8 @@ type Server struct {
 	// Dial gives a connection as a fresh session has it. The mover closes it after use, also
 	// when it is in order: what it sets there must meet nobody else.
 	Dial func(ctx context.Context) (*backend.Conn, error)
+
+	asked *atomic.Int64 // counts the mover's own statements there
 }
 
 // Shard is the primary of a shard.
@@ -91,7 +94,7 @@ type Options struct {
 	// Follow says that the target has the rows already: nothing is copied, and the stream
 	// starts at the source's position at the first Prepare. The way back is such a stream.
 	Follow   bool
-	Replicas []Server // whose lag slows the copy down
+	Replicas []Server // whose lag slows the copy down, and stops it from replicaLag on
 	Rate     int      // most rows a second that are copied; 0 is no limit
 	Log      *slog.Logger
 	Faults   *fault.Points

@@ -11,8 +11,10 @@ import (
 )
 
 // pace decides how much the copy takes at a time and how long it rests between. Chunks are
-// of a size that takes about 100 ms to read; the rest is what the servers' load asks for:
-// none while they are idle, up to nine tenths of the time when they are busy.
+// of a size that takes about 100 ms to read; the rest is what the applications ask for (turns),
+// and what the servers' load does: threads that run, the time of a commit at either side, which
+// shows their disks, and the lag of replicas. It is none while they are idle, up to nine tenths
+// of the time when they are busy; while a replica is far behind nothing is copied.
 type pace struct {
 	paused atomic.Bool
 	rate   atomic.Int64 // rows a second; 0 is no limit
@@ -22,6 +24,9 @@ type pace struct {
 	commit   time.Duration
 	load     float64 // 0: idle … 1: busy
 	why      string
+	stop     string  // why nothing is copied; "" for no reason
+	slept    float64 // part of the time, of late
+	others   string  // for whom, when it is the applications
 	written  int64
 	perSec   float64
 	since    time.Time
@@ -56,18 +61,31 @@ func (p *pace) read(c *chunk, took time.Duration) {
 	p.n = int(min(max(want, float64(p.n)/2, minChunk), float64(p.n)*2, maxChunk))
 }
 
-// pause is the rest after a chunk.
-func (p *pace) pause(c *chunk, took time.Duration) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	rest := time.Duration(float64(took) * p.load / (1.1 - p.load) * 1.1)
-	if rate := p.rate.Load(); rate > 0 {
-		rest = max(rest, time.Duration(float64(c.rows.len())/float64(rate)*float64(time.Second))-took)
+// limit is the pause after a chunk that the limit of rows asks for.
+func (p *pace) limit(c *chunk, took time.Duration) time.Duration {
+	rate := p.rate.Load()
+	if rate <= 0 {
+		return 0
 	}
-	return min(rest, 2*time.Second)
+	return min(time.Duration(float64(c.rows.len())/float64(rate)*float64(time.Second))-took, 2*time.Second)
 }
 
-// rest is the pause after other work that took so long.
+// shared notes how the copy has shared the last moments with applications.
+func (p *pace) shared(work, rest time.Duration, why string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.slept = (3*p.slept + rest.Seconds()/(work+rest).Seconds()) / 4
+	p.others = why
+}
+
+// stopped says why the copy has to wait, "" for no reason.
+func (p *pace) stopped() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stop
+}
+
+// rest is the pause that the servers' load asks for after work that took so long.
 func (p *pace) rest(took time.Duration) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -96,14 +114,17 @@ func (p *pace) wrote(n int) {
 }
 
 // Load is looked at twice a second.
-const lookTime = 500 * time.Millisecond
+const (
+	lookTime  = 500 * time.Millisecond
+	retryTime = 5 * time.Second // until the next login to one that did not answer
+)
 
 // Thresholds of load. Threads_running counts statements that are running, ours among them.
 const (
 	idleThreads = 4.0  // below, the copy does not rest
 	busyThreads = 12.0 // above, it rests as much as it may
 	slowCommit  = 100 * time.Millisecond
-	replicaLag  = 10 // seconds, above which the copy stands still
+	replicaLag  = 10 // seconds, from which on the copy stands still
 )
 
 // watchLoad looks at the load of the servers until ctx ends. A server that does not answer
@@ -111,21 +132,26 @@ const (
 func watchLoad(ctx context.Context, m *Mover) {
 	servers := append([]Server{m.opts.Source, m.opts.Target}, m.opts.Replicas...)
 	sessions := make([]*session, len(servers))
+	again := make([]time.Time, len(servers)) // to log in
 	readers := make([]float64, len(servers)) // of the binary log: they run, and take nothing
 	defer func() {
 		for _, s := range sessions {
 			s.close()
 		}
 	}()
-	for n := 0; sleep(ctx, lookTime) == nil; n++ {
-		load, why := 0.0, ""
+	for n := 0; n == 0 || sleep(ctx, lookTime) == nil; n++ {
+		load, why, stop := 0.0, "", ""
 		for i, srv := range servers {
 			if sessions[i] == nil {
+				if time.Now().Before(again[i]) {
+					continue
+				}
+				again[i] = time.Now().Add(retryTime)
 				s, err := plain(ctx, srv)
 				if err != nil {
 					continue
 				}
-				sessions[i] = s
+				s.short, sessions[i] = true, s
 			}
 			if n%20 == 0 && i < 2 {
 				readers[i] = logReaders(sessions[i])
@@ -135,11 +161,14 @@ func watchLoad(ctx context.Context, m *Mover) {
 				sessions[i].close()
 				sessions[i] = nil
 			}
+			if i >= 2 && l >= 1 {
+				stop = "the copy waits: " + srv.Name + " " + w
+			}
 			if l > load {
-				load, why = l, srv.Name+": "+w
+				load, why = l, srv.Name+" "+w
 			}
 		}
-		m.pace.loaded(load, why)
+		m.pace.loaded(load, why, stop)
 	}
 }
 
@@ -147,10 +176,13 @@ func watchLoad(ctx context.Context, m *Mover) {
 func look(s *session, readers float64, replica bool) (float64, string, error) {
 	if replica {
 		lag, err := replicaLagOf(s)
-		if err != nil {
+		switch {
+		case err != nil:
 			return 0, "", err
+		case lag < 0:
+			return 1, "does not replicate; start it, or stop the server: one that cannot be reached is not waited for", nil
 		}
-		return min(max(float64(lag-1)/(replicaLag-1), 0), 1), fmt.Sprintf("the replica lags %d s", lag), nil
+		return min(max(float64(lag-1)/(replicaLag-1), 0), 1), fmt.Sprintf("lags %d s", lag), nil
 	}
 	rows, err := s.query("SHOW GLOBAL STATUS LIKE 'Threads_running'")
 	if err != nil || len(rows) != 1 {
@@ -158,7 +190,7 @@ func look(s *session, readers float64, replica bool) (float64, string, error) {
 	}
 	n, err := strconv.ParseFloat(string(rows[0][1]), 64)
 	n -= readers
-	return min(max((n-idleThreads)/(busyThreads-idleThreads), 0), 1), fmt.Sprintf("%.0f threads run", n), err
+	return min(max((n-idleThreads)/(busyThreads-idleThreads), 0), 1), fmt.Sprintf("runs %.0f threads", n), err
 }
 
 // logReaders counts those who read a server's binary log; Threads_running counts them too.
@@ -175,7 +207,8 @@ func logReaders(s *session) (n float64) {
 	return n
 }
 
-// replicaLagOf reads Seconds_Behind_Master (or Source) by its name.
+// replicaLagOf reads Seconds_Behind_Master (or Source) by its name; -1: it does not replicate.
+// A server that is no replica lags nothing.
 func replicaLagOf(s *session) (int64, error) {
 	for _, sql := range []string{"SHOW SLAVE STATUS", "SHOW REPLICA STATUS"} {
 		cols, rows, err := s.Query(sql)
@@ -185,7 +218,7 @@ func replicaLagOf(s *session) (int64, error) {
 		for i, c := range cols {
 			if name := string(c.Name); len(rows) > 0 && (name == "Seconds_Behind_Master" || name == "Seconds_Behind_Source") {
 				if rows[0][i] == nil {
-					return replicaLag, nil // it does not replicate
+					return -1, nil
 				}
 				return strconv.ParseInt(string(rows[0][i]), 10, 64)
 			}
@@ -196,9 +229,10 @@ func replicaLagOf(s *session) (int64, error) {
 }
 
 // loaded moves towards a load: up at once, down slowly.
-func (p *pace) loaded(load float64, why string) {
+func (p *pace) loaded(load float64, why, stop string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.stop = stop
 	if p.commit > slowCommit {
 		if l := min(float64(p.commit-slowCommit)/float64(4*slowCommit), 1); l > load {
 			load, why = l, fmt.Sprintf("a commit takes %v", p.commit.Round(time.Millisecond))

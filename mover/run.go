@@ -29,6 +29,9 @@ type Mover struct {
 	pace    pace
 	marking sync.Mutex // one watermark at a time
 	lastWM  int64
+	asked   atomic.Int64  // statements of its own
+	hurried atomic.Int32  // of those who wait for changes to be applied
+	hurry   chan struct{} // one slot: somebody has begun to
 
 	mu      sync.Mutex
 	state   *state // as it is stored at the target
@@ -36,7 +39,7 @@ type Mover struct {
 	applied int64         // the last watermark before which all is applied
 	moved   chan struct{} // closed when applied, or pending, may have changed
 	running bool
-	suspect chan *inquiry // rows that Verify has found different
+	suspect []*inquiry // rows that Verify has found different, for the goroutine of Run
 }
 
 // New makes a mover; it touches nothing yet.
@@ -47,7 +50,8 @@ func New(o Options) *Mover {
 	if o.Stream == "" {
 		o.Stream = Forward
 	}
-	m := &Mover{opts: o, moved: make(chan struct{}), suspect: make(chan *inquiry)}
+	m := &Mover{opts: o, moved: make(chan struct{}), hurry: make(chan struct{}, 1)}
+	m.opts.Source.asked, m.opts.Target.asked = &m.asked, &m.asked
 	m.pace.rate.Store(int64(o.Rate))
 	return m
 }
@@ -75,6 +79,10 @@ func (m *Mover) Run(ctx context.Context) (err error) {
 		m.mu.Lock()
 		m.running = false
 		m.announce()
+		for _, q := range m.suspect {
+			q.done <- errNotRunning
+		}
+		m.suspect = nil
 		m.mu.Unlock()
 	}()
 	w, err := m.connect(inner)
@@ -135,6 +143,8 @@ type worker struct {
 	write *writer
 	rows  rows
 	saved time.Time // of the stored position
+	turns *turns    // of the copy and the applications
+	until time.Time // the copy rests
 
 	counted time.Time // when the source was asked for its branches
 	listed  []string  // which it has, when the stream has brought the watermark n
@@ -162,6 +172,7 @@ func (m *Mover) connect(ctx context.Context) (w *worker, err error) {
 		return w, err
 	}
 	w.write = &writer{s: target, m: m}
+	w.turns = newTurns(&m.asked, w.read, target)
 	if err := sameServer(w.fresh, m.state); err != nil {
 		return w, err
 	}
@@ -190,7 +201,8 @@ func (w *worker) close() {
 }
 
 const (
-	round    = time.Second            // of copying, before changes are applied again
+	round    = 400 * time.Millisecond // of copying, before changes are applied again
+	beat     = 100 * time.Millisecond // of applying them, when nobody waits for it: a few at a time cost much more
 	quiet    = 500 * time.Millisecond // between watermarks while nothing happens
 	saveTime = 2 * time.Second        // between stored positions while nothing is written
 
@@ -211,22 +223,60 @@ func (w *worker) loop(ctx context.Context) error {
 		if err := w.count(f); err != nil {
 			return err
 		}
+		if q := m.inquired(); q != nil {
+			if err := w.inquire(ctx, f, q); err != nil {
+				return err
+			}
+			continue
+		}
 		if copying {
 			continue
+		}
+		applied := time.Now()
+		wait := quiet
+		if d := time.Until(w.until); d > 0 {
+			wait = min(wait, d)
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-f.wake:
-		case q := <-m.suspect:
-			if err := w.inquire(ctx, f, q); err != nil {
+			if err := m.gather(ctx, applied.Add(beat)); err != nil {
 				return err
 			}
-		case <-time.After(quiet):
+		case <-m.hurry:
+		case <-time.After(wait):
+			if wait < quiet {
+				continue
+			}
 			if _, err := m.mark(w.fresh); err != nil {
 				return err
 			}
 		}
+	}
+}
+
+// gather waits for more changes until a time, or until somebody waits for these.
+func (m *Mover) gather(ctx context.Context, until time.Time) error {
+	if m.hurried.Load() > 0 {
+		return nil
+	}
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-m.hurry:
+	case <-timer.C:
+	}
+	return nil
+}
+
+// press has Run's goroutine look what is to be done now.
+func (m *Mover) press() {
+	select {
+	case m.hurry <- struct{}{}:
+	default:
 	}
 }
 
@@ -387,6 +437,9 @@ func (m *Mover) Drain(ctx context.Context) error {
 	if s == nil {
 		return errNotRunning
 	}
+	m.hurried.Add(1)
+	defer m.hurried.Add(-1)
+	m.press()
 	type mark struct {
 		n   int64
 		err error
@@ -417,7 +470,7 @@ func (m *Mover) reach(ctx context.Context, n int64) error {
 		if !running || f == nil {
 			return errNotRunning
 		}
-		if done && len(f.pending()) == 0 {
+		if done && (len(f.pending()) == 0 || m.opts.Faults.Off("mover.pending")) {
 			return nil
 		}
 		select {

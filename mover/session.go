@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"sluice/backend"
@@ -17,10 +18,28 @@ type session struct {
 	*backend.Conn
 	server string
 	stop   func() bool
+	asked  *atomic.Int64 // statements that were sent; nil: they are not counted
+	short  bool          // its statements are: lookLimit bounds them
+}
+
+// limit is when a statement that begins now has to have been answered.
+func (s *session) limit() time.Time {
+	if s.short {
+		return time.Now().Add(lookLimit)
+	}
+	return time.Now().Add(statementTime)
+}
+
+// count counts a statement.
+func (s *session) count() {
+	if s.asked != nil {
+		s.asked.Add(1)
+	}
 }
 
 const (
 	statementTime = 10 * time.Minute // of one statement: a table may have to be scanned
+	lookLimit     = 2 * time.Second  // of one that looks at a server's load
 	lockWait      = 5                // seconds
 	maxPacket     = 1 << 30          // of a row
 )
@@ -32,7 +51,7 @@ func dial(ctx context.Context, s Server, secret string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	ss := &session{Conn: c, server: s.Name, stop: context.AfterFunc(ctx, func() { c.Close() })}
+	ss := &session{Conn: c, server: s.Name, stop: context.AfterFunc(ctx, func() { c.Close() }), asked: s.asked}
 	set := "SET NAMES binary, SESSION time_zone='+00:00', SESSION sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', SESSION foreign_key_checks=0, " +
 		"SESSION unique_checks=1, SESSION innodb_lock_wait_timeout=" + itoa(lockWait) + ", SESSION lock_wait_timeout=" + itoa(lockWait)
 	if flavorOf(c) == mariadb {
@@ -57,7 +76,7 @@ func plain(ctx context.Context, s Server) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{Conn: c, server: s.Name, stop: context.AfterFunc(ctx, func() { c.Close() })}, nil
+	return &session{Conn: c, server: s.Name, stop: context.AfterFunc(ctx, func() { c.Close() }), asked: s.asked}, nil
 }
 
 func (s *session) close() {
@@ -72,9 +91,10 @@ func (s *session) run(sql string) error { _, err := s.exec([]byte(sql)); return 
 
 // exec runs a statement and gives the number of rows that it changed.
 func (s *session) exec(sql []byte) (int64, error) {
-	if err := s.SetDeadline(time.Now().Add(statementTime)); err != nil {
+	if err := s.SetDeadline(s.limit()); err != nil {
 		return 0, err
 	}
+	s.count()
 	ok, err := s.ExecBytes(sql)
 	if err != nil {
 		return 0, s.failed(err, sql)
@@ -84,9 +104,10 @@ func (s *session) exec(sql []byte) (int64, error) {
 
 // query gives a short result.
 func (s *session) query(sql string) ([][][]byte, error) {
-	if err := s.SetDeadline(time.Now().Add(statementTime)); err != nil {
+	if err := s.SetDeadline(s.limit()); err != nil {
 		return nil, err
 	}
+	s.count()
 	_, rows, err := s.Query(sql)
 	if err != nil {
 		return nil, s.failed(err, []byte(sql))
@@ -97,9 +118,10 @@ func (s *session) query(sql string) ([][][]byte, error) {
 // each hands the rows of a result out as they come: the payload of each, valid until f
 // returns. After an error of f the session is of no use.
 func (s *session) each(sql []byte, f func(row []byte) error) error {
-	if err := s.SetDeadline(time.Now().Add(statementTime)); err != nil {
+	if err := s.SetDeadline(s.limit()); err != nil {
 		return err
 	}
+	s.count()
 	if err := s.Command(wire.ComQuery, sql); err != nil {
 		return s.failed(err, sql)
 	}

@@ -78,7 +78,10 @@ func (m *Mover) Status() Status {
 		s.Pending = len(f.pending())
 	}
 	m.pace.mu.Lock()
-	s.Rate, s.Throttle, s.Reason = m.pace.perSec, m.pace.load*0.9, m.pace.why
+	s.Rate, s.Throttle, s.Reason = m.pace.perSec, m.pace.slept, m.pace.why
+	if s.Reason == "" {
+		s.Reason = m.pace.others
+	}
 	m.pace.mu.Unlock()
 	if s.Phase != "copying" {
 		s.Rate, s.Throttle, s.Reason = 0, 0, ""

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -162,6 +164,10 @@ func (m *Mover) Verify(ctx context.Context) (report Report, err error) {
 	}
 	defer dst.close()
 	c := newComparer(src, dst)
+	turns := newTurns(&m.asked, src, dst)
+	if err := turns.works(); err != nil {
+		return report, judge(ctx, err)
+	}
 	for i, t := range m.tables {
 		for after, first := [][]byte(nil), true; first || after != nil; first = false {
 			chunkBegan := time.Now()
@@ -170,13 +176,16 @@ func (m *Mover) Verify(ctx context.Context) (report Report, err error) {
 				return report, judge(ctx, err)
 			}
 			report.Rows += int64(n)
-			if len(diff) > 0 {
-				if err := m.ask(ctx, i, diff, &report); err != nil {
-					return report, err
-				}
-			}
 			after = upTo
-			if err := sleep(ctx, m.pace.rest(time.Since(chunkBegan))); err != nil {
+			var meanwhile func() error
+			if len(diff) > 0 {
+				meanwhile = func() error { return m.ask(ctx, i, diff, &report) }
+			}
+			rest := m.pace.rest(time.Since(chunkBegan))
+			if err := turns.pause(ctx, meanwhile); err != nil {
+				return report, judge(ctx, err)
+			}
+			if err := sleep(ctx, rest); err != nil {
 				return report, err
 			}
 		}
@@ -194,27 +203,41 @@ func (m *Mover) ask(ctx context.Context, table int, diff []differing, report *Re
 	for _, d := range diff {
 		q.keys = append(q.keys, d.key)
 	}
-	for {
-		m.mu.Lock()
-		running, moved := m.running, m.moved
+	m.mu.Lock()
+	if !m.running {
 		m.mu.Unlock()
-		if !running {
-			return errNotRunning
-		}
-		select {
-		case m.suspect <- q:
-			select {
-			case err := <-q.done:
-				return err
-			case <-ctx.Done():
-				<-q.done // it writes into the report
-				return context.Cause(ctx)
-			}
-		case <-moved:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+		return errNotRunning
 	}
+	m.suspect = append(m.suspect, q)
+	m.mu.Unlock()
+	m.press()
+	select {
+	case err := <-q.done:
+		return err
+	case <-ctx.Done():
+		m.mu.Lock()
+		i := slices.Index(m.suspect, q)
+		if i >= 0 {
+			m.suspect = slices.Delete(m.suspect, i, i+1)
+		}
+		m.mu.Unlock()
+		if i < 0 {
+			<-q.done // it writes into the report
+		}
+		return context.Cause(ctx)
+	}
+}
+
+// inquired gives the oldest inquiry that is not answered yet, nil for none.
+func (m *Mover) inquired() *inquiry {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.suspect) == 0 {
+		return nil
+	}
+	q := m.suspect[0]
+	m.suspect = m.suspect[1:]
+	return q
 }
 
 var errNotRunning = errors.New("the mover does not run; try again")
@@ -312,19 +335,19 @@ func (r *Report) note(t *table, d differing) {
 	}
 }
 
-// Pair is two snapshots of the same instant.
+// Pair is two views of the same instant.
 type Pair struct {
 	c       *comparer
 	tables  []*table
 	layouts []*layout
 	within  []string
+	asked   *atomic.Int64
 }
 
-// Freeze opens a consistent snapshot on each side. When nothing writes the slots and Drain
-// has returned, both are the same logical instant. The caller closes the pair; ctx bounds
-// only the opening.
-func (m *Mover) Freeze(ctx context.Context) (*Pair, error) {
-	p := &Pair{c: newComparer(nil, nil), tables: m.tables, layouts: m.layouts, within: m.within}
+// Pair opens the connections of two views, which Freeze takes. The caller closes it; ctx
+// bounds only the opening.
+func (m *Mover) Pair(ctx context.Context) (*Pair, error) {
+	p := &Pair{c: newComparer(nil, nil), tables: m.tables, layouts: m.layouts, within: m.within, asked: &m.asked}
 	open := func(on Server, at **session) error {
 		s, err := dial(ctx, on, m.opts.Secret)
 		if err != nil {
@@ -332,9 +355,6 @@ func (m *Mover) Freeze(ctx context.Context) (*Pair, error) {
 		}
 		*at = s
 		if err := s.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"); err != nil {
-			return err
-		}
-		if err := s.run("START TRANSACTION WITH CONSISTENT SNAPSHOT"); err != nil {
 			return err
 		}
 		if !s.stop() {
@@ -345,9 +365,25 @@ func (m *Mover) Freeze(ctx context.Context) (*Pair, error) {
 	err := together(func() error { return open(m.opts.Source, &p.c.src) }, func() error { return open(m.opts.Target, &p.c.dst) })
 	if err != nil {
 		p.Close()
-		return nil, fmt.Errorf("opening a snapshot on both sides: %w", err)
+		return nil, fmt.Errorf("opening views of both sides: %w", err)
 	}
 	return p, nil
+}
+
+// Freeze opens a consistent snapshot on each side. When nothing writes the slots and Drain
+// has returned, both are the same logical instant.
+func (p *Pair) Freeze(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, p.Close)
+	defer stop()
+	begin := func(s *session) error { return s.run("START TRANSACTION WITH CONSISTENT SNAPSHOT") }
+	err := together(func() error { return begin(p.c.src) }, func() error { return begin(p.c.dst) })
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("opening a snapshot on both sides: %w", err)
+	}
+	return nil
 }
 
 // Compare compares both snapshots row by row; nothing is repaired.
@@ -355,9 +391,12 @@ func (p *Pair) Compare(ctx context.Context) (report Report, err error) {
 	began := time.Now()
 	stop := context.AfterFunc(ctx, p.Close)
 	defer stop()
+	turns := newTurns(p.asked, p.c.src, p.c.dst)
+	if err := turns.works(); err != nil {
+		return report, err
+	}
 	for i, t := range p.tables {
 		for after, first := [][]byte(nil), true; first || after != nil; first = false {
-			chunkBegan := time.Now()
 			diff, upTo, n, err := p.c.span(t, p.layouts[i], p.within[i], after)
 			if err != nil {
 				if ctx.Err() != nil {
@@ -370,7 +409,10 @@ func (p *Pair) Compare(ctx context.Context) (report Report, err error) {
 				report.note(t, d)
 			}
 			after = upTo
-			if err := sleep(ctx, time.Since(chunkBegan)); err != nil { // half of the time is the application's
+			if err := turns.pause(ctx, nil); err != nil {
+				if ctx.Err() != nil {
+					err = context.Cause(ctx)
+				}
 				return report, err
 			}
 		}

@@ -72,11 +72,14 @@ func TestWholeWay(t *testing.T) {
 		// The switch: nothing writes, both sides are frozen, the way back begins.
 		c.end()
 		r.drain(t)
-		pair, err := r.Freeze(ctx)
+		pair, err := r.Pair(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer pair.Close()
+		if err := pair.Freeze(ctx); err != nil {
+			t.Fatal(err)
+		}
 		back := o
 		back.Stream, back.Follow, back.Source, back.Target = Reverse, true, o.Target, o.Source
 		if err := Take(ctx, o.Target, o.ID, Forward, o.Token+1); err != nil {

@@ -56,7 +56,10 @@ func (w *writer) once(st *state, f func() error) (err error) {
 	if err := w.m.opts.Faults.At("mover.commit"); err != nil {
 		return err
 	}
-	return w.s.run("COMMIT")
+	began := time.Now()
+	err = w.s.run("COMMIT")
+	w.m.pace.committed(time.Since(began))
+	return err
 }
 
 // fenced stops a mover whose target has become the slots' owner: what it would write there is

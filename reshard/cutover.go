@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -150,6 +151,24 @@ func (r cutover) attempt(ctx context.Context) error {
 		return err
 	}
 	defer b.Close()
+	taker, err := r.s.server(to).Dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer taker.Close()
+	r.dropPair()
+	pair, err := r.flow.Pair(ctx)
+	if err != nil {
+		return moverError(err)
+	}
+	defer func() {
+		if r.pair != pair {
+			pair.Close()
+		}
+	}()
+	if !r.drainsWithin(ctx, 2*readyDrain) { // so that there is little left for the marker
+		return errors.New("the changes are not caught up with")
+	}
 	if err := r.point("before-freeze"); err != nil {
 		return err
 	}
@@ -171,8 +190,14 @@ func (r cutover) attempt(ctx context.Context) error {
 		{"fence", func() error { return setFence(ctx, a, r.id, fenced, att, true) }},
 		{"xa", func() error { return r.noBranches(ctx, a) }},
 		{"marker", func() error { return r.barrier(ctx) }},
-		{"pair", func() error { return r.keepPair(ctx) }},
-		{"turn", func() error { return r.turn(ctx) }},
+		{"pair", func() error {
+			if err := pair.Freeze(ctx); err != nil {
+				return moverError(err)
+			}
+			r.pair = pair
+			return nil
+		}},
+		{"turn", func() error { return r.turn(ctx, taker) }},
 		{"own", func() error { return setFence(ctx, b, r.id, open, att, true) }},
 		{"commit", func() error { return r.commit(ctx) }},
 	}
@@ -301,19 +326,18 @@ func silent(proxies []topo.Proxy, move, attempt int64) (names []string) {
 // and are being prepared, or are prepared. Those that are prepared later were not let
 // through: they would have held up the fence.
 func (r cutover) noBranches(ctx context.Context, c *backend.Conn) error {
-	const running = "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'XA PREPARE%'"
-	preparing, err := column(ctx, c, running)
+	running, err := preparing(ctx, c)
 	if err != nil {
 		return err
 	}
-	for len(preparing) > 0 {
-		now, err := column(ctx, c, running)
+	for len(running) > 0 {
+		now, err := preparing(ctx, c)
 		if err != nil {
 			return err
 		}
-		preparing = common(preparing, now)
-		if len(preparing) > 0 && !sleep(ctx, ackEvery) {
-			return fmt.Errorf("%w: %d connections are preparing a transaction", context.Cause(ctx), len(preparing))
+		running = common(running, now)
+		if len(running) > 0 && !sleep(ctx, ackEvery) {
+			return fmt.Errorf("%w: %d connections are preparing a transaction", context.Cause(ctx), len(running))
 		}
 	}
 	prepared, err := branches(ctx, c)
@@ -331,6 +355,17 @@ func (r cutover) noBranches(ctx context.Context, c *backend.Conn) error {
 		}
 	}
 	return nil
+}
+
+// preparing names the connections that run XA PREPARE.
+func preparing(ctx context.Context, c *backend.Conn) (ids []string, err error) {
+	list, err := processes(ctx, c)
+	for _, p := range list {
+		if strings.HasPrefix(p.Text, "XA PREPARE") {
+			ids = append(ids, strconv.FormatUint(p.ID, 10))
+		}
+	}
+	return ids, err
 }
 
 func branches(ctx context.Context, c *backend.Conn) (list []string, err error) {
@@ -363,6 +398,7 @@ func common(a, b []string) (list []string) {
 // until the fence is open again there, their proxies try them again.
 func (r cutover) abort(ctx context.Context) error {
 	r.stopFlow()
+	r.dropPair()
 	ctx, cancel := context.WithTimeout(ctx, abortTime)
 	defer cancel()
 	if done, err := r.committed(ctx); err != nil {

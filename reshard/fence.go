@@ -117,16 +117,34 @@ func dropFence(ctx context.Context, c *backend.Conn, r *Record) error {
 // query runs one statement. When ctx ends first, the statement is killed and its answer
 // awaited a moment longer: a change of a fence must not come to pass after it was given up,
 // and if it does all the same, its token is too old by then.
-func query(ctx context.Context, c *backend.Conn, sql string) ([][][]byte, error) {
+func query(ctx context.Context, c *backend.Conn, sql string) (rows [][][]byte, err error) {
+	err = bounded(ctx, c, func() error {
+		_, rows, err = c.Query(sql)
+		return err
+	})
+	return rows, err
+}
+
+// processes lists what runs at a server.
+func processes(ctx context.Context, c *backend.Conn) (list []backend.Process, err error) {
+	err = bounded(ctx, c, func() error {
+		list, err = c.Processes()
+		return err
+	})
+	return list, err
+}
+
+// bounded runs one statement within ctx and statementTime.
+func bounded(ctx context.Context, c *backend.Conn, run func() error) error {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	limit := time.Now().Add(statementTime)
 	if d, ok := ctx.Deadline(); ok && d.Before(limit) {
 		limit = d
 	}
 	if err := c.SetDeadline(limit.Add(killTime)); err != nil {
-		return nil, err
+		return err
 	}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -135,15 +153,14 @@ func query(ctx context.Context, c *backend.Conn, sql string) ([][][]byte, error)
 		defer cancel()
 		_ = c.Kill(kill) // if it cannot be, the deadline ends the wait
 	})
-	_, rows, err := c.Query(sql)
+	err := run()
 	if !stop() {
 		<-stopped // the KILL must not meet the next statement
-		if err == nil {
-			return rows, nil
+		if err != nil {
+			return errors.Join(context.Cause(ctx), err)
 		}
-		return nil, errors.Join(context.Cause(ctx), err)
 	}
-	return rows, err
+	return err
 }
 
 const (

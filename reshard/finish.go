@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"sluice/backend"
@@ -162,13 +163,15 @@ func (r ending) leftOldMaps(ctx context.Context, side string) error {
 // switch. Pools make new ones.
 func killIdle(ctx context.Context, c *backend.Conn, since time.Time) error {
 	idle := max(int(time.Since(since).Seconds()), 1)
-	ids, err := column(ctx, c, fmt.Sprintf("SELECT ID FROM information_schema.PROCESSLIST WHERE COMMAND = 'Sleep' AND TIME >= %d AND ID <> CONNECTION_ID() "+
-		"AND USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1)", idle))
+	list, err := processes(ctx, c)
 	if err != nil {
 		return err
 	}
-	for _, id := range ids {
-		if _, err := query(ctx, c, "KILL "+id); err != nil && !wire.IsCode(err, 1094) { // it has ended
+	for _, p := range list {
+		if !p.Own || p.Command != "Sleep" || p.Seconds < idle || p.ID == uint64(c.ThreadID()) {
+			continue
+		}
+		if _, err := query(ctx, c, "KILL "+strconv.FormatUint(p.ID, 10)); err != nil && !wire.IsCode(err, 1094) { // it has ended
 			return err
 		}
 	}

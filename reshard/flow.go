@@ -3,6 +3,7 @@ package reshard
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,21 @@ func (s *Service) server(shard string) mover.Server {
 	return mover.Server{Name: shard, Dial: func(ctx context.Context) (*backend.Conn, error) {
 		return s.opts.Shards.Get(ctx, shard, backend.Class{}, "", nil)
 	}}
+}
+
+// replicas are those of the given shards, whose lag the copy minds.
+func (s *Service) replicas(shards ...string) (list []mover.Server) {
+	for _, sh := range s.opts.Topology.Map().Spec.Shards {
+		if !slices.Contains(shards, sh.Name) {
+			continue
+		}
+		for _, address := range sh.Replicas {
+			list = append(list, mover.Server{Name: "the replica " + address + " of shard " + sh.Name, Dial: func(ctx context.Context) (*backend.Conn, error) {
+				return s.opts.Shards.Replica(ctx, sh.Name, address)
+			}})
+		}
+	}
+	return list
 }
 
 // spec is the migration as the mover takes it.
@@ -50,7 +66,7 @@ func (r *streams) nextToken() int64 {
 // newMover makes the mover of a stream.
 func (r *streams) newMover(stream string) *mover.Mover {
 	o := mover.Options{Spec: r.rec.spec(stream, r.nextToken()), Source: r.s.server(r.rec.Source), Target: r.s.server(r.rec.Target),
-		Log: r.s.opts.Log.With("migration", r.id, "stream", stream), Faults: r.s.opts.Faults}
+		Replicas: r.s.replicas(r.rec.Source, r.rec.Target), Log: r.s.opts.Log.With("migration", r.id, "stream", stream), Faults: r.s.opts.Faults}
 	if stream == mover.Reverse {
 		o.Source, o.Target, o.Follow = o.Target, o.Source, true
 	}

@@ -86,14 +86,22 @@ func (r waiting) holdsUp(ctx context.Context, from, to string) (hold string, err
 		if p.MapVersion < r.rec.Version {
 			return fmt.Sprintf("proxy %s serves an old map", p.Node), nil
 		}
+		for _, l := range p.Long {
+			if l.Move == r.id {
+				return fmt.Sprintf("session %d of proxy %s has been running a statement on the slots since %s UTC; see SHOW SESSIONS there",
+					l.Session, p.Node, l.Since.UTC().Format("15:04:05")), nil
+			}
+		}
 	}
 	err = r.on(ctx, from, func(a *backend.Conn) error {
 		return r.on(ctx, to, func(b *backend.Conn) error {
 			if hold, err = oldTransaction(ctx, a); err != nil || hold != "" {
 				return err
 			}
-			if hold, err = oldBranch(ctx, a); err != nil || hold != "" {
-				return err
+			if !r.s.opts.Faults.Off("reshard-xa") {
+				if hold, err = oldBranch(ctx, a); err != nil || hold != "" {
+					return err
+				}
 			}
 			faults, err := differences(ctx, a, b, r.rec.Tables)
 			if len(faults) > 0 {
@@ -164,16 +172,6 @@ func (r waiting) prepareSwitch(ctx context.Context) error {
 // barrier is the marker: what was committed at the one side is at the other.
 func (r *streams) barrier(ctx context.Context) error { return moverError(r.flow.Drain(ctx)) }
 
-// keepPair opens the views of the switch's moment.
-func (r *streams) keepPair(ctx context.Context) error {
-	r.dropPair()
-	pair, err := r.flow.Freeze(ctx)
-	if err == nil {
-		r.pair = pair
-	}
-	return moverError(err)
-}
-
 func (r *streams) dropPair() {
 	if r.pair != nil {
 		r.pair.Close()
@@ -182,10 +180,10 @@ func (r *streams) dropPair() {
 }
 
 // turn takes the right to write away from the stream that has carried the rows so far, also
-// from one of a proxy that was stopped.
-func (r *streams) turn(ctx context.Context) error {
-	_, to := r.rec.sides()
-	return moverError(mover.Take(ctx, r.s.server(to), r.id, r.flow.stream, r.nextToken()))
+// from one of a proxy that was stopped. c is a fresh connection to the side it writes.
+func (r *streams) turn(ctx context.Context, c *backend.Conn) error {
+	on := mover.Server{Name: c.Shard(), Dial: func(context.Context) (*backend.Conn, error) { return c, nil }}
+	return moverError(mover.Take(ctx, on, r.id, r.flow.stream, r.nextToken()))
 }
 
 // switched has the changes follow back, compares the moment of the switch, and waits for

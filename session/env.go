@@ -21,6 +21,7 @@ import (
 	"sluice/server"
 	"sluice/shard"
 	"sluice/slowlog"
+	"sluice/topo"
 	"sluice/txn"
 	"sluice/wire"
 )
@@ -37,6 +38,7 @@ type Topology interface {
 	OnChange(f func(*shard.Map))
 	Refresh(ctx context.Context) (*shard.Map, error)
 	Ack(move, attempt int64)
+	Long(list []topo.Long)
 	SureUntil() time.Time
 }
 

@@ -21,6 +21,7 @@ import (
 	"sluice/server"
 	"sluice/session"
 	"sluice/shard"
+	"sluice/topo"
 	"sluice/txn"
 	"sluice/wire"
 )
@@ -55,6 +56,8 @@ func (t *memory) Ack(move, attempt int64) {
 		t.acks <- [2]int64{move, attempt}
 	}
 }
+
+func (t *memory) Long([]topo.Long) {}
 
 func (t *memory) SureUntil() time.Time { return time.Now().Add(time.Minute) }
 

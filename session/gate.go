@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/shard"
+	"sluice/topo"
 )
 
 // gate is what a proxy's sessions do together while slots move. When the map lists a migration
@@ -135,10 +136,20 @@ func (g *gate) refresh(ctx context.Context) {
 
 // run drains until ctx ends.
 func (g *gate) run(ctx context.Context) {
-	began := map[int64]time.Time{}
+	began, looked, said := map[int64]time.Time{}, time.Time{}, false
 	for {
 		var again <-chan time.Time
-		if after := g.drain(began); after > 0 {
+		after := g.drain(began)
+		if moves := g.topo.Map().HasMoves(); moves || said {
+			if time.Since(looked) >= lookEvery {
+				looked = time.Now()
+				g.topo.Long(g.long(looked))
+			}
+			if said = moves; after == 0 {
+				after = lookEvery
+			}
+		}
+		if after > 0 {
 			again = time.After(after)
 		}
 		select {
@@ -148,6 +159,46 @@ func (g *gate) run(ctx context.Context) {
 		case <-again:
 		}
 	}
+}
+
+// longTime is from when on a running statement keeps a switch from being begun.
+const longTime = 2 * time.Second
+
+// long gives the oldest statement that has been running for long and touches slots of each
+// migration that the map lists: nobody begins a switch that would wait for it.
+func (g *gate) long(now time.Time) (list []topo.Long) {
+	m := g.topo.Map()
+	if !m.HasMoves() {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i := range m.Spec.Moves {
+		oldest := topo.Long{Move: m.Spec.Moves[i].ID}
+		for sh := range g.sessions {
+			since, ok := sh.runsOn(&m.Spec.Moves[i])
+			if ok && now.Sub(since) > longTime && (oldest.Session == 0 || since.Before(oldest.Since)) {
+				oldest.Session, oldest.Since = sh.c.ID, since.Round(0)
+			}
+		}
+		if oldest.Session != 0 {
+			list = append(list, oldest)
+		}
+	}
+	return list
+}
+
+// runsOn tells whether the running statement touches slots of a migration, and since when it runs.
+func (sh *shared) runsOn(v *shard.Move) (since time.Time, yes bool) {
+	sh.mu.Lock()
+	yes = sh.running && !sh.touch.waiting && sh.touch.touches(v)
+	sh.mu.Unlock()
+	if yes {
+		sh.infoMu.Lock()
+		since = sh.info.Since
+		sh.infoMu.Unlock()
+	}
+	return since, yes
 }
 
 // drain acknowledges what has ended, and tells when to look again, 0 for never. began says since

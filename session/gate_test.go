@@ -2,12 +2,16 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"sluice/router"
+	"sluice/server"
 	"sluice/shard"
 )
 
@@ -163,3 +167,53 @@ func TestWhoEndsIsNotCut(t *testing.T) {
 		t.Error("an idle one was not")
 	}
 }
+
+// TestLongStatements: what has been running for long and touches slots of a migration is said
+// of, the oldest of each; what waits, is young or touches others is not.
+func TestLongStatements(t *testing.T) {
+	m, err := shard.New(1, shard.Spec{
+		Shards: []shard.Shard{{Name: "a", Primary: "a:1"}, {Name: "b", Primary: "b:1"}},
+		Ranges: []shard.Range{{First: 0, Last: 8191, Shard: "a"}, {First: 8192, Last: shard.Slots - 1, Shard: "b"}},
+		Moves: []shard.Move{
+			{ID: 1, Slots: []shard.Span{{First: 0, Last: 9}}, Source: "a", Target: "b"},
+			{ID: 2, Slots: []shard.Span{{First: 9000, Last: 9009}}, Source: "b", Target: "a"},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{topo: fixedMap{m: m}, sessions: map[*shared]struct{}{}}
+	now := time.Now()
+	add := func(id uint32, age time.Duration, b router.Bound) *shared {
+		sh := &shared{c: &server.Client{ID: id}, running: true}
+		sh.touch.add(m, &b)
+		sh.info.Since = now.Add(-age)
+		g.enter(sh)
+		return sh
+	}
+	add(1, 5*time.Second, router.Bound{Slots: []uint16{5}})
+	all := add(2, 9*time.Second, router.Bound{All: true})
+	add(3, time.Second, router.Bound{Slots: []uint16{9001}})
+	add(4, time.Hour, router.Bound{Slots: []uint16{77}})
+	add(5, time.Hour, router.Bound{All: true}).touch.waiting = true
+	add(6, time.Hour, router.Bound{All: true}).running = false
+	got := func() (list []string) {
+		for _, l := range g.long(now) {
+			list = append(list, fmt.Sprintf("%d:%d:%v", l.Move, l.Session, now.Round(0).Sub(l.Since).Round(time.Second)))
+		}
+		return list
+	}
+	if list := got(); !slices.Equal(list, []string{"1:2:9s", "2:2:9s"}) {
+		t.Errorf("%q", list)
+	}
+	if g.leave(all); !slices.Equal(got(), []string{"1:1:5s"}) {
+		t.Errorf("%q", got())
+	}
+}
+
+type fixedMap struct {
+	Topology
+	m *shard.Map
+}
+
+func (f fixedMap) Map() *shard.Map { return f.m }

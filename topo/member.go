@@ -62,7 +62,18 @@ func (m *member) serves(now *shard.Map) {
 	m.say(func(p *Proxy) {
 		p.MapVersion = now.Version
 		p.Acks = slices.DeleteFunc(slices.Clone(p.Acks), func(a Ack) bool { return now.Move(a.Move) == nil })
+		p.Long = slices.DeleteFunc(slices.Clone(p.Long), func(l Long) bool { return now.Move(l.Move) == nil })
 	})
+}
+
+// long notes what runs for long, if that is news.
+func (m *member) long(list []Long) {
+	m.mu.Lock()
+	same := slices.Equal(m.self.Long, list)
+	m.mu.Unlock()
+	if !same {
+		m.say(func(p *Proxy) { p.Long = slices.Clone(list) })
+	}
 }
 
 // ack notes that nothing runs here any more that an attempt has to wait for.

@@ -28,6 +28,10 @@ func (p *presence) Refresh(ctx context.Context) (*shard.Map, error) { return p.s
 // that attempt. It is forgotten when the migration leaves the map.
 func (p *presence) Ack(move, attempt int64) { p.member.ack(move, attempt) }
 
+// Long announces which statements have been running for long and touch slots of migrations,
+// of each the oldest, in place of what was announced before.
+func (p *presence) Long(list []Long) { p.member.long(list) }
+
 // SureUntil gives the time, of this machine's clocks, until which this proxy's announcement
 // cannot have ended for the others: until then, nothing that waits for an Ack of all proxies
 // goes on without this one's. Both of its readings, monotonic and of the wall, must be ahead:

@@ -258,6 +258,7 @@ type Proxy struct {
 	Listen     string `json:"listen"`
 	MapVersion int64  `json:"map_version"`
 	Acks       []Ack  `json:"acks,omitempty"`
+	Long       []Long `json:"long,omitempty"`
 	Version    string `json:"version"`
 	Started    string `json:"started"` // RFC 3339
 }
@@ -267,6 +268,14 @@ type Proxy struct {
 type Ack struct {
 	Move    int64 `json:"move"`
 	Attempt int64 `json:"attempt"`
+}
+
+// Long is the oldest statement of a proxy that has been running for long and touches slots of
+// a migration: a switch would wait for it.
+type Long struct {
+	Move    int64     `json:"move"`
+	Session uint32    `json:"session"`
+	Since   time.Time `json:"since"` // by the proxy's clock
 }
 
 // Proxies lists the proxies whose lease is alive, as etcd has them when it is called or

@@ -145,9 +145,8 @@ func finishBranch(c *backend.Conn, b branch, dec decision, cut bool) error {
 
 // kill ends a connection of Sluice's account.
 func kill(c *backend.Conn, thread uint32) error {
-	_, rows, err := c.Query("SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = " + strconv.FormatUint(uint64(thread), 10) +
-		" AND USER = SUBSTRING_INDEX(USER(), '@', 1)")
-	if err != nil || len(rows) == 0 {
+	list, err := c.Processes()
+	if err != nil || !slices.ContainsFunc(list, func(p backend.Process) bool { return p.Own && p.ID == uint64(thread) }) {
 		return err
 	}
 	_, err = c.Exec("KILL " + strconv.FormatUint(uint64(thread), 10))
