@@ -11,6 +11,7 @@ import (
 	"sluice/backend"
 	"sluice/server"
 	"sluice/shard"
+	"sluice/wire"
 )
 
 // addShard checks that the server can be used, stores the shard, then gives it the
@@ -42,6 +43,11 @@ func addShard(ctx context.Context, a *Admin, c *server.Client, args map[string]s
 	if _, err := a.Pools.Probe(ctx, s.Primary); err != nil {
 		return nil, refuse(1210, "HY000", fmt.Sprintf("the server %s cannot be used: %v", s.Primary, err))
 	}
+	if table, err := a.rowsAt(ctx, m, s.Primary); err != nil {
+		return nil, refuse(1210, "HY000", fmt.Sprintf("the server %s cannot be used: %v", s.Primary, err))
+	} else if table != "" {
+		return nil, refuse(1210, "HY000", fmt.Sprintf("the table %s has rows on the server %s already, which would be read as rows of this cluster; empty it, or add an empty server", table, s.Primary))
+	}
 	m, err := a.Topology.Update(ctx, func(spec *shard.Spec) error {
 		spec.Shards = append(spec.Shards, s)
 		return nil
@@ -55,6 +61,41 @@ func addShard(ctx context.Context, a *Admin, c *server.Client, args map[string]s
 	}
 	a.Log.Info("shard added", "shard", s.Name, "primary", s.Primary, "admin", c.User)
 	return nil, nil
+}
+
+// rowsAt gives a sharded or reference table that has rows on a server which is in no map yet,
+// "" for none.
+func (a *Admin) rowsAt(ctx context.Context, m *shard.Map, address string) (string, error) {
+	to, err := a.Pools.Dial(ctx, "", address)
+	if err != nil {
+		return "", err
+	}
+	defer to.Close()
+	for i := range m.Spec.Schemas {
+		s := &m.Spec.Schemas[i]
+		if s.PassThrough() {
+			continue
+		}
+		names, err := a.tablesOf(ctx, s.DefaultShard, s.Name)
+		if err != nil {
+			return "", err
+		}
+		for _, table := range names {
+			if s.Rule(table).Kind == shard.Unsharded {
+				continue
+			}
+			full := quoteName(s.Name) + "." + quoteName(table)
+			_, rows, err := to.Query("SELECT 1 FROM " + full + " LIMIT 1")
+			switch {
+			case wire.IsCode(err, 1049, 1146): // no such database, no such table
+			case err != nil:
+				return "", err
+			case len(rows) > 0:
+				return full, nil
+			}
+		}
+	}
+	return "", nil
 }
 
 // createTables gives a new shard what every shard has: the schemas, and the sharded and
@@ -120,10 +161,14 @@ func (a *Admin) copyDefinitions(ctx context.Context, s *shard.Schema, to *backen
 
 func dropShard(ctx context.Context, a *Admin, c *server.Client, args map[string]string) ([][]any, error) {
 	name := args["name"]
+	givenUp, err := a.giveUp(ctx, name, c.User)
+	if err != nil || givenUp {
+		return nil, err
+	}
 	if err := a.mayDrop(ctx, name); err != nil {
 		return nil, err
 	}
-	_, err := a.Topology.Update(ctx, func(spec *shard.Spec) error {
+	_, err = a.Topology.Update(ctx, func(spec *shard.Spec) error {
 		i := slices.IndexFunc(spec.Shards, func(s shard.Shard) bool { return s.Name == name })
 		if i < 0 {
 			return refuse(1210, "HY000", fmt.Sprintf("there is no shard %s; SHOW SHARDS lists them", name))
@@ -155,6 +200,25 @@ func dropShard(ctx context.Context, a *Admin, c *server.Client, args map[string]
 	}
 	a.Log.Info("shard dropped", "shard", name, "admin", c.User)
 	return nil, nil
+}
+
+// giveUp has migrations that cannot be cancelled because the server of their target is gone
+// for good be cancelled without it; the shard leaves the map with them. false: there are none.
+func (a *Admin) giveUp(ctx context.Context, name, by string) (bool, error) {
+	m := a.Topology.Map()
+	i, ok := m.ShardIndex(name)
+	if !ok || m.SlotCount(i) > 0 || slices.ContainsFunc(m.Spec.Schemas, func(s shard.Schema) bool { return s.DefaultShard == name }) {
+		return false, nil // the change of the map says it
+	}
+	if _, err := a.Pools.Probe(ctx, m.Spec.Shards[i].Primary); err == nil {
+		return false, nil
+	}
+	none, err := a.Migrations.GiveUp(ctx, name, by)
+	if err != nil || none {
+		return false, migrationError(err)
+	}
+	a.Log.Warn("a shard is given up; it leaves the map when its migrations are cancelled", "shard", name, "admin", by)
+	return true, nil
 }
 
 // mayDrop refuses to drop a shard that is still needed for more than its slots: by a

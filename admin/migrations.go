@@ -26,6 +26,7 @@ type Migrations interface {
 	Complete(ctx context.Context, id int64, by string) error
 	Pause(ctx context.Context, id int64, by string) error
 	Resume(ctx context.Context, id int64, by string) error
+	GiveUp(ctx context.Context, target, by string) (none bool, err error)
 }
 
 // migrationCommands are the statements about online moves.

@@ -133,9 +133,10 @@ func (p *Pools) Probe(ctx context.Context, address string) (version string, err 
 	return version, err
 }
 
-// Replica logs in to a replica of a shard, for somebody who looks at it now and then. The
-// connection is in no pool: Put closes it, and so does the end of the Pools.
-func (p *Pools) Replica(ctx context.Context, shard, address string) (*Conn, error) {
+// Dial logs in to a server that is no shard's primary (a replica, or one that is to be added),
+// for somebody who looks at it. The connection is in no pool: Put closes it, and so does the
+// end of the Pools.
+func (p *Pools) Dial(ctx context.Context, shard, address string) (*Conn, error) {
 	p.mu.Lock()
 	pl := p.newPool(shard, p.dialer(address))
 	p.mu.Unlock()

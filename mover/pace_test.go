@@ -66,5 +66,5 @@ func TestReplicaLags(t *testing.T) {
 }
 
 func dialReplica(w *world, s *testkit.Server) func(context.Context) (*backend.Conn, error) {
-	return func(ctx context.Context) (*backend.Conn, error) { return w.pools.Replica(ctx, "s1", s.Addr) }
+	return func(ctx context.Context) (*backend.Conn, error) { return w.pools.Dial(ctx, "s1", s.Addr) }
 }

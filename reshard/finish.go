@@ -42,17 +42,19 @@ func (r ending) finish(ctx context.Context, side string, last Phase, switched bo
 		return fmt.Errorf("shard %s owns the slots; its rows are not deleted", side) // no step leads here
 	}
 	if r.rec.Begun {
-		if err := r.clear(ctx, m, side, switched); err != nil {
+		clear := func() error { return r.clear(ctx, m, side, switched) }
+		if r.rec.Lost && side == r.rec.Target {
+			clear = func() error { return r.clearSource(ctx) }
+		}
+		if err := clear(); err != nil {
 			return err
 		}
 	}
 	if err := r.step1("unlist", func() error {
 		_, err := r.s.opts.Topology.Update(ctx, func(spec *shard.Spec) error {
-			for i := range spec.Moves {
-				if spec.Moves[i].ID == r.id {
-					spec.Moves = append(spec.Moves[:i:i], spec.Moves[i+1:]...)
-					break
-				}
+			spec.Moves = slices.DeleteFunc(slices.Clone(spec.Moves), func(v shard.Move) bool { return v.ID == r.id })
+			if r.rec.Lost {
+				return dropLost(spec, r.rec.Target)
 			}
 			return nil
 		})
@@ -61,6 +63,23 @@ func (r ending) finish(ctx context.Context, side string, last Phase, switched bo
 		return err
 	}
 	return r.end(ctx, last)
+}
+
+// dropLost takes a shard out of the map that still has copies of rows and cannot be reached,
+// unless another migration is to do it: without the move in the map, nothing would leave
+// these rows out.
+func dropLost(spec *shard.Spec, name string) error {
+	owns := func(r shard.Range) bool { return r.Shard == name }
+	part := func(v shard.Move) bool { return v.Source == name || v.Target == name }
+	home := func(s shard.Schema) bool { return s.DefaultShard == name }
+	switch {
+	case slices.ContainsFunc(spec.Ranges, owns), slices.ContainsFunc(spec.Schemas, home):
+		return fmt.Errorf("shard %s owns slots or unsharded tables: bring its server back", name)
+	case slices.ContainsFunc(spec.Moves, part):
+		return fmt.Errorf("shard %s is part of another migration, which has to end first", name)
+	}
+	spec.Shards = slices.DeleteFunc(spec.Shards, func(s shard.Shard) bool { return s.Name == name })
+	return nil
 }
 
 func (r ending) end(ctx context.Context, last Phase) error {
@@ -100,6 +119,14 @@ func (r ending) clear(ctx context.Context, m *shard.Map, side string, switched b
 			return err
 		}
 	}
+	// The owner's triggers let everything pass by now, and its clients pay for them.
+	owner := r.rec.Source
+	if side == owner {
+		owner = r.rec.Target
+	}
+	if err := r.on(ctx, owner, func(c *backend.Conn) error { return dropTriggers(ctx, c, r.rec) }); err != nil {
+		return err
+	}
 	if err := r.step1("clean", func() error { return r.clean(ctx, side) }); err != nil {
 		return err
 	}
@@ -129,6 +156,21 @@ func (r ending) clear(ctx context.Context, m *shard.Map, side string, switched b
 			return nil
 		})
 	})
+}
+
+// clearSource takes everything away from the source, which owns the slots, when the target is
+// gone for good.
+func (r ending) clearSource(ctx context.Context) error {
+	if err := r.on(ctx, r.rec.Source, func(c *backend.Conn) error { return dropTriggers(ctx, c, r.rec) }); err != nil {
+		return err
+	}
+	if err := mover.Forget(ctx, r.s.server(r.rec.Source), r.id); err != nil {
+		return moverError(err)
+	}
+	if err := r.on(ctx, r.rec.Source, func(c *backend.Conn) error { return dropFence(ctx, c, r.rec) }); err != nil {
+		return err
+	}
+	return r.note(ctx, "shard %s is given up: its server keeps copies of rows, and must not be added again as it is", r.rec.Target)
 }
 
 // leftOldMaps waits until every proxy serves a map that knows of the last switch. Where one

@@ -36,7 +36,7 @@ func (s *Service) replicas(shards ...string) (list []mover.Server) {
 		}
 		for _, address := range sh.Replicas {
 			list = append(list, mover.Server{Name: "the replica " + address + " of shard " + sh.Name, Dial: func(ctx context.Context) (*backend.Conn, error) {
-				return s.opts.Shards.Replica(ctx, sh.Name, address)
+				return s.opts.Shards.Dial(ctx, sh.Name, address)
 			}})
 		}
 	}

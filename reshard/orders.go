@@ -218,6 +218,39 @@ func (s *Service) Cancel(ctx context.Context, id int64, by string) error {
 	})
 }
 
+// GiveUp has the migrations that are being cancelled and cannot be, because their target is
+// gone for good, leave it as it is; with the last of them its shard leaves the map. none: there
+// is none of these.
+func (s *Service) GiveUp(ctx context.Context, target, by string) (none bool, err error) {
+	list, err := s.List(ctx)
+	if err != nil {
+		return false, err
+	}
+	var ids []int64
+	for i := range list {
+		switch r := &list[i].Record; {
+		case r.Phase.Over() || r.Source != target && r.Target != target:
+		case r.Phase != Cancelling || r.Reverted || r.Target != target:
+			return false, refuse("shard %s is part of migration %d; COMPLETE or CANCEL it first", target, r.ID)
+		default:
+			ids = append(ids, r.ID)
+		}
+	}
+	for _, id := range ids {
+		err := s.order(ctx, id, by, "give up shard "+target+" and CANCEL", func(r *Record) error {
+			if r.Phase != Cancelling || r.Reverted {
+				return refuse("migration %d is %s", id, r.describe())
+			}
+			r.Lost = true
+			return nil
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	return len(ids) == 0, nil
+}
+
 // Revert gives the slots of a switched migration back, with all that was written since.
 func (s *Service) Revert(ctx context.Context, id int64, by string) error {
 	return s.order(ctx, id, by, "REVERT", func(r *Record) error {

@@ -84,6 +84,7 @@ type Record struct {
 	PauseMS  float64   `json:"pause_ms,omitempty"` // of the last switch: how long statements waited
 	Version  int64     `json:"version,omitempty"`  // of the map by which the owner changed last
 	Reverted bool      `json:"reverted,omitempty"` // it was switched and is switched back
+	Lost     bool      `json:"lost,omitempty"`     // the target is gone for good: nothing is cleaned there, and its shard is dropped
 	Verified string    `json:"verified,omitempty"` // what the last comparison found
 	Proven   bool      `json:"proven,omitempty"`   // the sides were the same at the switch
 	Doubt    string    `json:"doubt,omitempty"`    // they were not

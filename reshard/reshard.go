@@ -36,7 +36,7 @@ type Topology interface {
 // Shards gives connections to the primaries, and to replicas.
 type Shards interface {
 	Get(ctx context.Context, shard string, class backend.Class, schema string, s *backend.Settings) (*backend.Conn, error)
-	Replica(ctx context.Context, shard, address string) (*backend.Conn, error)
+	Dial(ctx context.Context, shard, address string) (*backend.Conn, error)
 }
 
 // Options says what a Service stands on.

@@ -277,6 +277,10 @@ func (r *run) failed(ctx context.Context, cause error) error {
 	r.failures++
 	stop := r.rec.Phase.before() && (isLasting(cause) || r.failures >= maxFailures)
 	text := cause.Error()
+	var down *backend.Unavailable
+	if errors.As(cause, &down) && down.Shard == r.rec.Target && r.rec.Phase == Cancelling && !r.rec.Reverted {
+		text += "; it is cancelled when that shard can be reached again; if its server is gone for good, DROP SHARD " + r.rec.Target
+	}
 	r.s.opts.Log.Warn("a step of a migration failed", "migration", r.id, "phase", r.rec.Phase, "failures", r.failures, "error", cause)
 	err := r.store(ctx, func(rec *Record) error {
 		if !stop {
