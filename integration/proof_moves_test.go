@@ -19,6 +19,7 @@ type dba struct {
 	admin   *sql.DB
 	pauses  []time.Duration // of each write that a cutover held longest, over all cutovers
 	longest time.Duration
+	source  int // of the crash case that runs
 }
 
 // migration is a row of SHOW MIGRATIONS.
