@@ -29,9 +29,8 @@ type Mover struct {
 	pace    pace
 	marking sync.Mutex // one watermark at a time
 	lastWM  int64
-	asked   atomic.Int64  // statements of its own
-	hurried atomic.Int32  // of those who wait for changes to be applied
-	hurry   chan struct{} // one slot: somebody has begun to
+	asked   atomic.Int64 // statements of its own
+	calls   calls
 
 	mu      sync.Mutex
 	state   *state // as it is stored at the target
@@ -39,7 +38,6 @@ type Mover struct {
 	applied int64         // the last watermark before which all is applied
 	moved   chan struct{} // closed when applied, or pending, may have changed
 	running bool
-	suspect []*inquiry // rows that Verify has found different, for the goroutine of Run
 }
 
 // New makes a mover; it touches nothing yet.
@@ -50,7 +48,7 @@ func New(o Options) *Mover {
 	if o.Stream == "" {
 		o.Stream = Forward
 	}
-	m := &Mover{opts: o, moved: make(chan struct{}), hurry: make(chan struct{}, 1)}
+	m := &Mover{opts: o, moved: make(chan struct{}), calls: calls{bell: make(chan struct{}, 1)}}
 	m.opts.Source.asked, m.opts.Target.asked = &m.asked, &m.asked
 	m.pace.rate.Store(int64(o.Rate))
 	return m
@@ -79,11 +77,8 @@ func (m *Mover) Run(ctx context.Context) (err error) {
 		m.mu.Lock()
 		m.running = false
 		m.announce()
-		for _, q := range m.suspect {
-			q.done <- errNotRunning
-		}
-		m.suspect = nil
 		m.mu.Unlock()
+		m.calls.end()
 	}()
 	w, err := m.connect(inner)
 	if err != nil {
@@ -223,7 +218,7 @@ func (w *worker) loop(ctx context.Context) error {
 		if err := w.count(f); err != nil {
 			return err
 		}
-		if q := m.inquired(); q != nil {
+		if q := m.calls.next(); q != nil {
 			if err := w.inquire(ctx, f, q); err != nil {
 				return err
 			}
@@ -241,10 +236,10 @@ func (w *worker) loop(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-f.wake:
-			if err := m.gather(ctx, applied.Add(beat)); err != nil {
+			if err := m.calls.wait(ctx, applied.Add(beat)); err != nil {
 				return err
 			}
-		case <-m.hurry:
+		case <-m.calls.bell:
 		case <-time.After(wait):
 			if wait < quiet {
 				continue
@@ -253,30 +248,6 @@ func (w *worker) loop(ctx context.Context) error {
 				return err
 			}
 		}
-	}
-}
-
-// gather waits for more changes until a time, or until somebody waits for these.
-func (m *Mover) gather(ctx context.Context, until time.Time) error {
-	if m.hurried.Load() > 0 {
-		return nil
-	}
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-m.hurry:
-	case <-timer.C:
-	}
-	return nil
-}
-
-// press has Run's goroutine look what is to be done now.
-func (m *Mover) press() {
-	select {
-	case m.hurry <- struct{}{}:
-	default:
 	}
 }
 
@@ -437,9 +408,7 @@ func (m *Mover) Drain(ctx context.Context) error {
 	if s == nil {
 		return errNotRunning
 	}
-	m.hurried.Add(1)
-	defer m.hurried.Add(-1)
-	m.press()
+	defer m.calls.hurry()()
 	type mark struct {
 		n   int64
 		err error

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -204,40 +203,23 @@ func (m *Mover) ask(ctx context.Context, table int, diff []differing, report *Re
 		q.keys = append(q.keys, d.key)
 	}
 	m.mu.Lock()
-	if !m.running {
-		m.mu.Unlock()
+	running := m.running
+	if running {
+		m.calls.put(q)
+	}
+	m.mu.Unlock()
+	if !running {
 		return errNotRunning
 	}
-	m.suspect = append(m.suspect, q)
-	m.mu.Unlock()
-	m.press()
 	select {
 	case err := <-q.done:
 		return err
 	case <-ctx.Done():
-		m.mu.Lock()
-		i := slices.Index(m.suspect, q)
-		if i >= 0 {
-			m.suspect = slices.Delete(m.suspect, i, i+1)
-		}
-		m.mu.Unlock()
-		if i < 0 {
+		if !m.calls.withdraw(q) {
 			<-q.done // it writes into the report
 		}
 		return context.Cause(ctx)
 	}
-}
-
-// inquired gives the oldest inquiry that is not answered yet, nil for none.
-func (m *Mover) inquired() *inquiry {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.suspect) == 0 {
-		return nil
-	}
-	q := m.suspect[0]
-	m.suspect = m.suspect[1:]
-	return q
 }
 
 var errNotRunning = errors.New("the mover does not run; try again")

@@ -3,7 +3,6 @@ package reshard
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,15 +27,15 @@ func (s *Service) server(shard string) mover.Server {
 	}}
 }
 
-// replicas are those of the given shards, whose lag the copy minds.
-func (s *Service) replicas(shards ...string) (list []mover.Server) {
-	for _, sh := range s.opts.Topology.Map().Spec.Shards {
-		if !slices.Contains(shards, sh.Name) {
+// replicas are those of both sides, whose lag the copy minds.
+func (r *streams) replicas() (list []mover.Server) {
+	for _, sh := range r.s.opts.Topology.Map().Spec.Shards {
+		if sh.Name != r.rec.Source && sh.Name != r.rec.Target {
 			continue
 		}
 		for _, address := range sh.Replicas {
 			list = append(list, mover.Server{Name: "the replica " + address + " of shard " + sh.Name, Dial: func(ctx context.Context) (*backend.Conn, error) {
-				return s.opts.Shards.Dial(ctx, sh.Name, address)
+				return r.s.opts.Shards.Dial(ctx, sh.Name, address)
 			}})
 		}
 	}
@@ -66,7 +65,7 @@ func (r *streams) nextToken() int64 {
 // newMover makes the mover of a stream.
 func (r *streams) newMover(stream string) *mover.Mover {
 	o := mover.Options{Spec: r.rec.spec(stream, r.nextToken()), Source: r.s.server(r.rec.Source), Target: r.s.server(r.rec.Target),
-		Replicas: r.s.replicas(r.rec.Source, r.rec.Target), Log: r.s.opts.Log.With("migration", r.id, "stream", stream), Faults: r.s.opts.Faults}
+		Replicas: r.replicas(), Log: r.s.opts.Log.With("migration", r.id, "stream", stream), Faults: r.s.opts.Faults}
 	if stream == mover.Reverse {
 		o.Source, o.Target, o.Follow = o.Target, o.Source, true
 	}
