@@ -42,6 +42,7 @@ func TestGoDriver(t *testing.T) {
 // TestMySQLClient runs the tests of mysqlclient, DB-API 2.0's among them.
 func TestMySQLClient(t *testing.T) {
 	onlyFull(t)
+	t.Parallel()
 	dir := glob(t, drivers(t, "src", "mysqlclient-*"))
 	rules := "      auto_shard_key: [id]\n      tables:\n        test: {kind: unsharded}\n" // a name of several tables in turn
 	runSuite(t, suite{client: version("mysqlclient", dir), rules: rules, run: func(t *testing.T, on *target, env []string) outcomes {
@@ -75,6 +76,7 @@ const sqlalchemyTables = `      tables:
 // dialect: with PyMySQL, whose own tests are not in its releases.
 func TestSQLAlchemy(t *testing.T) {
 	onlyFull(t)
+	t.Parallel()
 	dir := glob(t, drivers(t, "src", "sqlalchemy-*"))
 	runSuite(t, suite{client: version("SQLAlchemy", dir) + ", PyMySQL 1.2.4", rules: sqlalchemyTables, schemas: []string{"test_schema"}, run: func(t *testing.T, on *target, env []string) outcomes {
 		url := fmt.Sprintf("mysql+pymysql://%s:%s@%s/%s?charset=utf8mb4", on.user, on.password, on.addr(), on.schema)
@@ -94,15 +96,16 @@ var allModes = []string{"text", "binary", "compressed", "tls"}
 // TestNode runs a program that uses mysql2 and Sequelize.
 func TestNode(t *testing.T) {
 	onlyFull(t)
+	t.Parallel()
 	runScript(t, script{client: "Node mysql2 3.24.6 and Sequelize 6.37.8", modes: allModes, rules: jdbcRules, run: func(t *testing.T, on *target, mode string) []string {
-		t.Setenv("NODE_PATH", drivers(t, "node", "node_modules"))
-		return printed(t, on, "node", "testdata/node/mysql2.js", on.host, on.port, on.schema, mode)
+		return printed(t, on, "env", "NODE_PATH="+drivers(t, "node", "node_modules"), "node", "testdata/node/mysql2.js", on.host, on.port, on.schema, mode)
 	}})
 }
 
 // TestRuby runs a program that uses mysql2.
 func TestRuby(t *testing.T) {
 	onlyFull(t)
+	t.Parallel()
 	runScript(t, script{client: "Ruby mysql2 0.5.3", modes: allModes, rules: jdbcRules, run: func(t *testing.T, on *target, mode string) []string {
 		return printed(t, on, "ruby", "testdata/ruby/mysql2.rb", on.host, on.port, on.schema, mode)
 	}})
@@ -113,6 +116,7 @@ const gormRules = "      tables:\n        members: {shard_key: id}\n        post
 // TestGORM runs a program that uses GORM, which is a module of its own.
 func TestGORM(t *testing.T) {
 	onlyFull(t)
+	t.Parallel()
 	bin := filepath.Join(t.TempDir(), "gorm")
 	build := exec.Command("go", "build", "-o", bin, ".")
 	build.Dir = "testdata/gorm"

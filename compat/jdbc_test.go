@@ -32,12 +32,13 @@ func runScript(t *testing.T, s script) {
 	onlyFull(t)
 	for _, flavor := range testkit.Flavors() {
 		t.Run(flavor.String(), func(t *testing.T) {
+			t.Parallel()
 			certs := testkit.Certificates(t)
 			w := newWorld(t, flavor, options{rules: s.rules, alone: true, node: "local_infile: true\ntls: {cert: " + certs.ServerCert + ", key: " + certs.ServerKey + "}"})
 			want := map[string][]string{}
 			for _, mode := range s.modes {
 				base := mode
-				if mode == "compressed" || mode == "tls" {
+				if mode == "tls" { // which a server need not have
 					base = "text"
 				}
 				if want[base] == nil {
@@ -72,6 +73,7 @@ func printed(t *testing.T, on *target, argv ...string) []string {
 // DatabaseMetaData as DBeaver reads it.
 func TestJDBC(t *testing.T) {
 	onlyFull(t)
+	t.Parallel()
 	classes := t.TempDir()
 	if out, err := exec.Command("javac", "-d", classes, "testdata/java/Jdbc.java").CombinedOutput(); err != nil {
 		t.Fatalf("javac: %v\n%s", err, out)

@@ -41,6 +41,7 @@ func runSuite(t *testing.T, s suite) {
 			continue
 		}
 		t.Run(flavor.String(), func(t *testing.T) {
+			t.Parallel()
 			certs := testkit.Certificates(t)
 			w := newWorld(t, flavor, options{rules: s.rules, node: "local_infile: true\ntls: {cert: " + certs.ServerCert + ", key: " + certs.ServerKey + "}",
 				schemas: s.schemas, alone: true})

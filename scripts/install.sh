@@ -105,7 +105,7 @@ driverSuites() {
 		cd "$1"
 		python3 -m venv python
 		python/bin/pip install -q --disable-pip-version-check pytest==9.2.0 cryptography==50.0.2 PyMySQL==1.2.4 mysqlclient==2.3.2 SQLAlchemy==2.1.9
-		python/bin/pip download -q --disable-pip-version-check --no-deps --no-binary :all: -d src mysqlclient==2.3.2 SQLAlchemy==2.1.9
+		python/bin/pip download -q --disable-pip-version-check --no-deps --no-binary mysqlclient,SQLAlchemy -d src mysqlclient==2.3.2 SQLAlchemy==2.1.9
 		cd src
 		for f in *.tar.gz; do tar xf "$f"; rm "$f"; done
 		cd ../java
