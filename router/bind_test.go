@@ -237,19 +237,34 @@ func TestTablesThatMoveAreChangedVisibly(t *testing.T) {
 func TestDeclare(t *testing.T) {
 	p := &Plan{Declares: &shard.Table{Name: "a", Kind: shard.Sharded, ShardKey: "k"}, declareSchema: "shop"}
 	spec := &shard.Spec{Schemas: []shard.Schema{{Name: "crm"}, {Name: "shop"}}}
-	for range 2 { // a lost race runs it again
-		if err := p.Declare(spec); err != nil || len(spec.Schemas[1].Tables) != 1 || spec.Schemas[1].Tables[0] != *p.Declares {
-			t.Fatalf("%+v, %v", spec, err)
+	for i := range int64(2) { // a lost race runs it again
+		added, err := p.Declare(spec, 5+i)
+		tables := spec.Schemas[1].Tables
+		if err != nil || added != (i == 0) || len(tables) != 1 || !tables[0].SameRule(*p.Declares) || tables[0].Auto != 5+i {
+			t.Fatalf("%+v, %v, %v", spec, added, err)
 		}
 	}
+	if p.Withdraw(spec, 5); len(spec.Schemas[1].Tables) != 1 {
+		t.Error("the rule that another CREATE TABLE counts on was taken away")
+	}
+	drop := &Plan{undeclares: []ruled{{"shop", spec.Schemas[1].Tables[0]}}}
+	if err := drop.Undeclare(spec); err != nil || len(spec.Schemas[1].Tables) != 0 {
+		t.Errorf("a dropped table's rule stays: %+v, %v", spec, err)
+	}
+	if _, err := p.Declare(spec, 7); err != nil {
+		t.Fatal(err)
+	}
+	if err := drop.Undeclare(spec); err != nil || len(spec.Schemas[1].Tables) != 1 {
+		t.Errorf("the rule of a table that was made again was taken away: %+v, %v", spec, err)
+	}
 	spec.Schemas[1].Tables[0].ShardKey = "other"
-	if err := p.Declare(spec); err == nil {
+	if _, err := p.Declare(spec, 8); err == nil {
 		t.Error("a rule that another proxy has stored was overlooked")
 	}
-	if err := p.Declare(&shard.Spec{}); err == nil {
+	if _, err := p.Declare(&shard.Spec{}, 9); err == nil {
 		t.Error("a schema that was removed was overlooked")
 	}
-	if err := new(Plan).Declare(spec); err != nil {
+	if _, err := new(Plan).Declare(spec, 10); err != nil {
 		t.Error(err)
 	}
 }

@@ -59,12 +59,21 @@ func (p creator) createTable() error {
 }
 
 // autoKey gives the rule of a table that has one of the schema's auto_shard_key columns
-// and no rule of its own.
+// and no rule of its own. One that such a CREATE TABLE has made before stays as it is where this
+// one makes another: the table may be there.
 func (p creator) autoKey(t *table) (*shard.Table, error) {
 	s := p.in.Map.Schema(t.schema)
-	if len(s.AutoShardKey) == 0 || hasRule(s, t.rule.Name) {
+	if len(s.AutoShardKey) == 0 || t.rule.Auto == 0 && hasRule(s, t.rule.Name) {
 		return nil, nil
 	}
+	rule, err := p.ruleByColumns(t, s)
+	if rule != nil && t.rule.Auto != 0 && !t.rule.SameRule(*rule) {
+		return nil, nil
+	}
+	return rule, err
+}
+
+func (p creator) ruleByColumns(t *table, s *shard.Schema) (*shard.Table, error) {
 	like, err := p.likeColumns()
 	if err != nil {
 		return nil, err

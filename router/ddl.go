@@ -46,7 +46,11 @@ func (p changer) ddl() error {
 		return p.alterTable(kind)
 	case query.RenameTable:
 		return p.renameTable()
-	case query.DropTable, query.TruncateTable:
+	case query.DropTable:
+		for i := range p.tables {
+			p.noteDropped(p.tables[i].schema, p.tables[i].rule)
+		}
+	case query.TruncateTable:
 		for i := range p.tables {
 			p.plan.drops = append(p.plan.drops, p.tables[i].name())
 		}
@@ -144,7 +148,7 @@ func (p changer) dropKinds() error {
 			text = append(text, ", "...)
 		}
 		text = append(text, p.in.SQL[t.ref.Span.Start:t.ref.Span.End]...)
-		p.plan.drops = append(p.plan.drops, t.name())
+		p.noteDropped(t.schema, t.rule)
 	}
 	p.plan.elsewhere = append(text, p.in.SQL[last:]...)
 	return nil
@@ -289,7 +293,7 @@ func (p changer) database() error {
 	if strings.HasPrefix(p.stmt.Verb, "drop ") {
 		for _, t := range s.Tables {
 			if t.Kind != shard.Unsharded && !shard.IsGlob(t.Name) {
-				p.plan.drops = append(p.plan.drops, s.Name+"."+t.Name)
+				p.noteDropped(s.Name, t)
 			}
 		}
 	}

@@ -70,6 +70,7 @@ type Plan struct {
 	// nil for everything else. Declare stores it.
 	Declares      *shard.Table
 	declareSchema string
+	undeclares    []ruled // DROP TABLE: rules of that kind
 
 	home       string // shard of ToDefault and ToNamed; "" is the first one
 	pinned     bool   // the home shard is meant: not any other that the session holds
@@ -175,32 +176,6 @@ func (p *Plan) Staged() bool { return p.stage != nil }
 // DropsSequences gives "schema.table" of every dropped or truncated table that may have a
 // sequence.
 func (p *Plan) DropsSequences() []string { return p.drops }
-
-// Declare adds the rule of a new sharded table to the stored cluster. It is made for
-// topo.Update: it may run more than once, on a newer spec each time.
-func (p *Plan) Declare(spec *shard.Spec) error {
-	if p.Declares == nil {
-		return nil
-	}
-	for i := range spec.Schemas {
-		s := &spec.Schemas[i]
-		if s.Name != p.declareSchema {
-			continue
-		}
-		for _, t := range s.Tables {
-			if t.Name != p.Declares.Name {
-				continue
-			}
-			if t == *p.Declares {
-				return nil
-			}
-			return refuse(1105, "HY000", "table %s.%s was given another rule at this moment; run the statement again", s.Name, t.Name)
-		}
-		s.Tables = append(s.Tables, *p.Declares)
-		return nil
-	}
-	return refuse(1049, "42000", "schema %s was removed", p.declareSchema)
-}
 
 // Sequence gives "schema.table" when the plan inserts into a table with a sequence or
 // AUTO_INCREMENT column on a sharded table, else "".

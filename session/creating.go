@@ -95,14 +95,7 @@ func (c creating) literal(ctx context.Context, st *statement) (*statement, error
 
 // exists looks for the table where one server would find it before it looks at the SELECT.
 func (c creating) exists(ctx context.Context, to *router.Creation) (bool, error) {
-	exists := false
-	err := c.kept.onShard(ctx, c.planner.shardOf(to.Schema), true, func(conn *backend.Conn) error {
-		_, rows, err := conn.Query("SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA=" + string(query.QuoteString(nil, to.Schema, c.state.mode)) +
-			" AND TABLE_NAME=" + string(query.QuoteString(nil, to.Table, c.state.mode)))
-		exists = len(rows) > 0
-		return err
-	})
-	return exists, err
+	return c.running.isThere(ctx, to.Schema, to.Table)
 }
 
 // existing answers for a table that is there.

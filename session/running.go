@@ -30,8 +30,9 @@ type running struct {
 
 	bound    router.Bound
 	req      exec.Request
-	mayWrite bool // it may change data although its plan is a read's
-	seen     bool // the shards' fences have been looked at for it
+	mayWrite bool  // it may change data although its plan is a read's
+	seen     bool  // the shards' fences have been looked at for it
+	declared int64 // stamp of the rule that it has added; 0: none
 }
 
 // start forgets the statement before.
@@ -200,7 +201,7 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 		if err := r.kept.commit(); err != nil {
 			return err
 		}
-		return r.declare(ctx, p)
+		return r.declare(ctx, e)
 	case r.kept.tx.Open() || !r.held.several || p.DDL:
 	case locked: // neither BEGIN nor XA is possible
 		if r.held.plain = r.state.autocommit() && p.Write && !p.Locking; !r.state.autocommit() && p.Write {
@@ -228,19 +229,6 @@ func (r *running) refuseSpread(stmt *query.Statement) error {
 	case r.held.preset:
 		return notBuilt("LAST_INSERT_ID(expr) or @@last_insert_id in a statement over several shards")
 	}
-	return nil
-}
-
-// declare stores the rule of a table that CREATE TABLE shards by its columns.
-func (r *running) declare(ctx context.Context, p *router.Plan) error {
-	if p.Declares == nil {
-		return nil
-	}
-	m, err := r.h.topo.Update(ctx, p.Declare)
-	if err != nil {
-		return refuse(1105, "HY000", "the rule of the table could not be stored: %v", err)
-	}
-	r.args.Map = m
 	return nil
 }
 

@@ -52,6 +52,7 @@ func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec
 			runErr = defining{s.running}.check(ctx, st, e, out, runErr)
 		}
 		s.afterDDL(ctx, e)
+		s.settleRule(ctx, e, outcomeError(out, runErr))
 	}
 	return s.answer(st, out, runErr)
 }

@@ -72,6 +72,13 @@ type Table struct {
 	Kind     Kind   `json:"kind"`
 	ShardKey string `json:"shard_key,omitempty"` // column name; only when sharded
 	Sequence string `json:"sequence,omitempty"`  // AUTO_INCREMENT column fed by the cluster's sequence
+	Auto     int64  `json:"auto,omitempty"`      // when CREATE TABLE made the rule by auto_shard_key, ns since 1970; DROP TABLE takes it away. 0: a DBA's
+}
+
+// SameRule tells whether two rules say the same of a table, whoever made them.
+func (t Table) SameRule(other Table) bool {
+	t.Auto, other.Auto = 0, 0
+	return t == other
 }
 
 // Schema is a logical database; it exists under this name on every shard.
