@@ -13,6 +13,7 @@ import (
 func (s *scatter) reportID(ok *wire.OK) {
 	b := s.req.Bound
 	if b.InsertID == 0 {
+		s.reportGiven(ok)
 		return
 	}
 	if stmt := b.Plan.Stmt; stmt != nil && stmt.Insert != nil && (stmt.Insert.Ignore || stmt.Insert.OnDuplicate) {
@@ -32,4 +33,17 @@ func (s *scatter) reportID(ok *wire.OK) {
 		}
 	}
 	ok.LastInsertID = b.InsertID
+}
+
+// reportGiven puts the id into the answer that one server would report where the statement gives
+// all ids: that of its last row.
+func (s *scatter) reportGiven(ok *wire.OK) {
+	if s.req.Bound.Strategy != router.SplitInsert {
+		return
+	}
+	for i := range s.legs {
+		if l := &s.legs[i]; l.shard == s.req.Bound.LastRow && l.ok.LastInsertID != 0 {
+			ok.LastInsertID = l.ok.LastInsertID
+		}
+	}
 }

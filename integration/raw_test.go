@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -63,6 +64,8 @@ type rawLogin struct {
 	attrs    map[string]string
 	level    byte        // of zstd
 	tls      *tls.Config // then TLS comes first
+
+	collation byte // default 45
 }
 
 const rawCaps = wire.ClientLongPassword | wire.ClientLongFlag | wire.ClientProtocol41 | wire.ClientTransactions | wire.ClientSecureConnection |
@@ -92,7 +95,7 @@ func (c *raw) say(l rawLogin) {
 	}
 	b := binary.LittleEndian.AppendUint32(nil, caps)
 	b = binary.LittleEndian.AppendUint32(b, 1<<30)
-	b = append(append(b, 45), make([]byte, 23)...)
+	b = append(append(b, cmp.Or(l.collation, 45)), make([]byte, 23)...)
 	if l.tls != nil {
 		c.must(c.WritePacket(b))
 		c.must(c.Flush())

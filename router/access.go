@@ -122,7 +122,11 @@ func (p access) filterInformationSchema() error {
 			text = "(SELECT * FROM information_schema." + t.ref.Name + " WHERE 1 = 0)"
 		}
 		if text == "" {
-			text = "(SELECT * FROM information_schema." + t.ref.Name + " WHERE " + column + " IN (" + p.schemaList() + "))"
+			list := p.schemaList()
+			if column == "SCHEMA_NAME" && !p.in.Mode.MariaDB {
+				list += ", '" + performanceSchema + "'" // MySQL lets all see that it is there
+			}
+			text = "(SELECT * FROM information_schema." + t.ref.Name + " WHERE " + column + " IN (" + list + "))"
 		}
 		if t.ref.Alias == "" {
 			text += " AS " + t.ref.Name
@@ -182,15 +186,18 @@ func (p access) guard() error {
 			return p.deniedSchema(schema)
 		}
 	}
-	if what, right := administrative(p.words.at(0), p.words.at(1), p.stmt.Verb, p.words.follows("with", "read") || p.words.follows("for", "export")); right != "" {
+	if p.words.at(0) == "flush" && (p.words.follows("with", "read") || p.words.follows("for", "export")) {
+		return p.deniedLock()
+	}
+	if what, right := administrative(p.words.at(0), p.words.at(1), p.stmt.Verb); right != "" {
 		return deniedPrivilege(what, right)
 	}
 	return nil
 }
 
 // administrative gives the privilege that a statement's leading words need, "" for
-// ordinary ones. all: the statement locks tables WITH READ LOCK or FOR EXPORT.
-func administrative(first, second, verb string, all bool) (what, right string) {
+// ordinary ones.
+func administrative(first, second, verb string) (what, right string) {
 	what = strings.ToUpper(first)
 	if second != "" {
 		what += " " + strings.ToUpper(second)
@@ -206,9 +213,6 @@ func administrative(first, second, verb string, all bool) (what, right string) {
 	case "flush":
 		switch second {
 		case "table", "tables":
-			if all {
-				return what + " WITH READ LOCK", "RELOAD"
-			}
 			return what, ""
 		}
 		return what, "RELOAD"

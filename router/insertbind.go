@@ -42,7 +42,7 @@ func (ins *insertPlan) bind(a *Args, b *Bound) error {
 			}
 		}
 		if len(b.Legs) > 1 {
-			b.Strategy = SplitInsert
+			b.Strategy, b.LastRow = SplitInsert, int(s.shards[n-1])
 		}
 	}
 	return ins.legs(a, b, edited)

@@ -43,7 +43,26 @@ const oneKey = "give the shard key a value (WHERE key = …) so that one shard h
 // deniedSchema, unknownSchema, noSchema and deniedTable are MySQL's own words: they say
 // nothing about sharding.
 func (p *planner) deniedSchema(name string) *Refusal {
+	if p.looksForSchema(name) {
+		return unknownSchema(name)
+	}
 	return &Refusal{1044, "42000", fmt.Sprintf("Access denied for user '%s'@'%%' to database '%s'", p.in.User.Name, name)}
+}
+
+// looksForSchema tells whether MySQL looks first whether there is such a schema, and then for
+// rights: when it shows what is in it.
+func (p *planner) looksForSchema(name string) bool {
+	if p.in.Mode.MariaDB || isSystemSchema(name) || p.in.Map.Schema(name) != nil {
+		return false
+	}
+	if p.stmt.Kind == query.Explain {
+		return p.stmt.Verb == "describe"
+	}
+	switch p.stmt.ShowWhat {
+	case "columns", "full columns", "fields", "index", "indexes", "keys", "tables", "full tables", "table status", "triggers", "events":
+		return p.stmt.Kind == query.Show
+	}
+	return false
 }
 
 func unknownSchema(name string) *Refusal {
@@ -58,6 +77,9 @@ func noSchema() *Refusal { return &Refusal{1046, "3D000", "No database selected"
 func (p access) deniedTable(schema string, ref *query.TableRef) *Refusal {
 	if p.stmt.Kind == query.LockTables || p.stmt.Temporary && ref.Target || ref.Target && strings.EqualFold(schema, informationSchema) {
 		return p.deniedSchema(schema)
+	}
+	if p.looksForSchema(schema) {
+		return unknownSchema(schema)
 	}
 	name := "'" + ref.Name + "'"
 	if p.in.Mode.MariaDB {
@@ -114,6 +136,16 @@ func (p access) rightsOn(ref *query.TableRef) string {
 		return strings.ToUpper(p.words.at(0))
 	}
 	return "SELECT"
+}
+
+// deniedLock is what a server says of FLUSH TABLES WITH READ LOCK to an application's account, in
+// its own words: tools show them and go on.
+func (p access) deniedLock() *Refusal {
+	right := "RELOAD or FLUSH_TABLES"
+	if p.in.Mode.MariaDB {
+		right = "RELOAD"
+	}
+	return &Refusal{1227, "42000", "Access denied; you need (at least one of) the " + right + " privilege(s) for this operation"}
 }
 
 // deniedPrivilege is for statements that need a right which no application account has.

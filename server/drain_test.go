@@ -26,7 +26,8 @@ func TestDrain(t *testing.T) {
 	busy.seq = 0
 	busy.send([]byte("\x03WAIT"))
 	inTx.command(wire.ComQuery, "BEGIN")
-	eventually(t, "two are busy", func() bool { return f.Find(busy.id).Session().Busy() && f.Find(inTx.id).Session().Busy() })
+	isBusy := func(id uint32) bool { s := f.Find(id).Session(); return s != nil && s.Busy() }
+	eventually(t, "two are busy", func() bool { return isBusy(busy.id) && isBusy(inTx.id) })
 
 	drained := make(chan error, 1)
 	go func() { drained <- f.Drain(context.Background()) }()

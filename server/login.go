@@ -193,7 +193,7 @@ func (l *login) accept() (*Client, error) {
 	case closing:
 		return nil, &refusal{why: whyHandshake, answer: shuttingDown()}
 	}
-	if err := l.conn.WriteOK(wire.OK{Status: wire.StatusAutocommit}); err != nil {
+	if err := l.welcome(); err != nil {
 		return nil, err
 	}
 	if err := l.conn.Flush(); err != nil {
@@ -209,6 +209,15 @@ func (l *login) accept() (*Client, error) {
 		return nil, err
 	}
 	return c, l.tcp.SetDeadline(time.Time{})
+}
+
+// welcome answers OK. Who tracks the session is told the schema that it has begun with.
+func (l *login) welcome() error {
+	ok := wire.OK{Status: wire.StatusAutocommit}
+	if id := l.identity; id.caps&wire.ClientSessionTrack != 0 && id.schema != "" {
+		return l.conn.WriteChanged(ok, wire.AppendSchemaChange(nil, id.schema))
+	}
+	return l.conn.WriteOK(ok)
 }
 
 func startCompression(conn *wire.Conn, id *identity) error {

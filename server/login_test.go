@@ -33,7 +33,7 @@ func TestGreeting(t *testing.T) {
 	if p.version != "8.4.0-sluice" || p.collation != 255 || p.plugin != cachingSHA2 || p.id != 1 || p.caps != capAlways {
 		t.Errorf("greeting: %q %q %d %#x", p.version, p.plugin, p.id, p.caps)
 	}
-	const never = 1<<23 | 1<<24 | 1<<25 | 1<<27 // SESSION_TRACK, DEPRECATE_EOF, OPTIONAL_RESULTSET_METADATA, QUERY_ATTRIBUTES
+	const never = 1<<24 | 1<<25 | 1<<27 // DEPRECATE_EOF, OPTIONAL_RESULTSET_METADATA, QUERY_ATTRIBUTES
 	f = start(t, Options{TLS: serverTLS(t), Compression: true, LocalFiles: true})
 	p2 := f.greeted(t)
 	if want := capAlways | wire.ClientSSL | wire.ClientCompress | wire.ClientZstd | wire.ClientLocalFiles; p2.caps != want || want&never != 0 {

@@ -59,6 +59,7 @@ func (s *Session) rareCommand(ctx context.Context, cmd byte, arg []byte, now tim
 	switch cmd {
 	case wire.ComInitDB:
 		if err = s.state.use(string(arg)); err == nil {
+			s.reply.tracker.schema(nil)
 			err = s.reply.ok(&st, wire.OK{})
 		}
 	case wire.ComFieldList:

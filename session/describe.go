@@ -114,7 +114,7 @@ func (pr *preparer) describeLocal(st *statement, stmt *query.Statement) ([]wire.
 
 // notPreparedByMySQL lists what MySQL does not prepare and MariaDB does.
 func notPreparedByMySQL(stmt *query.Statement) bool {
-	return stmt.Kind == query.Begin || stmt.Kind == query.Savepoint || stmt.Kind == query.Select || showsConditions(stmt)
+	return stmt.Kind == query.Begin || stmt.Kind == query.Savepoint || stmt.Kind == query.Select && !asksFoundRows(stmt) || showsConditions(stmt)
 }
 
 // shardToDescribe names a shard on which the statement can be prepared before its values

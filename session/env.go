@@ -122,6 +122,7 @@ type defaults struct {
 	mode       query.Mode // dialect and version
 	collations map[uint16]collation
 	charsets   map[string]charset
+	byName     map[string]uint16 // ids of collations
 }
 
 type collation struct{ name, charset string }
@@ -177,10 +178,11 @@ func (d *defaults) ask(c *backend.Conn) error {
 	if err != nil {
 		return err
 	}
-	d.collations, d.charsets = make(map[uint16]collation, len(rows)), map[string]charset{}
+	d.collations, d.charsets, d.byName = make(map[uint16]collation, len(rows)), map[string]charset{}, make(map[string]uint16, len(rows))
 	for _, r := range rows {
 		id, err := strconv.ParseUint(string(r[0]), 10, 16)
 		if err == nil {
+			d.byName[string(r[1])] = uint16(id)
 			d.collations[uint16(id)] = collation{name: string(r[1]), charset: string(r[2])}
 			if n, err := strconv.ParseUint(string(r[3]), 10, 8); err == nil && string(r[4]) == "1" {
 				d.charsets[string(r[2])] = charset{uint16(id), uint32(n)}
@@ -200,6 +202,7 @@ func (h *Handler) initial(id uint16) *settings {
 		co = collation{name: "utf8mb4_general_ci", charset: "utf8mb4"}
 	}
 	return noSettings.with(map[string]string{
+		resultsCollation:        d.described(co.charset, co.name),
 		"autocommit":            d.autocommit,
 		d.isolationVar():        "'" + d.isolation + "'",
 		d.readOnlyVar():         d.readOnly,
@@ -208,6 +211,16 @@ func (h *Handler) initial(id uint16) *settings {
 		"character_set_results": "'" + co.charset + "'",
 		"collation_connection":  "'" + co.name + "'",
 	}, h.intern)
+}
+
+// described gives a collation as what resultsCollation takes, "" when it is the character set's
+// default.
+func (d *defaults) described(charset, collation string) string {
+	id, known := d.byName[collation]
+	if set := d.charsets[charset]; !known || set.collation == id {
+		return ""
+	}
+	return "'" + collation + "'"
 }
 
 // refuse makes an error that Sluice raises itself.

@@ -72,7 +72,7 @@ func (k *kept) onShard(ctx context.Context, name string, raw bool, f func(*backe
 	}
 	vars := k.state.vars
 	if raw {
-		changes := map[string]string{"character_set_results": "NULL", "sql_select_limit": noLimit, "autocommit": "1"}
+		changes := map[string]string{"character_set_results": "NULL", resultsCollation: "", "sql_select_limit": noLimit, "autocommit": "1"}
 		if k.pins.locked() {
 			changes["lock_wait_timeout"] = "1" // the session's own locks may be what it waits for
 		}
@@ -109,11 +109,11 @@ func (k *kept) ask(c *backend.Conn, f func(*backend.Conn) error) (killed bool, e
 func (k *kept) onOwn(c *backend.Conn, name string, raw bool, f func(*backend.Conn) error) error {
 	set := func(charset, limit string) (err error) {
 		if raw {
-			_, err = c.Exec("SET SESSION character_set_results=" + charset + ", SESSION sql_select_limit=" + limit)
+			_, err = c.Exec("SET " + charset + ", SESSION sql_select_limit=" + limit)
 		}
 		return err
 	}
-	err := set("NULL", noLimit)
+	err := set("SESSION character_set_results=NULL", noLimit)
 	if err == nil {
 		killed := false
 		if killed, err = k.ask(c, f); killed && inOrder(err) {
@@ -127,7 +127,7 @@ func (k *kept) onOwn(c *backend.Conn, name string, raw bool, f func(*backend.Con
 	}
 	if inOrder(err) {
 		limit := cmp.Or(k.state.vars.values["sql_select_limit"], "DEFAULT")
-		if back := set(k.state.vars.values["character_set_results"], limit); back != nil {
+		if back := set(k.state.vars.charsets(), limit); back != nil {
 			err = fmt.Errorf("variables of a look-up could not be set back: %v", back)
 		}
 	}

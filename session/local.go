@@ -12,7 +12,7 @@ import (
 
 // actionOf tells who answers a statement.
 func actionOf(stmt *query.Statement) action {
-	if countsConditions(stmt) || slices.Contains(stmt.SysVars, gtidMode) && asksOne(stmt, "", "global") {
+	if countsConditions(stmt) || asksFoundRows(stmt) || slices.Contains(stmt.SysVars, gtidMode) && asksOne(stmt, "", "global") {
 		return local
 	}
 	if substitutes(stmt) {
@@ -80,6 +80,7 @@ func (s *Session) local(ctx context.Context, st *statement, e *entry) error {
 		err = s.verbs.setTransaction(stmt)
 	case query.Use:
 		err = s.state.use(stmt.Schema)
+		s.reply.tracker.schema(err)
 	case query.Begin:
 		err = s.verbs.begin(ctx, stmt)
 	case query.Commit, query.Rollback:
@@ -132,12 +133,14 @@ func (s *Session) show(ctx context.Context, st *statement, stmt *query.Statement
 	if err != nil {
 		return err
 	}
+	warnings := s.shows.warn(stmt)
 	switch stmt.ShowWhat {
 	case "warnings", "errors", "processlist", "grants":
 		s.answers.rowCount = -1
-		return s.reply.writeRows(st, cols, rows) // FOUND_ROWS() stays: they are no queries
+		return s.reply.writeRows(st, cols, rows, warnings) // FOUND_ROWS() stays: they are no queries
 	}
-	return s.reply.result(st, cols, rows)
+	s.answers.selected(uint64(len(rows)))
+	return s.reply.writeRows(st, cols, rows, warnings)
 }
 
 // explainRoute shows what would go where. It takes no ids of a sequence: those that are

@@ -56,17 +56,8 @@ func (p *peers) sessions() (all []server.SessionInfo) {
 
 // processList shows the sessions of the same user.
 func (p *peers) processList(full bool) ([]wire.Column, [][][]byte) {
-	cols := []wire.Column{
-		numberColumn("Id"), textColumn("User", 32), textColumn("Host", 64), textColumn("db", 64), textColumn("Command", 16),
-		numberColumn("Time"), textColumn("State", 64), textColumn("Info", maxShownText),
-	}
-	for _, i := range []int{3, 6, 7} {
-		cols[i].Flags = 0 // may be NULL
-	}
 	mariaDB := p.h.defaults.mode.MariaDB
-	if mariaDB {
-		cols = append(cols, wire.Column{Name: "Progress", Type: wire.TypeDouble, Collation: wire.CollationBinary, Length: 7, Flags: wire.FlagNotNull | wire.FlagBinary, Decimals: 3})
-	}
+	cols := processColumns(full, mariaDB)
 	var rows [][][]byte
 	now := time.Now()
 	for _, i := range p.sessions() {
@@ -79,7 +70,7 @@ func (p *peers) processList(full bool) ([]wire.Column, [][][]byte) {
 		}
 		row := [][]byte{
 			appendUint(nil, uint64(i.ID)), []byte(i.User), []byte(i.Remote), orNull(i.Schema), []byte(i.Command),
-			strconv.AppendInt(nil, int64(max(now.Sub(i.Since), 0)/time.Second), 10), []byte(i.State), orNull(text),
+			strconv.AppendInt(nil, int64(max(now.Sub(i.Since), 0)/time.Second), 10), []byte(p.doing(&i, mariaDB)), orNull(text),
 		}
 		if mariaDB {
 			row = append(row, []byte("0.000"))
@@ -87,6 +78,41 @@ func (p *peers) processList(full bool) ([]wire.Column, [][][]byte) {
 		rows = append(rows, row)
 	}
 	return cols, rows
+}
+
+// processColumns describes the rows of SHOW PROCESSLIST as the servers do.
+func processColumns(full, mariaDB bool) []wire.Column {
+	cols := []wire.Column{
+		numberColumn("Id"), textColumn("User", 32), textColumn("Host", 255), textColumn("db", 64), textColumn("Command", 16),
+		numberColumn("Time"), textColumn("State", 30), textColumn("Info", 100),
+	}
+	for _, i := range []int{3, 6, 7} {
+		cols[i].Flags = 0 // may be NULL
+	}
+	id, time, info := &cols[0], &cols[5], &cols[7]
+	id.Flags, id.Length = wire.FlagNotNull|wire.FlagBinary, 22
+	time.Flags, time.Length, time.Type = id.Flags, 8, wire.TypeLong
+	if full {
+		info.Type, info.Length = wire.TypeLongBlob, 3<<30
+	}
+	if !mariaDB {
+		return cols
+	}
+	id.Length, time.Length, cols[1].Length, cols[2].Length = 11, 7, 128*4, 64*4
+	return append(cols, wire.Column{Name: "Progress", Type: wire.TypeDouble, Collation: wire.CollationBinary, Length: 7, Flags: wire.FlagNotNull | wire.FlagBinary, Decimals: 3})
+}
+
+// doing gives a session's state. Of a running statement's only that it runs is known here.
+func (p *peers) doing(i *server.SessionInfo, mariaDB bool) string {
+	switch {
+	case i.State != "" || i.Command == "Sleep":
+		return i.State
+	case i.ID == p.c.ID && mariaDB:
+		return "starting"
+	case i.ID == p.c.ID:
+		return "init"
+	}
+	return "executing"
 }
 
 // statistics is the answer to COM_STATISTICS.

@@ -24,7 +24,8 @@ type reply struct {
 	diagnosed bool   // answers has the server's words about it
 	rows      uint64 // sent to the client
 
-	part *wire.OK // while a part of the client's statement runs: takes its OK, which is not written
+	tracker tracker
+	part    *wire.OK // while a part of the client's statement runs: takes its OK, which is not written
 }
 
 // ok answers an OK of the session's own.
@@ -40,6 +41,9 @@ func (r *reply) writeOK(st *statement, ok wire.OK) error {
 		return nil
 	}
 	ok.Status = r.statusOf(st)
+	if changes := r.tracker.take(); len(changes) > 0 {
+		return r.c.WriteChanged(ok, changes)
+	}
 	return r.c.WriteOK(ok)
 }
 
@@ -55,18 +59,18 @@ func (r *reply) statusOf(st *statement) uint16 {
 // result answers rows of the session's own.
 func (r *reply) result(st *statement, cols []wire.Column, rows [][][]byte) error {
 	r.answers.selected(uint64(len(rows)))
-	return r.writeRows(st, cols, rows)
+	return r.writeRows(st, cols, rows, 0)
 }
 
 // writeRows writes a small result set, nil being NULL, in the protocol of the statement.
-func (r *reply) writeRows(st *statement, cols []wire.Column, rows [][][]byte) error {
+func (r *reply) writeRows(st *statement, cols []wire.Column, rows [][][]byte, warnings uint16) error {
 	r.rows = uint64(len(rows))
 	status := r.statusOf(st)
 	cols = r.kept.state.inResults(cols)
 	if !st.binary {
-		return r.c.WriteResult(cols, rows, status, 0)
+		return r.c.WriteResult(cols, rows, status, warnings)
 	}
-	if err := wire.WriteColumns(r.c.Conn, cols, status, 0); err != nil {
+	if err := wire.WriteColumns(r.c.Conn, cols, status, warnings); err != nil {
 		return err
 	}
 	for _, row := range rows {
@@ -85,7 +89,7 @@ func (r *reply) writeRows(st *statement, cols []wire.Column, rows [][][]byte) er
 			return err
 		}
 	}
-	return r.c.WriteEOF(status, 0)
+	return r.c.WriteEOF(status, warnings)
 }
 
 // textColumn and numberColumn are columns of the session's own results; length counts
@@ -97,17 +101,20 @@ func textColumn(name string, length uint32) wire.Column {
 }
 
 // codeColumn is the number of a condition.
-func codeColumn(name string) wire.Column {
-	return wire.Column{
-		Name: name, Type: wire.TypeLong, Collation: wire.CollationBinary, Length: 4,
-		Flags: wire.FlagNotNull | wire.FlagUnsigned | wire.FlagBinary | wire.FlagNum,
+func codeColumn(name string, mariaDB bool) wire.Column {
+	col := wire.Column{
+		Name: name, Type: wire.TypeLong, Collation: wire.CollationBinary, Length: 5, Flags: wire.FlagNotNull | wire.FlagUnsigned | wire.FlagBinary,
 	}
+	if mariaDB {
+		col.Length = 4
+	}
+	return col
 }
 
 func numberColumn(name string) wire.Column {
 	return wire.Column{
 		Name: name, Type: wire.TypeLongLong, Collation: wire.CollationBinary, Length: 21,
-		Flags: wire.FlagNotNull | wire.FlagUnsigned | wire.FlagBinary | wire.FlagNum,
+		Flags: wire.FlagNotNull | wire.FlagUnsigned | wire.FlagBinary,
 	}
 }
 

@@ -56,7 +56,7 @@ func newSession(h *Handler, c *server.Client) *Session {
 	s.kept.tx = transaction{Tx: txn.Tx{Decisions: h.decisions}, state: &s.state}
 	s.kept.pins.shared = &s.shared
 	s.held = held{h: h, state: &s.state, shared: &s.shared, kept: &s.kept, answers: &s.answers}
-	s.reply = reply{c: c, answers: &s.answers, kept: &s.kept}
+	s.reply = reply{c: c, answers: &s.answers, kept: &s.kept, tracker: tracker{c: c, state: &s.state}}
 
 	s.planner = planner{h: h, c: c, state: &s.state, kept: &s.kept, args: &s.args}
 	s.running = running{

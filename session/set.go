@@ -17,12 +17,14 @@ type setPlan struct {
 	elements []setElement // the server's part
 	whole    bool         // it is all of the statement
 	reads    []string     // variables that it sets
+	told     []string     // them, as a client that tracks its session hears of them
 	pin      string       // reason to keep the connection: user variables, unknown session variables
 	plain    bool         // all values are literals: the result depends on nothing else
 	ran      bool         // the server has carried its part out
 
-	autocommit string // "0" or "1"; "" when not set
-	computed   string // the expression that gives autocommit
+	described  *string // resultsCollation; nil when it stays
+	autocommit string  // "0" or "1"; "" when not set
+	computed   string  // the expression that gives autocommit
 	insertID   *uint64
 	next       nextTx
 }
@@ -81,6 +83,10 @@ func (s *setter) set(ctx context.Context, st *statement, stmt *query.Statement) 
 	}
 	if err := s.setLocally(p); err != nil {
 		return err
+	}
+	s.reply.tracker.variables(p.told...)
+	if p.autocommit != "" {
+		s.reply.tracker.variables("autocommit")
 	}
 	s.answers.done(wire.OK{})
 	if len(warnings) > 0 {
@@ -155,6 +161,10 @@ func (s *setter) planVariable(p *setPlan, st *statement, stmt *query.Statement, 
 			return &wire.Error{Code: 1227, SQLState: "42000", Message: "Access denied; you need (at least one of) the " +
 				"SUPER, SYSTEM_VARIABLES_ADMIN or SESSION_VARIABLES_ADMIN privilege(s) for this operation"}
 		}
+	case carried:
+		if a.Name == "character_set_results" {
+			p.described = new(string)
+		}
 	case fixed:
 		p.whole = false
 		if a.IsPlain && neutral(a.Name, value, a.Default) || a.Default && neutral(a.Name, "", true) {
@@ -168,6 +178,7 @@ func (s *setter) planVariable(p *setPlan, st *statement, stmt *query.Statement, 
 	}
 	p.elements = append(p.elements, setElement{sql: "SESSION " + string(query.QuoteName(nil, a.Name)) + "=" + text})
 	p.reads = append(p.reads, s.readBack(a.Name)...)
+	p.told = append(p.told, a.Name)
 	return nil
 }
 
@@ -189,14 +200,19 @@ func (s *setter) readBack(name string) []string {
 }
 
 func (s *setter) planCharset(p *setPlan, st *statement, stmt *query.Statement, i int, text string) error {
-	element := "NAMES " + text
+	element, described := "NAMES "+text, ""
 	if stmt.Sets[i].Name != "names" {
 		element = "CHARACTER SET " + text
 	} else if i+1 < len(stmt.Sets) && stmt.Sets[i+1].Name == "collate" {
-		element += " COLLATE " + string(stmt.Sets[i+1].Text.Of(st.sql))
+		collate := string(stmt.Sets[i+1].Text.Of(st.sql))
+		element += " COLLATE " + collate
+		co := strings.ToLower(strings.Trim(collate, "'\"`"))
+		described = s.h.defaults.described(s.h.defaults.collations[s.h.defaults.byName[co]].charset, co)
 	}
+	p.described = &described
 	p.elements = append(p.elements, setElement{sql: element})
 	p.reads = append(p.reads, "character_set_client", "character_set_results", "collation_connection")
+	p.told = append(p.told, "character_set_client", "character_set_results", connectionCharset)
 	return nil
 }
 

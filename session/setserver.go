@@ -96,6 +96,9 @@ func (s *setter) setOn(c *backend.Conn, text []byte, p *setPlan) (warnings [][][
 		}
 		return nil, err
 	}
+	if p.described != nil {
+		changes[resultsCollation] = *p.described
+	}
 	before := s.state.vars
 	s.carry(changes)
 	return warnings, s.adopt(c, before)

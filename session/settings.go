@@ -43,6 +43,9 @@ func (s *settings) text() string {
 	}
 	names := make([]string, 0, len(s.values))
 	for name := range s.values {
+		if name == resultsCollation || name == "character_set_results" && s.values[resultsCollation] != "" {
+			continue
+		}
 		names = append(names, name)
 	}
 	sort.Slice(names, func(i, j int) bool {
@@ -54,6 +57,9 @@ func (s *settings) text() string {
 	})
 	var b strings.Builder
 	b.WriteString("SET ")
+	if s.values[resultsCollation] != "" {
+		b.WriteString(s.names() + ", ")
+	}
 	for i, name := range names {
 		if i > 0 {
 			b.WriteString(", ")
@@ -62,6 +68,23 @@ func (s *settings) text() string {
 	}
 	return b.String()
 }
+
+func (s *settings) names() string {
+	return "NAMES " + s.values["character_set_results"] + " COLLATE " + s.values[resultsCollation]
+}
+
+// charsets gives the assignments of SET that bring back what SET character_set_results has changed.
+func (s *settings) charsets() string {
+	if s.values[resultsCollation] == "" {
+		return "SESSION character_set_results=" + s.values["character_set_results"]
+	}
+	return s.names() + ", SESSION character_set_client=" + s.values["character_set_client"] + ", SESSION collation_connection=" + s.values["collation_connection"]
+}
+
+// resultsCollation is the collation by which text columns of results are described, where it is
+// not the default one of character_set_results. No variable shows it: a client's login and SET NAMES
+// … COLLATE set it, and all that sets character_set_results alone takes it back.
+const resultsCollation = "names"
 
 // schemaCollation is the variable that a change of the schema sets, too.
 const schemaCollation = "collation_database"

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"slices"
@@ -58,11 +59,14 @@ type shows struct {
 
 // rows gives the rows of a SHOW statement, or of SELECT @@warning_count.
 func (s *shows) rows(st *statement, stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
-	if stmt.Kind == query.Select && stmt.SysVars[0] == gtidMode {
+	if stmt.Kind == query.Select && slices.Contains(stmt.SysVars, gtidMode) {
 		if s.state.mode.MariaDB {
 			return nil, nil, &wire.Error{Code: 1193, SQLState: "HY000", Message: "Unknown system variable 'gtid_mode'"}
 		}
 		return []wire.Column{textColumn(stmt.Blocks[0].Items[0].Label, 64)}, [][][]byte{{[]byte("OFF")}}, nil
+	}
+	if asksFoundRows(stmt) {
+		return s.foundRows(stmt)
 	}
 	if stmt.Kind == query.Select {
 		return s.conditionCounts(stmt)
@@ -154,6 +158,9 @@ func (s *shows) databases(stmt *query.Statement) ([]wire.Column, [][][]byte, err
 		name += " (" + stmt.ShowLike + ")"
 	}
 	names := []string{"information_schema"}
+	if !s.state.mode.MariaDB {
+		names = append(names, "performance_schema") // MySQL lets all see that it is there
+	}
 	m := s.h.topo.Map()
 	if u := m.User(s.c.User); u != nil {
 		for i := range m.Spec.Schemas {
@@ -169,12 +176,22 @@ func (s *shows) databases(stmt *query.Statement) ([]wire.Column, [][][]byte, err
 			rows = append(rows, [][]byte{[]byte(n)})
 		}
 	}
-	return []wire.Column{textColumn(name, 64)}, rows, nil
+	col := textColumn(name, 64)
+	col.Table, col.Decimals, col.Flags = "SCHEMATA", 0, wire.FlagNotNull|flagNoDefault
+	if s.state.mode.MariaDB {
+		col.Schema, col.OrgTable, col.OrgName = "information_schema", "SCHEMATA", "SCHEMA_NAME"
+	} else {
+		col.OrgTable, col.OrgName, col.Flags = "schemata", name, col.Flags|wire.FlagBinary
+	}
+	return []wire.Column{col}, rows, nil
 }
+
+// flagNoDefault says that a column of a table has no default value.
+const flagNoDefault = 0x1000
 
 // conditions lists what the last statement raised.
 func (s *shows) conditions(st *statement, level string) ([]wire.Column, [][][]byte, error) {
-	cols := []wire.Column{textColumn("Level", 7), codeColumn("Code"), textColumn("Message", 512)}
+	cols := []wire.Column{textColumn("Level", 7), codeColumn("Code", s.state.mode.MariaDB), textColumn("Message", 512)}
 	var rows [][][]byte
 	for _, w := range s.answers.warnings {
 		if level == "" || w.level == level {
@@ -266,6 +283,41 @@ func asksOne(stmt *query.Statement, scopes ...string) bool {
 // which the session knows and the connection may not.
 func asksConditions(stmt *query.Statement) bool {
 	return slices.Contains(stmt.SysVars, "warning_count") || slices.Contains(stmt.SysVars, "error_count")
+}
+
+// asksFoundRows tells whether a statement is SELECT FOUND_ROWS() and nothing else.
+func asksFoundRows(stmt *query.Statement) bool {
+	if stmt.Kind != query.Select || stmt.Opaque || len(stmt.Calls) != 1 || stmt.Calls[0].Name != "found_rows" || len(stmt.Blocks) != 1 ||
+		len(stmt.Tables)+len(stmt.SysVars) > 0 || stmt.Into || stmt.Union || stmt.CalcFoundRows {
+		return false
+	}
+	b := &stmt.Blocks[0]
+	return len(b.Items) == 1 && b.Items[0].Span == stmt.Calls[0].Span && b.Where.Empty() && !b.Limit.Has && len(b.OrderBy)+len(b.GroupBy) == 0 && !b.Having
+}
+
+func (s *shows) foundRows(stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
+	col := numberColumn(cmp.Or(stmt.Blocks[0].Items[0].Alias, stmt.Blocks[0].Items[0].Label))
+	col.Flags = wire.FlagNotNull | wire.FlagBinary
+	return []wire.Column{col}, [][][]byte{{appendUint(nil, s.answers.found)}}, nil
+}
+
+// warn notes what MySQL has to say of a statement that is the session's own, and gives how many
+// warnings that is.
+func (s *shows) warn(stmt *query.Statement) uint16 {
+	text := ""
+	switch {
+	case s.state.mode.MariaDB:
+	case asksFoundRows(stmt):
+		text = "FOUND_ROWS() is deprecated and will be removed in a future release. Consider using COUNT(*) instead."
+	case stmt.ShowWhat == "processlist":
+		text = "'INFORMATION_SCHEMA.PROCESSLIST' is deprecated and will be removed in a future release. Please use performance_schema.processlist instead"
+	}
+	if text == "" {
+		return 0
+	}
+	s.answers.clear()
+	s.answers.warn([][][]byte{{[]byte("Warning"), []byte("1287"), []byte(text)}})
+	return 1
 }
 
 func (s *shows) conditionCounts(stmt *query.Statement) ([]wire.Column, [][][]byte, error) {

@@ -49,13 +49,29 @@ func (s *state) inResults(cols []wire.Column) []wire.Column {
 		name = "utf8mb3"
 	}
 	set, ok := s.h.defaults.charsets[name]
+	if co := s.vars.plain(resultsCollation); co != "" {
+		set.collation = s.h.defaults.byName[co]
+	}
 	for i := range cols {
-		if c := &cols[i]; ok && c.Type == wire.TypeVarString {
-			c.Collation, c.Length = set.collation, c.Length/4*set.bytes
+		c := &cols[i]
+		if c.Type != wire.TypeVarString && c.Type != wire.TypeLongBlob {
+			continue
+		}
+		if ok {
+			c.Collation = set.collation
+		}
+		if ok && c.Type == wire.TypeVarString {
+			c.Length = c.Length / 4 * set.bytes
+		}
+		if s.mode.MariaDB && c.Decimals == wire.NotFixedDecimals {
+			c.Decimals = mariaDBNotFixed
 		}
 	}
 	return cols
 }
+
+// mariaDBNotFixed is what MariaDB says in place of wire.NotFixedDecimals.
+const mariaDBNotFixed = 39
 
 // load finds out what a session starts from, with its first statement.
 func (s *state) load(ctx context.Context) error {
@@ -114,6 +130,7 @@ func (s *state) rekey() {
 	b = append(b, s.vars.values["character_set_client"]...)
 	b = append(b, 0)
 	b = append(b, s.vars.values["collation_connection"]...)
+	b = append(b, s.vars.values[resultsCollation]...)
 	// What a shard says of a result's columns, their types and lengths, follows from these.
 	for _, name := range [...]string{"sql_mode", "group_concat_max_len", "lc_time_names", "div_precision_increment"} {
 		b = append(b, 0)

@@ -13,8 +13,8 @@ const (
 
 // newVariables lists the session variables whose nature is known. Those that are privileged
 // change what a shard's server does for others (the binary log, replication), or speak of
-// one connection where a session has several. session_track_* are harmless: the protocol's
-// tracker is never switched on.
+// one connection where a session has several. session_track_* say what the session itself tells
+// a client of its changes (tracker).
 func newVariables() map[string]varClass {
 	v := map[string]varClass{}
 	for class, names := range map[varClass][]string{
@@ -32,8 +32,7 @@ func newVariables() map[string]varClass {
 			"block_encryption_mode", "cte_max_recursion_depth", "max_recursive_iterations", "information_schema_stats_expiry", "note_verbosity",
 			"sql_require_primary_key", "default_collation_for_utf8mb4", "eq_range_index_dive_limit", "range_optimizer_max_mem_size",
 			"old_mode", "system_versioning_asof", "long_query_time", "log_slow_verbosity", "query_cache_type", "explicit_defaults_for_timestamp",
-			"session_track_schema", "session_track_state_change", "session_track_system_variables", "session_track_transaction_info",
-			"session_track_gtids", "binlog_row_image", "show_create_table_verbosity", "print_identified_with_as_hex",
+			"session_track_schema", "session_track_system_variables", "binlog_row_image", "show_create_table_verbosity", "print_identified_with_as_hex",
 			"collation_server", "character_set_server",
 		},
 		privileged: {
@@ -45,7 +44,7 @@ func newVariables() map[string]varClass {
 		fixed: {
 			"pseudo_thread_id", "insert_id", "timestamp", "rand_seed1", "rand_seed2", "completion_type", "sql_auto_is_null",
 			"auto_increment_increment", "auto_increment_offset", "error_count", "warning_count", "proxy_user", "external_user",
-			"profiling",
+			"profiling", "session_track_state_change", "session_track_transaction_info", "session_track_gtids",
 		},
 		ofSchema: {"collation_database", "character_set_database"},
 	} {
@@ -59,7 +58,7 @@ func newVariables() map[string]varClass {
 // neutral tells whether a value of a fixed variable is the one that it has anyway.
 func neutral(name, value string, isDefault bool) bool {
 	switch name {
-	case "sql_auto_is_null", "profiling":
+	case "sql_auto_is_null", "profiling", "session_track_state_change", "session_track_transaction_info", "session_track_gtids":
 		return isDefault || isOff(value)
 	case "completion_type":
 		return isDefault || value == "0" || value == "NO_CHAIN"

@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"sluice/query"
@@ -44,6 +46,7 @@ func (v *verbs) setTransaction(stmt *query.Statement) error {
 			changes[v.h.defaults.readOnlyVar()] = map[string]string{"READ ONLY": "1", "READ WRITE": "0"}[n.access]
 		}
 		v.setter.carry(changes)
+		v.reply.tracker.variables(slices.Collect(maps.Keys(changes))...)
 	case v.kept.tx.Open():
 		return characteristicsLate()
 	default:

@@ -3,9 +3,10 @@
 // response without decoding its rows. It holds no policy: who may log in, where a
 // statement goes and what a refusal says is decided elsewhere.
 //
-// Never spoken by Sluice, on either side: CLIENT_DEPRECATE_EOF, CLIENT_SESSION_TRACK,
-// CLIENT_QUERY_ATTRIBUTES, CLIENT_OPTIONAL_RESULTSET_METADATA. So the layout of every
-// packet after login is the same on both sides and bytes can be relayed as they are.
+// Never spoken by Sluice, on either side: CLIENT_DEPRECATE_EOF, CLIENT_QUERY_ATTRIBUTES,
+// CLIENT_OPTIONAL_RESULTSET_METADATA. So the layout of every packet after login is the same on
+// both sides and bytes can be relayed as they are. CLIENT_SESSION_TRACK is offered to clients and
+// not asked for: an OK in which a server tells of no change reads the same with and without it.
 package wire
 
 import (
