@@ -52,10 +52,11 @@ func (o Options) withDefaults() Options {
 type Class struct {
 	FoundRows bool // CLIENT_FOUND_ROWS: matched rows are reported
 	LocalFile bool // CLIENT_LOCAL_FILES: LOAD DATA LOCAL is possible
+	Extended  bool // MARIADB_CLIENT_EXTENDED_METADATA: what comes from it can be relayed to clients that have it, and to no others
 }
 
 // classes is the number of different Classes.
-const classes = 4
+const classes = 8
 
 // index numbers the classes.
 func (c Class) index() int {
@@ -65,6 +66,9 @@ func (c Class) index() int {
 	}
 	if c.LocalFile {
 		i |= 2
+	}
+	if c.Extended {
+		i |= 4
 	}
 	return i
 }
@@ -105,6 +109,7 @@ type Status struct {
 	State                string // up, down, unknown
 	Version              string
 	Collation            uint8 // the lower byte of the server's default collation's number
+	Extended             bool  // the server has MariaDB's extended metadata
 	Open, Idle, Waiting  int
 	Max                  int
 	LastError            string

@@ -49,6 +49,7 @@ type login struct {
 	version   string
 	threadID  uint32
 	collation uint8
+	extended  bool // the server has MariaDB's extended metadata, used or not
 }
 
 // dial connects and logs in, within the timeout and ctx. A refusal is a *wire.Error.
@@ -109,7 +110,16 @@ func (d *dialer) login(w *wire.Conn, class Class, unix bool) (*login, error) {
 	if class.LocalFile {
 		caps |= wire.ClientLocalFiles
 	}
-	secured, err := d.secure(w, g, &caps)
+	extended := uint32(0)
+	if class.Extended {
+		if !g.extended {
+			return nil, errors.New("the server has no extended metadata, on which this client and the proxy have agreed; connect again")
+		}
+		caps &^= wire.ClientLongPassword // then MariaDB looks for its own word
+		extended = wire.MariaDBExtendedMetadata
+		w.SetExtended(true)
+	}
+	secured, err := d.secure(w, g, &caps, extended)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +131,7 @@ func (d *dialer) login(w *wire.Conn, class Class, unix bool) (*login, error) {
 			return nil, err
 		}
 	}
-	if err := send(w, appendResponse(nil, caps, d.user, answer, plugin)); err != nil {
+	if err := send(w, appendResponse(nil, caps, extended, d.user, answer, plugin)); err != nil {
 		return nil, err
 	}
 	if err := c.authenticate(w, plugin, g.scramble); err != nil {
@@ -131,11 +141,11 @@ func (d *dialer) login(w *wire.Conn, class Class, unix bool) (*login, error) {
 		return nil, fmt.Errorf("a fresh connection refused its settings: %w", err)
 	}
 	w.Release()
-	return &login{conn: w, version: g.version, threadID: g.threadID, collation: g.collation}, nil
+	return &login{conn: w, version: g.version, threadID: g.threadID, collation: g.collation, extended: g.extended}, nil
 }
 
 // secure starts TLS as the mode says.
-func (d *dialer) secure(w *wire.Conn, g *greeting, caps *uint32) (bool, error) {
+func (d *dialer) secure(w *wire.Conn, g *greeting, caps *uint32, extended uint32) (bool, error) {
 	switch d.tls {
 	case "":
 		return false, nil
@@ -150,7 +160,7 @@ func (d *dialer) secure(w *wire.Conn, g *greeting, caps *uint32) (bool, error) {
 		return false, errors.New("the server offers no TLS, but the cluster's configuration demands it")
 	}
 	*caps |= wire.ClientSSL
-	if err := send(w, appendPrefix(nil, *caps)); err != nil {
+	if err := send(w, appendPrefix(nil, *caps, extended)); err != nil {
 		return false, err
 	}
 	config := &tls.Config{}
@@ -177,15 +187,16 @@ func (d *dialer) host() string {
 }
 
 // appendPrefix appends what the request for TLS and the response have in common.
-func appendPrefix(b []byte, caps uint32) []byte {
+func appendPrefix(b []byte, caps, extended uint32) []byte {
 	b = binary.LittleEndian.AppendUint32(b, caps)
 	b = binary.LittleEndian.AppendUint32(b, maxClientPacket)
-	return append(append(b, byte(wire.CollationUTF8MB4)), make([]byte, 23)...)
+	b = append(append(b, byte(wire.CollationUTF8MB4)), make([]byte, 19)...)
+	return binary.LittleEndian.AppendUint32(b, extended)
 }
 
 // appendResponse appends Protocol::HandshakeResponse41.
-func appendResponse(b []byte, caps uint32, user string, answer []byte, plugin string) []byte {
-	b = appendPrefix(b, caps)
+func appendResponse(b []byte, caps, extended uint32, user string, answer []byte, plugin string) []byte {
+	b = appendPrefix(b, caps, extended)
 	b = append(append(b, user...), 0)
 	b = append(append(b, byte(len(answer))), answer...)
 	b = append(append(b, plugin...), 0)

@@ -15,6 +15,7 @@ type greeting struct {
 	version  string
 	threadID uint32
 	caps     uint32
+	extended bool // MariaDB's metadata of columns
 	scramble []byte // 20 bytes, or what the plugin sent
 	plugin   string
 	// collation is the lower byte of the server's own: what a client takes that asks for none.
@@ -47,6 +48,7 @@ func parseGreeting(b []byte) (*greeting, error) {
 	if g.caps&greetingCaps != greetingCaps {
 		return nil, errors.New("the server is too old: it lacks protocol 4.1 or authentication plugins")
 	}
+	g.extended = g.caps&wire.ClientLongPassword == 0 && binary.LittleEndian.Uint32(b[27:])&wire.MariaDBExtendedMetadata != 0
 	g.collation = b[15]
 	rest := max(int(b[20])-8, 13)
 	b = b[31:]

@@ -25,6 +25,7 @@ type health struct {
 	state     state
 	since     time.Time
 	version   string
+	extended  bool
 	collation uint8 // that clients of the server's own begin with
 	last      error // of the last failure
 	backoff   time.Duration
@@ -157,7 +158,7 @@ func (p *pool) succeeded(l *login) {
 		p.opts.Log.Info("backend is up again", "shard", p.shard, "address", p.dialer.address, "after", time.Since(h.since).Round(time.Millisecond))
 	}
 	h.become(up)
-	h.version, h.collation, h.backoff = l.version, l.collation, 0
+	h.version, h.collation, h.extended, h.backoff = l.version, l.collation, l.extended, 0
 	h.stop()
 }
 
@@ -173,7 +174,7 @@ func (p *pool) status() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := Status{
-		Shard: p.shard, Address: p.dialer.address, Role: p.role, State: string(p.health.state), Version: p.health.version, Collation: p.health.collation,
+		Shard: p.shard, Address: p.dialer.address, Role: p.role, State: string(p.health.state), Version: p.health.version, Collation: p.health.collation, Extended: p.health.extended,
 		Open: p.open(), Idle: p.idles, Waiting: p.queue.waiting.Len(), Max: p.max, Since: p.health.since,
 	}
 	if p.health.last != nil {

@@ -242,7 +242,7 @@ func (p *pool) startDial(k int) {
 }
 
 func (p *pool) dial(k int, mark uint64) {
-	class := Class{FoundRows: k&1 != 0, LocalFile: k&2 != 0}
+	class := Class{FoundRows: k&1 != 0, LocalFile: k&2 != 0, Extended: k&4 != 0}
 	l, err := p.dialer.dial(p.ctx, class)
 	p.mu.Lock()
 	p.dialing[k]--

@@ -35,6 +35,7 @@ type difference struct {
 
 var meant = []difference{
 	{"WordPress", "", "sharded", `$^`, "Where WordPress asks for rows without `ORDER BY` (its export), they come in another order than InnoDB gives by itself."},
+	{"Command line tools", "", "", `(mariadb-admin|mysqladmin) processlist`, "`SHOW PROCESSLIST` lists the user's sessions with Sluice; the state of a running statement is `executing`, whatever its shards do."},
 	{"Command line tools", "", "", `(mariadb-|mysql)show table`, "The cardinality of an index is an estimate, sharded that of one shard."},
 	{"Command line tools", "", "", `(mariadb-|mysql)dump with tablespaces`, "`mariadb-dump` and `mysqldump` without `-y` (`--no-tablespaces`) say that they may not read them, and go on."},
 	{"Command line tools", "", "sharded", `Ctrl-C over shards`, "A killed statement of several shards ends with 1317 as on one server; the client may print it before or after its own line."},
@@ -44,7 +45,6 @@ var meant = []difference{
 	{"SQLAlchemy", "", "sharded", `test\.dialect\.test_suite\.ReturningTest.*test_insertmanyvalues_returning`, "The test expects the order in which InnoDB gives the rows of a `SELECT` without `ORDER BY`."},
 	{"go-sql-driver/mysql", "", "", `$^`, "The test that dials an address of the internet is left out."},
 	{"Node mysql2 3.24.6 and Sequelize 6.37.8, binary", "MySQL 9", "", `SELECT \? \+ 1`, "Oracle MySQL gives an expression of parameters alone the type of another execution."},
-	{"Node mysql2", "MariaDB 10.11", "", `$^`, "MariaDB's extended metadata is not offered, by which mysql2 knows a `JSON` column of MariaDB and parses it; through Sluice it is a string."},
 	{"MariaDB Connector/J", "MySQL 9", "", `(getTables|getColumns members): `, "Columns of `information_schema` do not say that they come from that schema."},
 	{"MariaDB Connector/J", "MySQL 9", "", `getBestRowIdentifier posts`, "Columns of `information_schema` without `ORDER BY` come in another order."},
 	{"MariaDB Connector/J", "", "", `$^`, "Compressed, a value of more than 16 MiB ends its connection, one server's too; there the blob has 15 MiB."},

@@ -66,6 +66,7 @@ type rawLogin struct {
 	tls      *tls.Config // then TLS comes first
 
 	collation byte // default 45
+	extended  bool // MariaDB's extended metadata
 }
 
 const rawCaps = wire.ClientLongPassword | wire.ClientLongFlag | wire.ClientProtocol41 | wire.ClientTransactions | wire.ClientSecureConnection |
@@ -96,6 +97,11 @@ func (c *raw) say(l rawLogin) {
 	b := binary.LittleEndian.AppendUint32(nil, caps)
 	b = binary.LittleEndian.AppendUint32(b, 1<<30)
 	b = append(append(b, cmp.Or(l.collation, 45)), make([]byte, 23)...)
+	if l.extended {
+		b[0] &^= byte(wire.ClientLongPassword)
+		binary.LittleEndian.PutUint32(b[len(b)-4:], wire.MariaDBExtendedMetadata)
+		c.SetExtended(true)
+	}
 	if l.tls != nil {
 		c.must(c.WritePacket(b))
 		c.must(c.Flush())

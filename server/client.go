@@ -20,6 +20,7 @@ type Client struct {
 	User         string
 	Schema       string
 	Capabilities uint32 // those that both sides have
+	Extended     bool   // MariaDB's extended metadata
 	Collation    uint16
 	Attributes   map[string]string // the first of them, up to maxAttributeBytes
 

@@ -12,7 +12,7 @@ import (
 // TestHandshakeSeeds: the seeds of the fuzzing are good, so that it starts from good packets.
 func TestHandshakeSeeds(t *testing.T) {
 	for _, b := range handshakeSeeds() {
-		if _, err := parseHandshake(b, capAlways|wire.ClientSSL|wire.ClientZstd|wire.ClientCompress); err != nil {
+		if _, err := parseHandshake(b, capAlways|wire.ClientSSL|wire.ClientZstd|wire.ClientCompress, true); err != nil {
 			t.Errorf("%q: %v", b, err)
 		}
 	}
@@ -38,7 +38,7 @@ func FuzzHandshake(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte, offered uint32) {
 		before := bytes.Clone(b)
-		id, err := parseHandshake(b, offered)
+		id, err := parseHandshake(b, offered, len(b)%2 == 0)
 		if !bytes.Equal(b, before) {
 			t.Fatal("the packet was changed")
 		}

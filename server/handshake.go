@@ -18,19 +18,24 @@ const (
 	maxAttributeBytes = 4 << 10
 )
 
-// greeting builds the first packet: HandshakeV10.
-func (s *Server) greeting(id uint32, scr scramble) []byte {
+// greeting builds the first packet: HandshakeV10. With extended it is a MariaDB's: without the flag
+// that says MySQL, and with MariaDB's own word of capabilities.
+func (s *Server) greeting(id uint32, scr scramble, extended bool) []byte {
+	offered, own := s.offered, uint32(0)
+	if extended {
+		offered, own = offered&^wire.ClientLongPassword, wire.MariaDBExtendedMetadata
+	}
 	version, _, _ := strings.Cut(s.opts.ServerVersion(), "\x00")
 	b := append([]byte{10}, version...)
 	b = append(b, 0)
 	b = binary.LittleEndian.AppendUint32(b, id)
 	b = append(append(b, scr[:8]...), 0)
-	b = binary.LittleEndian.AppendUint16(b, uint16(s.offered))
+	b = binary.LittleEndian.AppendUint16(b, uint16(offered))
 	b = append(b, s.opts.Collation())
 	b = binary.LittleEndian.AppendUint16(b, wire.StatusAutocommit)
-	b = binary.LittleEndian.AppendUint16(b, uint16(s.offered>>16))
+	b = binary.LittleEndian.AppendUint16(b, uint16(offered>>16))
 	b = append(b, byte(len(scr)+1))
-	b = append(b, make([]byte, 10)...)
+	b = binary.LittleEndian.AppendUint32(append(b, make([]byte, 6)...), own)
 	b = append(append(b, scr[8:]...), 0)
 	b = append(b, s.opts.AuthPlugin...)
 	return append(b, 0)
@@ -46,21 +51,25 @@ type identity struct {
 	response   []byte // to the scramble; a copy
 	attributes map[string]string
 	zstdLevel  int
+	extended   bool // MariaDB's extended metadata
 	ssl        bool // this is a request for TLS and says nothing else
 }
 
 // parseHandshake decodes HandshakeResponse41, or the request for TLS that comes before it.
 // The result does not alias the packet.
-func parseHandshake(payload []byte, offered uint32) (*identity, error) {
+func parseHandshake(payload []byte, offered uint32, extended bool) (*identity, error) {
 	f := fields{b: payload}
 	if len(payload) >= 2 && binary.LittleEndian.Uint16(payload)&uint16(wire.ClientProtocol41) == 0 {
 		return nil, &wire.Error{Code: 1043, SQLState: "08S01",
 			Message: "sluice: Bad handshake: the client speaks the protocol of MySQL 4.0; use a client of MySQL 4.1 or later"}
 	}
-	id := &identity{caps: f.uint32() & offered}
+	caps := f.uint32()
+	id := &identity{caps: caps & offered}
 	f.uint32() // the longest packet that the client will send: MaxPacket bounds it, whatever it is
 	id.collation = uint16(f.uint8())
-	f.take(23)
+	f.take(19)
+	own := f.uint32() // MariaDB's clients say here what they take, and that they are none of MySQL's
+	id.extended = extended && caps&wire.ClientLongPassword == 0 && own&wire.MariaDBExtendedMetadata != 0
 	if !f.bad && len(payload) == sslRequestSize && id.caps&wire.ClientSSL != 0 {
 		id.ssl = true
 		return id, nil

@@ -51,6 +51,7 @@ type login struct {
 	id       uint32
 	identity *identity // nil until the client has said who it is
 	scramble scramble
+	extended bool // it was offered
 }
 
 // login runs a connection up to its authentication, in a goroutine of its own: its stack
@@ -118,7 +119,8 @@ func (l *login) greet() error {
 	l.id, l.scramble = l.s.nextID(), newScramble()
 	l.link = &lockstep{TCPConn: l.tcp}
 	l.conn = wire.NewConn(l.link, l.s.opts.MaxHandshake)
-	if err := l.conn.WritePacket(l.s.greeting(l.id, l.scramble)); err != nil {
+	l.extended = l.s.opts.Extended != nil && l.s.opts.Extended()
+	if err := l.conn.WritePacket(l.s.greeting(l.id, l.scramble, l.extended)); err != nil {
 		return err
 	}
 	return l.conn.Flush()
@@ -155,7 +157,7 @@ func (l *login) readIdentity() (*identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseHandshake(payload, l.s.offered)
+	return parseHandshake(payload, l.s.offered, l.extended)
 }
 
 // secure says that the connection is encrypted.
@@ -203,6 +205,8 @@ func (l *login) accept() (*Client, error) {
 		// The socket itself, without lockstep: nothing is buffered, for nothing was read ahead.
 		c.Conn = wire.NewConn(l.tcp, l.s.opts.MaxPacket)
 	}
+	c.Extended = id.extended
+	c.SetExtended(id.extended)
 	c.SetMaxPacket(l.s.opts.MaxPacket)
 	c.SetPatience(l.s.opts.StallTimeout)
 	if err := startCompression(c.Conn, id); err != nil {

@@ -264,7 +264,7 @@ func TestAttributes(t *testing.T) {
 	for i := range 2000 {
 		many = wire.AppendLenencString(wire.AppendLenencString(many, fmt.Sprint("key", i)), strings.Repeat("v", 20))
 	}
-	id, err := parseHandshake(loginPacket{caps: peerCaps | wire.ClientConnectAttrs, plugin: "x", attrs: string(wire.AppendLenencString(nil, string(many)))}.bytes(), capAlways)
+	id, err := parseHandshake(loginPacket{caps: peerCaps | wire.ClientConnectAttrs, plugin: "x", attrs: string(wire.AppendLenencString(nil, string(many)))}.bytes(), capAlways, true)
 	if err != nil || len(id.attributes) == 0 || len(id.attributes) > maxAttributes {
 		t.Errorf("%v, %d attributes are kept", err, len(id.attributes))
 	}

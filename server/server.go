@@ -67,6 +67,7 @@ type Options struct {
 	MaxHandshake     int            // before login; default 64 KiB
 	Compression      bool           // offer zlib and zstd
 	LocalFiles       bool           // offer CLIENT_LOCAL_FILES
+	Extended         func() bool    // whether to offer MariaDB's extended metadata; asked at each greeting; default no
 	Collation        func() uint8   // in the greeting: what clients begin with that ask for none; default 45 (utf8mb4_general_ci)
 	IDs              func() uint32  // connection ids; default counts from 1 (shared by the ports of a process)
 	Log              *slog.Logger

@@ -51,7 +51,7 @@ func newSession(h *Handler, c *server.Client) *Session {
 		Attributes: c.Attributes,
 	}}
 	s.state = state{h: h, c: c, shared: &s.shared, vars: noSettings, schema: c.Schema}
-	s.state.class = backend.Class{FoundRows: c.Capabilities&wire.ClientFoundRows != 0, LocalFile: c.Capabilities&wire.ClientLocalFiles != 0}
+	s.state.class = backend.Class{FoundRows: c.Capabilities&wire.ClientFoundRows != 0, LocalFile: c.Capabilities&wire.ClientLocalFiles != 0, Extended: c.Extended}
 	s.kept = kept{h: h, state: &s.state}
 	s.kept.tx = transaction{Tx: txn.Tx{Decisions: h.decisions}, state: &s.state}
 	s.kept.pins.shared = &s.shared

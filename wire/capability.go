@@ -28,3 +28,8 @@ const (
 	ClientZstd             uint32 = 1 << 26
 	ClientQueryAttributes  uint32 = 1 << 27
 )
+
+// MariaDBExtendedMetadata is a flag of MariaDB's own word of capabilities, which stands in the last
+// four filler bytes of a greeting and of a handshake response without ClientLongPassword: column
+// definitions say more of a type than its number does (MARIADB_CLIENT_EXTENDED_METADATA).
+const MariaDBExtendedMetadata uint32 = 1 << 3

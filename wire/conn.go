@@ -7,6 +7,8 @@
 // CLIENT_OPTIONAL_RESULTSET_METADATA. So the layout of every packet after login is the same on
 // both sides and bytes can be relayed as they are. CLIENT_SESSION_TRACK is offered to clients and
 // not asked for: an OK in which a server tells of no change reads the same with and without it.
+// Whether definitions of columns have MariaDB's extended metadata is a property of a Conn; both ends
+// of a relay have the same.
 package wire
 
 import (
@@ -36,6 +38,8 @@ type Conn struct {
 	unended bool     // which is followed by another piece
 	end     OK       // of the result read last, for ReadRow
 	peek    *peeker  // nil until CheckIdle is asked
+
+	extended bool // column definitions have MariaDB's extended metadata
 }
 
 // NewConn wraps nc. maxPacket bounds one logical packet that ReadPacket assembles, in
@@ -68,6 +72,13 @@ func (c *Conn) SetPatience(d time.Duration) {
 		c.comp.in.in.patience = p
 	}
 }
+
+// SetExtended says that both sides have agreed on MariaDB's extended metadata. It must be the same
+// on both ends of a relay.
+func (c *Conn) SetExtended(on bool) { c.extended = on }
+
+// ParseColumn decodes a column definition as this connection has them.
+func (c *Conn) ParseColumn(payload []byte) (Column, error) { return parseColumn(payload, c.extended) }
 
 // MaxPacket is the limit.
 func (c *Conn) MaxPacket() int { return c.max }

@@ -47,6 +47,7 @@ type Column struct {
 	Type                                            byte
 	Flags                                           uint16
 	Decimals                                        byte
+	Extended                                        string // MariaDB's extended metadata, as it is sent: "json" …
 }
 
 // IsOK says that a response's first packet is an OK. Rows of the binary protocol begin
@@ -111,7 +112,10 @@ func ParseError(payload []byte) (*Error, error) {
 
 // ParseColumn decodes a column definition. What follows the fixed fields (the default
 // value in COM_FIELD_LIST's answer) is left out.
-func ParseColumn(payload []byte) (Column, error) {
+func ParseColumn(payload []byte) (Column, error) { return parseColumn(payload, false) }
+
+// parseColumn decodes one with MariaDB's extended metadata or without.
+func parseColumn(payload []byte, extended bool) (Column, error) {
 	c := cursor{b: payload}
 	col := Column{
 		Catalog:  internDef(c.str()),
@@ -120,6 +124,9 @@ func ParseColumn(payload []byte) (Column, error) {
 		OrgTable: string(c.str()),
 		Name:     string(c.str()),
 		OrgName:  string(c.str()),
+	}
+	if extended {
+		col.Extended = string(c.str())
 	}
 	size := c.lenenc()
 	if c.bad || size < 12 || size > uint64(len(c.b)) {
@@ -175,7 +182,9 @@ func AppendError(dst []byte, e *Error) []byte {
 }
 
 // AppendColumn appends a column definition; an empty catalog is written as "def".
-func AppendColumn(dst []byte, c *Column) []byte {
+func AppendColumn(dst []byte, c *Column) []byte { return appendColumn(dst, c, false) }
+
+func appendColumn(dst []byte, c *Column, extended bool) []byte {
 	catalog := c.Catalog
 	if catalog == "" {
 		catalog = "def"
@@ -186,6 +195,9 @@ func AppendColumn(dst []byte, c *Column) []byte {
 	dst = AppendLenencString(dst, c.OrgTable)
 	dst = AppendLenencString(dst, c.Name)
 	dst = AppendLenencString(dst, c.OrgName)
+	if extended {
+		dst = AppendLenencString(dst, c.Extended)
+	}
 	dst = append(dst, 12)
 	dst = binary.LittleEndian.AppendUint16(dst, c.Collation)
 	dst = binary.LittleEndian.AppendUint32(dst, c.Length)

@@ -86,7 +86,7 @@ func readParameters(c *Conn, n int) ([]Column, error) {
 		case len(params) == n:
 			return nil, fmt.Errorf("%w: more than %d parameters in the answer to COM_STMT_PREPARE", ErrMalformed, n)
 		}
-		col, err := ParseColumn(b)
+		col, err := c.ParseColumn(b)
 		if err != nil {
 			return nil, err
 		}

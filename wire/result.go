@@ -74,7 +74,7 @@ func WriteColumns(c *Conn, cols []Column, status, warnings uint16) error {
 func writeDefinitions(c *Conn, cols []Column, status, warnings uint16) error {
 	var b []byte
 	for i := range cols {
-		b = AppendColumn(b[:0], &cols[i])
+		b = appendColumn(b[:0], &cols[i], c.extended)
 		if err := c.WritePacket(b); err != nil {
 			return err
 		}
@@ -138,7 +138,7 @@ func readDefinitions(c *Conn, n int) ([]Column, OK, error) {
 		if IsError(b) {
 			return nil, OK{}, asError(b)
 		}
-		col, err := ParseColumn(b)
+		col, err := c.ParseColumn(b)
 		if err != nil {
 			return nil, OK{}, err
 		}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -145,7 +146,7 @@ func (p *proxy) listenHTTP() (err error) {
 // dataOptions are those of the application's port.
 func (p *proxy) dataOptions(registry *metrics.Registry) server.Options {
 	return server.Options{
-		Name: "data", ServerVersion: p.serverVersion, Collation: p.serverCollation, AuthPlugin: "mysql_native_password", TLS: p.certs.config(), RequireTLS: p.cfg.TLS.Require,
+		Name: "data", ServerVersion: p.serverVersion, Collation: p.serverCollation, Extended: p.extendedMetadata, AuthPlugin: "mysql_native_password", TLS: p.certs.config(), RequireTLS: p.cfg.TLS.Require,
 		ProxyNetworks: p.cfg.ProxyProtocolNetworks, MaxConnections: p.cfg.Limits.MaxConnections, HandshakeTimeout: p.cfg.Limits.HandshakeTimeout,
 		StallTimeout: p.cfg.Limits.StallTimeout, MaxPacket: p.cfg.Limits.MaxPacket, Compression: p.cfg.Compression, LocalFiles: p.cfg.LocalInfile, Log: p.log, Metrics: registry,
 	}
@@ -177,6 +178,12 @@ func greeted(version string) string {
 		return "5.5.5-" + version
 	}
 	return version
+}
+
+// extendedMetadata tells whether all shards are known to have what MariaDB's clients then ask for.
+func (p *proxy) extendedMetadata() bool {
+	all := p.pools.Status()
+	return len(all) > 0 && !slices.ContainsFunc(all, func(s backend.Status) bool { return !s.Extended })
 }
 
 // serverCollation is that of the shards in the greeting: clients that ask for no character
