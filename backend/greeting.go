@@ -15,7 +15,7 @@ type greeting struct {
 	version  string
 	threadID uint32
 	caps     uint32
-	extended bool // MariaDB's metadata of columns
+	extended bool   // MariaDB's metadata of columns
 	scramble []byte // 20 bytes, or what the plugin sent
 	plugin   string
 	// collation is the lower byte of the server's own: what a client takes that asks for none.

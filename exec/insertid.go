@@ -13,7 +13,7 @@ import (
 func (s *scatter) reportID(ok *wire.OK) {
 	b := s.req.Bound
 	if b.InsertID == 0 {
-		s.reportGiven(ok)
+		reportGiven(s, ok)
 		return
 	}
 	if stmt := b.Plan.Stmt; stmt != nil && stmt.Insert != nil && (stmt.Insert.Ignore || stmt.Insert.OnDuplicate) {
@@ -37,7 +37,7 @@ func (s *scatter) reportID(ok *wire.OK) {
 
 // reportGiven puts the id into the answer that one server would report where the statement gives
 // all ids: that of its last row.
-func (s *scatter) reportGiven(ok *wire.OK) {
+func reportGiven(s *scatter, ok *wire.OK) {
 	if s.req.Bound.Strategy != router.SplitInsert {
 		return
 	}

@@ -42,22 +42,19 @@ func (p *Plan) Declare(spec *shard.Spec, stamp int64) (added bool, err error) {
 	return false, refuse(1049, "42000", "schema %s was removed", p.declareSchema)
 }
 
-// Withdraw takes back what Declare has added with a stamp. It is made for topo.Update.
-func (p *Plan) Withdraw(spec *shard.Spec, stamp int64) {
+// Withdraw takes back what a plan's Declare has added with a stamp. It is made for topo.Update.
+func Withdraw(p *Plan, spec *shard.Spec, stamp int64) {
 	rule := *p.Declares
 	rule.Auto = stamp
 	undeclare(spec, []ruled{{p.declareSchema, rule}})
 }
 
-// Undeclares tells whether the plan drops tables whose rules go with them.
-func (p *Plan) Undeclares() bool { return len(p.undeclares) > 0 }
+// Undeclares tells whether a plan drops tables whose rules go with them.
+func Undeclares(p *Plan) bool { return len(p.undeclares) > 0 }
 
-// Undeclare takes the rules of dropped tables away that auto_shard_key had made, so that a new
-// table of the name is sharded by its own columns or not at all. It is made for topo.Update.
-func (p *Plan) Undeclare(spec *shard.Spec) error {
-	undeclare(spec, p.undeclares)
-	return nil
-}
+// Undeclare takes the rules of a plan's dropped tables away that auto_shard_key had made, so that a
+// new table of the name is sharded by its own columns or not at all. It is made for topo.Update.
+func Undeclare(p *Plan, spec *shard.Spec) { undeclare(spec, p.undeclares) }
 
 func undeclare(spec *shard.Spec, list []ruled) {
 	for _, r := range list {
@@ -70,7 +67,7 @@ func undeclare(spec *shard.Spec, list []ruled) {
 }
 
 // noteDropped notes a table that the plan drops.
-func (p *planner) noteDropped(schema string, rule shard.Table) {
+func (p changer) noteDropped(schema string, rule shard.Table) {
 	p.plan.drops = append(p.plan.drops, schema+"."+rule.Name)
 	if rule.Auto != 0 {
 		p.plan.undeclares = append(p.plan.undeclares, ruled{schema, rule})

@@ -43,7 +43,7 @@ const oneKey = "give the shard key a value (WHERE key = …) so that one shard h
 // deniedSchema, unknownSchema, noSchema and deniedTable are MySQL's own words: they say
 // nothing about sharding.
 func (p *planner) deniedSchema(name string) *Refusal {
-	if p.looksForSchema(name) {
+	if looksForSchema(p, name) {
 		return unknownSchema(name)
 	}
 	return &Refusal{1044, "42000", fmt.Sprintf("Access denied for user '%s'@'%%' to database '%s'", p.in.User.Name, name)}
@@ -51,7 +51,7 @@ func (p *planner) deniedSchema(name string) *Refusal {
 
 // looksForSchema tells whether MySQL looks first whether there is such a schema, and then for
 // rights: when it shows what is in it.
-func (p *planner) looksForSchema(name string) bool {
+func looksForSchema(p *planner, name string) bool {
 	if p.in.Mode.MariaDB || isSystemSchema(name) || p.in.Map.Schema(name) != nil {
 		return false
 	}
@@ -78,7 +78,7 @@ func (p access) deniedTable(schema string, ref *query.TableRef) *Refusal {
 	if p.stmt.Kind == query.LockTables || p.stmt.Temporary && ref.Target || ref.Target && strings.EqualFold(schema, informationSchema) {
 		return p.deniedSchema(schema)
 	}
-	if p.looksForSchema(schema) {
+	if looksForSchema(p.planner, schema) {
 		return unknownSchema(schema)
 	}
 	name := "'" + ref.Name + "'"

@@ -68,12 +68,12 @@ func (r *running) isThere(ctx context.Context, schema, table string) (there bool
 // settleRule takes the rules of dropped tables away, and that of a table which no shard would make.
 func (s *settling) settleRule(ctx context.Context, e *entry, err error) {
 	var partly *exec.Partly
-	change := func(*shard.Spec) error { return nil }
+	var change func(*shard.Spec) error
 	switch {
-	case err == nil && e.plan.Undeclares():
-		change = e.plan.Undeclare
+	case err == nil && router.Undeclares(e.plan):
+		change = func(spec *shard.Spec) error { router.Undeclare(e.plan, spec); return nil }
 	case s.declared != 0 && isServerError(err) && !errors.As(err, &partly):
-		change = func(spec *shard.Spec) error { e.plan.Withdraw(spec, s.declared); return nil }
+		change = func(spec *shard.Spec) error { router.Withdraw(e.plan, spec, s.declared); return nil }
 	default:
 		return
 	}
@@ -83,10 +83,10 @@ func (s *settling) settleRule(ctx context.Context, e *entry, err error) {
 }
 
 // standing answers CREATE TABLE for a table that is there. Other errors stay.
-func (s *Session) standing(st *statement, e *entry, err error) error {
+func (s creating) standing(st *statement, e *entry, err error) error {
 	var is *stands
 	if !errors.As(err, &is) {
 		return err
 	}
-	return creating{s}.existing(st, &router.Creation{Table: is.table, IfNotExists: e.stmt.IfExists}, nil)
+	return s.existing(st, &router.Creation{Table: is.table, IfNotExists: e.stmt.IfExists}, nil)
 }

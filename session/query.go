@@ -179,7 +179,7 @@ func (s *Session) run(ctx context.Context, st *statement, e *entry) error {
 	}
 	// cache: a stored result would be looked up here, between binding and running.
 	if err := s.running.before(ctx, st, e); err != nil {
-		return s.standing(st, e, err)
+		return creating{s}.standing(st, e, err)
 	}
 	outcome, err := s.running.run(ctx, st, e)
 	return s.settle.after(ctx, st, e, &outcome, err)
