@@ -135,6 +135,9 @@ printed lines, tests) were the same, to the letter but for secrets, times and wh
 not in its releases (PyMySQL, Ruby mysql2, Node mysql2, GORM, the Java drivers), a program uses it in full instead, also prepared,
 compressed and under TLS where the driver knows that.
 
+` + "`make test`" + ` runs the part of it that takes a minute, on MariaDB and sharded: WordPress from its installer to a plugin with tables,
+mysqli and native PDO, the tests of go-sql-driver, the slow log, ` + "`sluice advise`" + ` and the two ways of docs/MIGRATE.md.
+
 | client | server | what is compared | without rules | sharded |
 | --- | --- | --- | --- | --- |
 `

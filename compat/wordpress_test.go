@@ -112,6 +112,9 @@ func compareTables(t *testing.T, want, got *site) {
 			rows := queryRows(t, s.on.db(t), "SELECT * FROM "+table)
 			for i := range rows {
 				rows[i] = s.normalise(rows[i])
+				if _, rest, _ := strings.Cut(rows[i], "\t"); table == "wp_usermeta" { // its ids, which nothing names, are a sequence's: they may have gaps
+					rows[i] = rest
+				}
 			}
 			sort.Strings(rows)
 			return strings.Join(rows, "\n")
