@@ -198,8 +198,25 @@ func dropShard(ctx context.Context, a *Admin, c *server.Client, args map[string]
 	if err != nil {
 		return nil, err
 	}
+	a.forget(ctx, name)
 	a.Log.Info("shard dropped", "shard", name, "admin", c.User)
 	return nil, nil
+}
+
+// forget deletes the other shards' notes that a shard has got copies of reference tables: a
+// proxy that loses etcd later would refuse to write these tables for its sake. That it fails
+// is no fault.
+func (a *Admin) forget(ctx context.Context, dropped string) {
+	for _, s := range a.Topology.Map().Spec.Shards {
+		c, err := a.Pools.Get(ctx, s.Name, backend.Class{}, "", &backend.Settings{})
+		if err == nil {
+			_, err = c.Exec("DELETE FROM _sluice.fence WHERE move_id < 0 AND SUBSTRING_INDEX(note, '" + shard.FenceJoined + "', -1) = '" + strings.ReplaceAll(dropped, "'", "''") + "'")
+			c.Put()
+		}
+		if err != nil && !wire.IsCode(err, 1049, 1146) {
+			a.Log.Warn("a shard's note about a dropped shard was not deleted", "shard", s.Name, "dropped", dropped, "error", err)
+		}
+	}
 }
 
 // giveUp has migrations that cannot be cancelled because the server of their target is gone

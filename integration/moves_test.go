@@ -551,6 +551,19 @@ func TestFencesWithoutEtcd(t *testing.T) {
 		must(t, db, "REPLACE INTO settings VALUES ('de', '"+state+"')")
 	}
 	checkError(t, "COMMIT of a transaction that wrote copies", early.Commit(), 1213)
+	// The slots are back, but a shard that this proxy does not know has copies still.
+	m.servers[0].Exec("DELETE FROM _sluice.fence", "INSERT INTO _sluice.fence VALUES (-6, 'gone', 0, '', 'cluster c joined s9')")
+	eventually(t, "the fence is looked at again", func() bool {
+		got, err := tryRows(db, read(here))
+		return err == nil && got[0] == "1"
+	})
+	expectError(t, db, "INSERT INTO countries VALUES ('n1', 'new')", 1205)
+	expect(t, db, "SELECT COUNT(*) FROM countries", "2")
+	m.servers[0].Exec("UPDATE _sluice.fence SET note = 'cluster c joined s1'")
+	eventually(t, "copies at a shard that is known", func() bool {
+		_, err := tryRows(db, "UPDATE countries SET name = 'known'")
+		return err == nil
+	})
 	m.servers[0].Exec("DELETE FROM _sluice.fence")
 	etcd.Resume()
 	eventually(t, "with etcd, all is answered again", func() bool {

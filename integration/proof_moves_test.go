@@ -137,10 +137,14 @@ func (d *dba) revert() {
 	d.during("cutover and revert", within("5000-6999"), func() {
 		id := d.start("MOVE SLOTS 5000-6999 TO s2")
 		d.await(3*time.Minute, "ready", id...)
-		d.say("CUTOVER MIGRATION %s", id[0])
+		for _, one := range id { // of each shard that owns some of them
+			d.say("CUTOVER MIGRATION %s", one)
+		}
 		d.await(3*time.Minute, "switched", id...)
 		time.Sleep(300 * time.Millisecond) // writes that must come back
-		d.say("REVERT MIGRATION %s", id[0])
+		for _, one := range id {
+			d.say("REVERT MIGRATION %s", one)
+		}
 		d.await(3*time.Minute, "cancelled", id...)
 	})
 }
@@ -149,7 +153,9 @@ func (d *dba) cancel() {
 	d.during("cancel", within("9000-11999"), func() {
 		id := d.start("MOVE SLOTS 9000-11999 TO s3")
 		d.await(3*time.Minute, "ready", id...)
-		d.say("CANCEL MIGRATION %s", id[0])
+		for _, one := range id {
+			d.say("CANCEL MIGRATION %s", one)
+		}
 		d.await(3*time.Minute, "cancelled", id...)
 	})
 }

@@ -205,6 +205,9 @@ func TestRebalance(t *testing.T) {
 	stop()
 	m.check()
 	all := m.perShard("SELECT MD5(GROUP_CONCAT(code, name ORDER BY code SEPARATOR '|')) FROM shop.countries")
+	if got := strings.Join(m.perShard("SELECT COALESCE(GROUP_CONCAT(note LIKE 'cluster % joined s2'), '-') FROM _sluice.fence WHERE move_id < 0"), " "); got != "1 - -" && got != "- 1 -" {
+		t.Errorf("that s2 has got copies is noted at %s", got)
+	}
 	if all[0] != all[1] || all[0] != all[2] {
 		t.Errorf("the copies of a reference table differ: %q: %q", all, m.perShard("SELECT COUNT(*) FROM shop.countries"))
 	}

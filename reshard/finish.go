@@ -83,7 +83,11 @@ func dropLost(spec *shard.Spec, name string) error {
 }
 
 func (r ending) end(ctx context.Context, last Phase) error {
-	err := r.enterWith(ctx, last, func(rec *Record) { rec.Ended, rec.Wish = time.Now().UTC(), "" }, "nothing is left of it")
+	owner := r.rec.Source
+	if last == Completed {
+		owner = r.rec.Target
+	}
+	err := r.enterWith(ctx, last, func(rec *Record) { rec.Ended, rec.Wish = time.Now().UTC(), "" }, "shard %s owns the slots; nothing else is left of it", owner)
 	if err == nil {
 		forgetOld(ctx, r.s)
 	}
@@ -148,6 +152,11 @@ func (r ending) clear(ctx context.Context, m *shard.Map, side string, switched b
 				if switched && c.Shard() == side {
 					if err := leaveGone(ctx, c, r.rec); err != nil {
 						return err
+					}
+					if r.rec.Joins && side == r.rec.Source {
+						if err := leaveJoined(ctx, c, r.rec); err != nil {
+							return err
+						}
 					}
 				} else if err := dropFence(ctx, c, r.rec); err != nil {
 					return err
@@ -305,6 +314,15 @@ func emptyPart(ctx context.Context, c *backend.Conn, id int64, t *Table) (more b
 // leaveGone makes a fence row say that the slots are not here any more.
 func leaveGone(ctx context.Context, c *backend.Conn, r *Record) error {
 	_, err := query(ctx, c, "UPDATE _sluice.fence SET state = 'gone' WHERE move_id = "+number(r.ID)+" AND note = "+literal(r.note()))
+	return err
+}
+
+// leaveJoined notes that a shard has got copies of the reference tables, for a proxy that has
+// lost etcd before: the slots may come back from that shard, and take the row that says gone
+// with them, but the copies stay there and must not miss a write.
+func leaveJoined(ctx context.Context, c *backend.Conn, r *Record) error {
+	_, err := query(ctx, c, fmt.Sprintf("INSERT IGNORE INTO _sluice.fence (move_id, state, token, slots, note) VALUES (%d, '%s', 0, '', %s)",
+		-r.ID, gone, literal(r.note()+shard.FenceJoined+r.Target)))
 	return err
 }
 

@@ -191,7 +191,7 @@ func (s *Service) Verify(ctx context.Context, id int64, by string) error {
 		case r.Phase != Ready && r.Phase != Switched:
 			return refuse("migration %d is %s; VERIFY is for one that is ready or switched", id, r.State())
 		case r.Wish != "" && r.Wish != wishVerify:
-			return refuse("migration %d is about to %s", id, r.Wish)
+			return refuse("migration %d waits for its %s (SHOW MIGRATIONS says what for); VERIFY it afterwards", id, strings.ToUpper(r.Wish))
 		}
 		r.Wish = wishVerify
 		return nil

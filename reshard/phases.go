@@ -63,7 +63,7 @@ func (r *run) queued(ctx context.Context) error {
 	if m != nil {
 		version = m.Version
 	}
-	return r.enterWith(ctx, Preparing, func(rec *Record) { rec.Version = version }, "the map lists it")
+	return r.enterWith(ctx, Preparing, func(rec *Record) { rec.Version = version }, "the map lists it, and every proxy hears of it")
 }
 
 var (

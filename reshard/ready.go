@@ -88,7 +88,7 @@ func (r waiting) holdsUp(ctx context.Context, from, to string) (hold string, err
 		}
 		for _, l := range p.Long {
 			if l.Move == r.id {
-				return fmt.Sprintf("session %d of proxy %s has been running a statement on the slots since %s UTC; see SHOW SESSIONS there",
+				return fmt.Sprintf("session %[1]d of proxy %[2]s has been running a statement on the slots since %[3]s UTC; SHOW SESSIONS and KILL %[1]d on the admin port there, if it should not go on",
 					l.Session, p.Node, l.Since.UTC().Format("15:04:05")), nil
 			}
 		}

@@ -36,6 +36,7 @@ type fenceRow struct {
 	move  int64
 	gone  bool // the migration is over, and its slots are not here
 	slots []shard.Span
+	joins string // it is about no slots: this shard has got copies of the reference tables
 }
 
 // lookEvery is how old a look may be. A migration waits for longer between its fence rows and
@@ -70,7 +71,7 @@ func (f *fences) read(ctx context.Context, name string) ([]fenceRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, rows, err := c.Query("SELECT move_id, state = 'gone', slots FROM _sluice.fence")
+	_, rows, err := c.Query("SELECT move_id, state = 'gone', slots, note FROM _sluice.fence")
 	var we *wire.Error
 	if errors.As(err, &we) && (we.Code == 1146 || we.Code == 1049) {
 		c.Put()
@@ -84,7 +85,9 @@ func (f *fences) read(ctx context.Context, name string) ([]fenceRow, error) {
 	var out []fenceRow
 	for _, r := range rows {
 		row := fenceRow{gone: string(r[1]) == "1"}
-		if row.move, err = strconv.ParseInt(string(r[0]), 10, 64); err == nil {
+		if row.move, err = strconv.ParseInt(string(r[0]), 10, 64); err == nil && row.move < 0 {
+			_, row.joins, _ = strings.Cut(string(r[3]), shard.FenceJoined)
+		} else if err == nil {
 			row.slots, err = parseSpans(string(r[2]))
 		}
 		if err != nil { // whatever it says: it may be about any row
@@ -145,7 +148,7 @@ func lateCommit(k *kept) bool {
 	defer cancel()
 	return slices.ContainsFunc(k.tx.Legs(), func(l txn.Leg) bool {
 		at, ok := m.ShardIndex(l.Shard)
-		strange, err := k.h.fences.strange(ctx, m, at, &slotSet{all: true})
+		strange, err := k.h.fences.strange(ctx, m, at, &slotSet{all: true, copies: true})
 		return !ok || err != nil || strange != 0
 	})
 }
@@ -158,7 +161,7 @@ func (a admission) covered(ctx context.Context, m *shard.Map) error {
 		return tryAgain("this proxy has lost etcd, and rows of the statement move; it was not executed")
 	}
 	// Copies that are not everywhere any more are as good as rows of any slot.
-	touched := &slotSet{all: b.All || copies(b), slots: b.Slots}
+	touched := &slotSet{all: b.All || copies(b), slots: b.Slots, copies: copies(b)}
 	for _, at := range reached(b) {
 		move, err := a.h.fences.strange(ctx, m, at, touched)
 		if err != nil {
@@ -172,7 +175,7 @@ func (a admission) covered(ctx context.Context, m *shard.Map) error {
 }
 
 // strange gives a migration that a map does not know and that moves some of the slots at a
-// shard (map index), 0 for none.
+// shard (map index), or has brought a shard copies that the map does not know; 0 for none.
 func (f *fences) strange(ctx context.Context, m *shard.Map, at int, touched *slotSet) (move int64, err error) {
 	rows, err := f.on(ctx, m.ShardName(at))
 	if err != nil {
@@ -180,6 +183,12 @@ func (f *fences) strange(ctx context.Context, m *shard.Map, at int, touched *slo
 	}
 	for i := range rows {
 		r := &rows[i]
+		if r.joins != "" {
+			if _, known := m.ShardIndex(r.joins); touched.copies && !known {
+				return -r.move, nil
+			}
+			continue
+		}
 		v := shard.Move{Slots: r.slots}
 		here := func(slot uint16) bool { return m.Owner(slot) == at && v.Has(slot) }
 		if m.Move(r.move) == nil && (touched.has(here) || touched.all && !r.gone) {

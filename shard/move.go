@@ -12,6 +12,7 @@ import (
 const (
 	FenceCode   = 9101
 	FencePrefix = "sluice: migration "
+	FenceJoined = " joined " // in the note of a fence row: the shard that follows has got copies of the reference tables
 )
 
 // Joining is the state of a shard that has not got the copies of the reference tables yet:
