@@ -45,12 +45,20 @@ func TestMigrationByHand(t *testing.T) {
 			expectError(t, m.dba, "REVERT MIGRATION "+id, 1210, "is for one that is switched")
 			expectError(t, m.dba, "DROP SHARD s1", 1210)
 			must(t, m.dba, "VERIFY MIGRATION "+id)
+			m.verified(id, "none differs")
+			m.plant(id, 1)
+			must(t, m.dba, "VERIFY MIGRATION "+id)
+			m.verified(id, "1 differ, 1 of them were repaired")
 			if got := rows(t, m.dba, "SHOW SLOTS")[0]; got != "0\t99\ts0\tmoving\t"+id {
 				t.Errorf("SHOW SLOTS begins with %q", got)
 			}
 			must(t, m.dba, "CUTOVER MIGRATION "+id)
 			m.await(id, "switched")
 			expectError(t, m.dba, "CANCEL MIGRATION "+id, 1210, "REVERT")
+			lost := m.plant(id, 0)
+			must(t, m.dba, "VERIFY MIGRATION "+id)
+			m.verified(id, "1 differ, 0 of them were repaired")
+			must(t, m.px[0].open("shop"), "UPDATE users SET email = 'again' WHERE user_id = "+lost) // which brings the row back
 			if got := rows(t, m.dba, "SHOW SLOTS")[0]; got != "0\t99\ts1\tmoved\t"+id {
 				t.Errorf("SHOW SLOTS begins with %q", got)
 			}
@@ -87,6 +95,32 @@ func TestMigrationByHand(t *testing.T) {
 			}
 		})
 	}
+}
+
+// verified waits until the newest comparison says something.
+func (m *resharding) verified(id, want string) {
+	m.t.Helper()
+	eventually(m.t, "migration "+id+" was compared: "+want, func() bool {
+		for _, r := range rows(m.t, m.dba, "SHOW MIGRATIONS") {
+			if f := strings.Split(r, "\t"); f[0] == id {
+				return strings.Contains(f[14], want)
+			}
+		}
+		return false
+	})
+}
+
+// plant deletes a row that moves at one side of a migration that is ready or switched, as
+// only the migration itself can, and gives its user.
+func (m *resharding) plant(id string, side int) (user string) {
+	m.t.Helper()
+	s := m.servers[side]
+	trigger := s.Value("SELECT ACTION_STATEMENT FROM information_schema.TRIGGERS WHERE TRIGGER_NAME LIKE '\\_sluice\\_m" + id + "\\_i%' AND EVENT_OBJECT_TABLE = 'users'")
+	_, secret, _ := strings.Cut(trigger, "/* x'")
+	secret, _, _ = strings.Cut(secret, "'")
+	user = s.Value("SELECT MIN(user_id) FROM shop.users WHERE MOD(CRC32(user_id), 16384) BETWEEN 200 AND 4095")
+	s.Exec("SET @_sluice_mover = x'" + secret + "'; DELETE FROM shop.users WHERE user_id = " + user)
+	return user
 }
 
 // awaitEnd is await for the last state, with the log of a migration that took long.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/backend"
 	"sluice/internal/testkit"
 	"sluice/shard"
 )
@@ -285,6 +286,14 @@ func TestPreflight(t *testing.T) {
 		if reasons, _, err := Preflight(context.Background(), o.Source, o.Target, Spec{ID: 1, Tables: tables[:1], Slots: half}); err != nil || len(reasons) != 0 {
 			t.Errorf("%q, %v", reasons, err)
 		}
+		// A server of the other kind.
+		other := testkit.Shared(t, 1-w.src.Flavor, 0)
+		o.Target = Server{Name: "s2", Dial: func(ctx context.Context) (*backend.Conn, error) { return w.pools.Dial(ctx, "s2", other.Addr) }}
+		reasons, _, err = Preflight(context.Background(), o.Source, o.Target, Spec{ID: 1, Tables: tables[:1], Slots: half})
+		if err != nil || !strings.Contains(strings.Join(reasons, "\n"), "move between servers of one kind") {
+			t.Errorf("%q, %v", reasons, err)
+		}
+		o.Target = Shard(w.pools, "s1")
 		// An account that may nothing, and a server without a log.
 		bare := Shard(w.pools, "s0")
 		w.src.Exec("SET GLOBAL binlog_row_image='MINIMAL'")

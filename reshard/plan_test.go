@@ -102,3 +102,44 @@ func TestStates(t *testing.T) {
 		}
 	}
 }
+
+// TestTurns: four migrations carry rows at once, one between two servers, and one to a shard
+// that is joining; those that have switched do not count.
+func TestTurns(t *testing.T) {
+	spec := shard.Spec{}
+	for i := range 8 {
+		spec.Shards = append(spec.Shards, shard.Shard{Name: fmt.Sprintf("s%d", i)})
+	}
+	spec.Shards[7].State = shard.Joining
+	spec.Ranges = shard.Deal(spec.Shards[:7])
+	move := func(id int64, source, target string) shard.Move {
+		v := shard.Move{ID: id, Source: source, Target: target}
+		for _, r := range spec.Ranges {
+			if r.Shard == source {
+				v.Slots = []shard.Span{{First: r.First + uint16(10*id), Last: r.First + uint16(10*id) + 5}}
+			}
+		}
+		return v
+	}
+	asks := func(source, target string) string {
+		return full(&spec, &Record{ID: 99, Source: source, Target: target})
+	}
+	for _, x := range []struct {
+		add                    shard.Move
+		source, target, expect string
+	}{
+		{move(1, "s0", "s1"), "s2", "s3", ""},
+		{move(2, "s2", "s7"), "s1", "s0", "migration 1 between the same servers goes first"},
+		{move(3, "s3", "s4"), "s0", "s7", "migration 2 brings shard s7 the reference tables first"},
+		{move(4, "s5", "s6"), "s6", "s0", "4 migrations are running; 4 may at once"},
+	} {
+		spec.Moves = append(spec.Moves, x.add)
+		if got := asks(x.source, x.target); got != x.expect {
+			t.Errorf("after migration %d, %s to %s: %q, want %q", x.add.ID, x.source, x.target, got, x.expect)
+		}
+	}
+	give(&spec, spec.Moves[0].Slots, "s1") // it waits for COMPLETE
+	if got := asks("s6", "s0"); got != "" {
+		t.Errorf("one that has switched counts: %q", got)
+	}
+}

@@ -243,6 +243,8 @@ func (a admission) again(ctx context.Context, st *statement, err error, began ti
 		return tooMany()
 	}
 	defer g.release(size)
+	a.waiting(true) // an attempt need not wait for what waits itself
+	defer a.waiting(false)
 	read, cancel := context.WithTimeout(ctx, holdTime/2)
 	defer cancel()
 	g.refresh(read)
