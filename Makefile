@@ -58,7 +58,7 @@ bench:
 compat:
 	@sh scripts/install.sh compat
 	@rm -f compat/testdata/matrix.tsv
-	SLUICE_COMPAT=all go test -count=1 -timeout 90m -parallel 4 ./compat
+	SLUICE_COMPAT=all go test -count=1 -timeout 90m -parallel 6 ./compat
 
 fmt:
 	gofmt -w $$(git ls-files '*.go')

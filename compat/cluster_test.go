@@ -132,7 +132,7 @@ type options struct {
 	rules   string   // further lines of the schema of sharded, indented by six blanks
 	node    string   // further lines of the node's configuration
 	schemas []string // further schemas, whose names a client fixes; without rules, and no other test's
-	alone   bool     // each of norules and sharded has a proxy that knows no other schema, for clients that look around
+	alone   bool     // for clients that look around: a plain server of its own, and a proxy for each of norules and sharded
 }
 
 // the plain server is the one behind the four shards.
@@ -143,6 +143,10 @@ func newWorld(t *testing.T, flavor testkit.Flavor, o options) *world {
 	t.Helper()
 	w := &world{}
 	for i := range shards + 1 {
+		if i == plainServer && o.alone {
+			w.servers = append(w.servers, testkit.StartServer(t, flavor))
+			continue
+		}
 		w.servers = append(w.servers, testkit.Shared(t, flavor, i))
 	}
 	// One name for all, so that no answer differs by it: norules and sharded are two proxies.

@@ -47,6 +47,8 @@ var meant = []difference{
 	{"Node mysql2 3.24.6 and Sequelize 6.37.8, binary", "MySQL 9", "", `SELECT \? \+ 1`, "Oracle MySQL gives an expression of parameters alone the type of another execution."},
 	{"MariaDB Connector/J", "MySQL 9", "", `(getTables|getColumns members): `, "Columns of `information_schema` do not say that they come from that schema."},
 	{"MariaDB Connector/J", "MySQL 9", "", `getBestRowIdentifier posts`, "Columns of `information_schema` without `ORDER BY` come in another order."},
+	{"MySQL Connector/J", "MySQL 9", "", `join: `, "Whether a column of a join with `GROUP BY` is described as AUTO_INCREMENT follows from the plan: not where it is of a temporary table."},
+	{"MariaDB Connector/J", "MySQL 9", "", `join: `, "The same."},
 	{"MariaDB Connector/J", "", "", `$^`, "Compressed, a value of more than 16 MiB ends its connection, one server's too; there the blob has 15 MiB."},
 	{"PHP 8.2 pdo", "", "sharded", `(prepared )?INSERT INTO posts \(title\) VALUES \(NULL\)`,
 		"An `INSERT` without a value for the shard key is always refused with 1364, before anything else that may be wrong with its row."},

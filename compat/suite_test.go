@@ -60,9 +60,32 @@ func runSuite(t *testing.T, s suite) {
 				if on == w.norules && !full() {
 					continue
 				}
-				compareSuites(t, s.client, on, want, s.run(t, on, nil))
+				got := s.run(t, on, nil)
+				if hurried(want, got) { // a driver's tests of timeouts skip themselves where the machine is busy
+					got.add(s.run(t, on, nil))
+				}
+				compareSuites(t, s.client, on, want, got)
 			}
 		})
+	}
+}
+
+// hurried tells whether a test that passed on the plain server was skipped.
+func hurried(want, got outcomes) bool {
+	for name := range want {
+		if want[name].state == "pass" && got[name].state == "skip" {
+			return true
+		}
+	}
+	return false
+}
+
+// add takes over what another run says of tests that were skipped.
+func (o outcomes) add(again outcomes) {
+	for name, one := range again {
+		if o[name].state == "skip" {
+			o[name] = one
+		}
 	}
 }
 
