@@ -30,6 +30,8 @@ func TestAutoShardKey(t *testing.T) {
 		const byTenant = "CREATE TABLE x (tenant_id INT NOT NULL PRIMARY KEY, a INT)"
 		must(t, db, byTenant, "INSERT INTO x VALUES (1, 1), (2, 2), (3, 3), (4, 4)")
 		kind("x", "sharded tenant_id ")
+		expectError(t, db, "CREATE TEMPORARY TABLE tmp (a INT, a INT)", 1060)
+		kind("x", "sharded tenant_id ")
 		must(t, db, "DROP TABLE x")
 		kind("x", "none")
 		must(t, db, "CREATE TABLE x (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, a INT)", "INSERT INTO x (a) VALUES (1), (2), (3)")

@@ -67,13 +67,15 @@ func (r *running) isThere(ctx context.Context, schema, table string) (there bool
 
 // settleRule takes the rules of dropped tables away, and that of a table which no shard would make.
 func (s *settling) settleRule(ctx context.Context, e *entry, err error) {
+	stamp := s.declared
+	s.declared = 0
 	var partly *exec.Partly
 	var change func(*shard.Spec) error
 	switch {
 	case err == nil && router.Undeclares(e.plan):
 		change = func(spec *shard.Spec) error { router.Undeclare(e.plan, spec); return nil }
-	case s.declared != 0 && isServerError(err) && !errors.As(err, &partly):
-		change = func(spec *shard.Spec) error { router.Withdraw(e.plan, spec, s.declared); return nil }
+	case stamp != 0 && e.plan.Declares != nil && isServerError(err) && !errors.As(err, &partly):
+		change = func(spec *shard.Spec) error { router.Withdraw(e.plan, spec, stamp); return nil }
 	default:
 		return
 	}

@@ -48,11 +48,12 @@ func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec
 		runErr = err
 	}
 	if e.plan.DDL {
+		said := outcomeError(out, runErr) // by the shards: that they are not alike then comes after it
 		if s.bound.Strategy == router.Everywhere {
 			runErr = defining{s.running}.check(ctx, st, e, out, runErr)
 		}
 		s.afterDDL(ctx, e)
-		s.settleRule(ctx, e, outcomeError(out, runErr))
+		s.settleRule(ctx, e, said)
 	}
 	return s.answer(st, out, runErr)
 }
