@@ -107,7 +107,11 @@ func (x *control) run(t *testing.T, off string) []string {
 		}
 	}
 	d.say("CUTOVER MIGRATION %s", id)
-	time.Sleep(3 * time.Second)
+	if x.late && off != "" { // nothing waits for the branch
+		d.await(3*time.Minute, "switched", id)
+	} else {
+		time.Sleep(3 * time.Second)
+	}
 	if x.late {
 		direct("XA COMMIT 'late'")
 		tr.mu.Lock()
