@@ -22,7 +22,7 @@ type control struct {
 
 var controls = []control{
 	{name: "the acknowledgements", off: "reshard-acks:off", lost: true},
-	{name: "the marker", off: "reshard-marker:off", with: "mover.marked:delay=80ms"},
+	{name: "the marker", off: "reshard-marker:off", with: "mover.marked:delay=20ms"},
 	{name: "the fence, for a proxy that is lost", off: "reshard-fence:off,reshard-acks:off", lost: true},
 	{name: "prepared branches", off: "reshard-xa:off,mover.pending:off", late: true},
 }
