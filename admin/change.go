@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"sluice/backend"
 	"sluice/server"
@@ -71,6 +72,9 @@ func (a *Admin) rowsAt(ctx context.Context, m *shard.Map, address string) (strin
 		return "", err
 	}
 	defer to.Close()
+	if err := to.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		return "", err
+	}
 	for i := range m.Spec.Schemas {
 		s := &m.Spec.Schemas[i]
 		if s.PassThrough() {

@@ -14,7 +14,7 @@ import (
 type crash struct {
 	step  string // of package reshard; fault points are before and after it
 	after bool
-	who   string // the proxy that runs the migration ("mover"), another proxy, "source", "target", "etcd"
+	who   string // the proxy that runs the migration ("mover"), another proxy, "source", "target", "etcd", the mover's way to etcd ("link")
 	still bool   // stopped, not killed
 	back  bool   // on the way back: the migration is reverted
 }
@@ -31,6 +31,9 @@ func (c crash) String() string {
 	if c.still {
 		verb = "stands still"
 	}
+	if c.who == "link" {
+		verb = "is cut"
+	}
 	text := fmt.Sprintf("%s %s at %s", c.who, verb, c.point())
 	if c.back {
 		text += " on the way back"
@@ -43,7 +46,7 @@ var (
 	makingSteps  = []string{"fence-rows", "known", "stream", "copying", "catching_up", "verifying", "triggers", "ready", "way-back"}
 	switchSteps  = []string{"acks", "fence", "xa", "marker", "pair", "turn", "own", "commit"}
 	endingSteps  = []string{"switched", "old-maps", "clean", "drop-triggers", "drop-notes", "drop-fence", "unlist", "completed"}
-	crashVictims = []string{"mover", "proxy", "source", "target", "etcd"}
+	crashVictims = []string{"mover", "proxy", "source", "target", "etcd", "link"}
 )
 
 // crashes gives every case in a soak, else one at a step of the switch, drawn by the seed:
@@ -55,6 +58,9 @@ func crashes(t *testing.T) (list []crash) {
 			for _, after := range []bool{false, true} {
 				for _, who := range crashVictims {
 					for _, still := range []bool{false, true} {
+						if still && who == "link" {
+							continue // there is one way to cut it
+						}
 						all = append(all, crash{step, after, who, still, false})
 						if i == 1 {
 							all = append(all, crash{step, after, who, still, true})
@@ -71,7 +77,7 @@ func crashes(t *testing.T) (list []crash) {
 		return all
 	}
 	for _, c := range all {
-		if !c.still && !c.back && strings.Contains(strings.Join(switchSteps, " "), c.step) && c.who != "proxy" && c.who != "etcd" {
+		if !c.still && !c.back && strings.Contains(strings.Join(switchSteps, " "), c.step) && c.who != "proxy" && c.who != "etcd" && c.who != "link" {
 			return []crash{c}
 		}
 	}
@@ -115,13 +121,17 @@ func (d *dba) crash(t *testing.T, one crash, etcd *testkit.Store) {
 	if one.back {
 		end = "cancelled"
 	}
+	link := testkit.NewLink(t, etcd.Addr)
 	for range 4 {
+		direct := d.c.setup.etcd
+		d.c.setup.etcd = link.Addr
 		p := d.c.newProxy(fmt.Sprintf("mover%d", time.Now().UnixNano()%1e9), "SLUICE_FAULT="+one.point()+":"+action+nth)
+		d.c.setup.etcd = direct
 		p.Start()
 		id := d.begin(p, one)
 		met := d.met(p, action == "stop", id)
 		if met {
-			d.strike(p, one, etcd)
+			d.strike(p, one, etcd, link)
 		}
 		d.await(3*time.Minute, end, id)
 		p.Kill()
@@ -133,6 +143,7 @@ func (d *dba) crash(t *testing.T, one crash, etcd *testkit.Store) {
 }
 
 const (
+	leaseOver  = 12 * time.Second // another takes over meanwhile
 	crashFirst = 1000
 	crashSlots = "1000-3000"
 )
@@ -175,7 +186,7 @@ func (d *dba) met(p *px, stopped bool, id string) bool {
 }
 
 // strike lets go wrong what is to go wrong while the proxy stands at the fault, or is dead.
-func (d *dba) strike(p *px, one crash, etcd *testkit.Store) {
+func (d *dba) strike(p *px, one crash, etcd *testkit.Store, link *testkit.Link) {
 	var process *testkit.Process
 	switch one.who {
 	case "proxy":
@@ -188,8 +199,13 @@ func (d *dba) strike(p *px, one crash, etcd *testkit.Store) {
 		process = etcd.Process
 	}
 	switch {
+	case one.who == "link":
+		link.Stall()
+		p.Resume()
+		time.Sleep(leaseOver)
+		link.Resume()
 	case process == nil && one.still:
-		time.Sleep(12 * time.Second) // longer than its lease: another takes over
+		time.Sleep(leaseOver)
 		p.Resume()
 	case process == nil:
 		p.Kill()
