@@ -136,7 +136,7 @@ type worker struct {
 	fresh *session // reads changed rows, writes watermarks
 	mark  *session // writes those of Drain
 	write *writer
-	rows  rows
+	rows  []rows    // of the parts that are being applied
 	saved time.Time // of the stored position
 	turns *turns    // of the copy and the applications
 	until time.Time // the copy rests
@@ -327,10 +327,6 @@ func (w *worker) apply(ctx context.Context, f *feed, b *batch) error {
 	if err := w.committed(ctx, b.xids); err != nil {
 		return err
 	}
-	type part struct {
-		t    int
-		keys [][][]byte
-	}
 	var parts []part
 	for t, keys := range b.keys {
 		p := part{t: t}
@@ -344,16 +340,37 @@ func (w *worker) apply(ctx context.Context, f *feed, b *batch) error {
 			parts = append(parts, p)
 		}
 	}
-	for i, p := range parts {
+	for len(parts) > 0 {
+		group, keys := oneTransaction(parts)
+		parts = parts[len(group):]
 		st := m.state.clone()
-		if st.Applied += int64(len(p.keys)); i == len(parts)-1 {
+		if st.Applied += int64(keys); len(parts) == 0 {
 			f.notes(st, b, markName(m.opts.Token, n))
 		}
-		if err := w.refresh(ctx, p.t, p.keys, st); err != nil {
+		if err := w.refresh(ctx, group, st); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// part is some rows of one table.
+type part struct {
+	t    int
+	keys [][][]byte
+}
+
+// oneTransaction gives the first parts that go into one transaction: of different tables (rows of
+// one that were read by two SELECTs must be inserted by two INSERTs, after the deletions of
+// both), and not many rows. keys is how many.
+func oneTransaction(parts []part) (group []part, keys int) {
+	for i, p := range parts {
+		if i > 0 && (p.t == parts[i-1].t || keys+len(p.keys) > keySlice) {
+			return parts[:i], keys
+		}
+		keys += len(p.keys)
+	}
+	return parts, keys
 }
 
 // committed waits until branches have been committed in the engine: their XA COMMIT is
@@ -381,22 +398,32 @@ func (w *worker) committed(ctx context.Context, xids []string) error {
 	}
 }
 
-// refresh reads rows of one table by their keys and writes them at the target.
-func (w *worker) refresh(ctx context.Context, i int, keys [][][]byte, st *state) error {
+// refresh reads rows by their keys and writes them at the target, in one transaction.
+func (w *worker) refresh(ctx context.Context, group []part, st *state) error {
 	m := w.m
-	t, l, within := m.tables[i], m.layouts[i], m.within[i]
-	w.rows.reset()
-	if err := t.selectKeys(w.fresh, l, keys, within, &w.rows); err != nil {
-		return err
+	for len(w.rows) < len(group) {
+		w.rows = append(w.rows, rows{})
+	}
+	for i, p := range group {
+		w.rows[i].reset()
+		if err := m.tables[p.t].selectKeys(w.fresh, m.layouts[p.t], p.keys, m.within[p.t], &w.rows[i]); err != nil {
+			return err
+		}
 	}
 	if err := m.opts.Faults.At("mover.read"); err != nil {
 		return err
 	}
 	return w.commit(ctx, st, func() error {
-		if err := w.write.delete(t, keys, within); err != nil {
-			return err
+		for i, p := range group {
+			t, within := m.tables[p.t], m.within[p.t]
+			if err := w.write.delete(t, p.keys, within); err != nil {
+				return err
+			}
+			if err := w.write.insert(t, m.layouts[p.t], &w.rows[i], within); err != nil {
+				return err
+			}
 		}
-		return w.write.insert(t, l, &w.rows, within)
+		return nil
 	})
 }
 

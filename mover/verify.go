@@ -302,7 +302,7 @@ func (w *worker) repair(ctx context.Context, q *inquiry, real []differing) error
 		}
 		st := m.state.clone()
 		st.Repaired += int64(len(keys))
-		if err := w.refresh(ctx, q.table, keys, st); err != nil {
+		if err := w.refresh(ctx, []part{{q.table, keys}}, st); err != nil {
 			return err
 		}
 		q.report.Repaired += int64(len(keys))
