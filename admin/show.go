@@ -104,7 +104,8 @@ func showTransactions(_ context.Context, a *Admin, _ *server.Client, _ map[strin
 func showBackends(_ context.Context, a *Admin, _ *server.Client, _ map[string]string) ([][]any, error) {
 	var rows [][]any
 	for _, s := range a.Pools.Status() {
-		rows = append(rows, []any{s.Shard, s.Address, s.Role, s.State, s.Version, s.Open, s.Idle, s.Waiting, s.Max, s.LastError, s.Since})
+		rows = append(rows, []any{s.Shard, s.Address, s.Role, s.State, s.Version, s.Open, s.Idle, s.Waiting, s.Max, s.LastError, s.Since,
+			s.Breaker, s.Limit, s.Busy, s.Refused, s.Severed})
 	}
 	return rows, nil
 }

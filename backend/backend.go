@@ -23,7 +23,9 @@ type Options struct {
 	MaxWaiters  int           // waiting leases a shard; default 4096
 	MaxAge      time.Duration // a connection is retired after this (with jitter); default 30 min
 	IdleTimeout time.Duration // idle connections above a few are closed after this; default 5 min
+	HangTimeout time.Duration // a server that answers nothing for so long is given up; default 10 s
 	MaxPacket   int           // default 64 MiB
+	NoLimits    bool          // of statements at once and of patience: a control for measurements
 }
 
 // withDefaults fills in what was left out.
@@ -34,7 +36,7 @@ func (o Options) withDefaults() Options {
 	for _, d := range []struct {
 		value *time.Duration
 		or    time.Duration
-	}{{&o.DialTimeout, 5 * time.Second}, {&o.WaitTimeout, 5 * time.Second}, {&o.MaxAge, 30 * time.Minute}, {&o.IdleTimeout, 5 * time.Minute}} {
+	}{{&o.DialTimeout, 5 * time.Second}, {&o.WaitTimeout, 5 * time.Second}, {&o.MaxAge, 30 * time.Minute}, {&o.IdleTimeout, 5 * time.Minute}, {&o.HangTimeout, 10 * time.Second}} {
 		if *d.value <= 0 {
 			*d.value = d.or
 		}
@@ -90,13 +92,13 @@ func same(a, b *Settings) bool {
 // Unavailable says why no connection could be had. Nothing was sent.
 type Unavailable struct {
 	Shard string
-	Full  bool // the pool was full for WaitTimeout, or MaxWaiters wait already
+	Full  bool // the server has as much to do as it can: try again
 	Err   error
 }
 
 func (e *Unavailable) Error() string {
 	if e.Full {
-		return fmt.Sprintf("no connection to shard %s is free: %v", e.Shard, e.Err)
+		return fmt.Sprintf("shard %s takes no more statements now: %v; nothing was done", e.Shard, e.Err)
 	}
 	return fmt.Sprintf("shard %s is not available: %v", e.Shard, e.Err)
 }
@@ -112,6 +114,10 @@ type Status struct {
 	Extended             bool  // the server has MariaDB's extended metadata
 	Open, Idle, Waiting  int
 	Max                  int
+	Limit                int    // statements that it is given at once
+	Busy                 int    // connections at work
+	Refused, Severed     uint64 // leases that got none; connections given up because the server hangs
+	Breaker              string // closed, open, half-open
 	LastError            string
 	Since                time.Time // of State
 }

@@ -3,6 +3,7 @@ package backend
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"sluice/wire"
@@ -22,6 +23,12 @@ type Conn struct {
 	// The pool's, under its lock.
 	leased    bool
 	idleSince time.Time
+	took      time.Time // when the lease began
+	whole     bool      // the lease has been at work all the time: what it took is the server's
+	line      *line     // of whom has it
+
+	rests   atomic.Bool // its session keeps it between two statements
+	severed atomic.Bool // it was given up: its server does not answer
 
 	// The lease's owner's.
 	broken   bool // cannot be used again

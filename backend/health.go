@@ -115,6 +115,7 @@ func (p *pool) failed(mark uint64, err error) {
 		}
 		h.become(down)
 		p.queue.fail(mark, refusedLogin(err))
+		p.waiting.Store(int32(p.queue.n))
 	}
 	if h.retry != nil {
 		return
@@ -122,7 +123,7 @@ func (p *pool) failed(mark uint64, err error) {
 	h.backoff = min(max(2*h.backoff, firstBackoff), lastBackoff)
 	pause := h.backoff/2 + rand.N(h.backoff/2+1)
 	h.retry = time.AfterFunc(pause, p.probe)
-	if p.queue.waiting.Len() > 0 {
+	if p.queue.n > 0 {
 		p.hasten()
 	}
 }
@@ -159,6 +160,7 @@ func (p *pool) succeeded(l *login) {
 	}
 	h.become(up)
 	h.version, h.collation, h.extended, h.backoff = l.version, l.collation, l.extended, 0
+	p.hang.answered(time.Now())
 	h.stop()
 }
 
@@ -175,7 +177,8 @@ func (p *pool) status() Status {
 	defer p.mu.Unlock()
 	s := Status{
 		Shard: p.shard, Address: p.dialer.address, Role: p.role, State: string(p.health.state), Version: p.health.version, Collation: p.health.collation, Extended: p.health.extended,
-		Open: p.open(), Idle: p.idles, Waiting: p.queue.waiting.Len(), Max: p.max, Since: p.health.since,
+		Open: p.open(), Idle: p.idles, Waiting: p.queue.n, Max: p.max, Since: p.health.since,
+		Limit: p.pace.allows(), Busy: p.busy(), Refused: p.counts.refused, Severed: p.counts.severed, Breaker: p.breaker(),
 	}
 	if p.health.last != nil {
 		s.LastError = p.health.last.Error()

@@ -18,8 +18,14 @@ const tries = 4
 // Get leases a connection of the shard in the given state: schema ("": none)
 // and settings applied (nil: a fresh connection's). It prefers a connection that is in that
 // state already. Errors: *wire.Error (the schema or the SET was refused), *Unavailable
-// (unknown, down, full, timed out, or ctx has ended).
+// (unknown, down, full, timed out, or ctx has ended). It is for work of Sluice's own, which goes
+// before that of clients.
 func (p *Pools) Get(ctx context.Context, shard string, class Class, schema string, s *Settings) (*Conn, error) {
+	return p.GetFor(ctx, Ask{Held: true}, shard, class, schema, s)
+}
+
+// GetFor is Get for a client.
+func (p *Pools) GetFor(ctx context.Context, ask Ask, shard string, class Class, schema string, s *Settings) (*Conn, error) {
 	s = normal(s)
 	var last error = errNoShard
 	for range tries {
@@ -27,7 +33,7 @@ func (p *Pools) Get(ctx context.Context, shard string, class Class, schema strin
 		if pl == nil {
 			return nil, &Unavailable{Shard: shard, Err: p.whyNone()}
 		}
-		c, err := pl.take(ctx, class, schema, s)
+		c, err := pl.take(ctx, ask, class, schema, s)
 		if errors.Is(err, errRetired) {
 			last = err
 			continue
@@ -82,6 +88,33 @@ func (c *Conn) Close() error {
 	p.mu.Unlock()
 	return c.Conn.Close()
 }
+
+// Rest says that the session keeps the connection until its next statement, Wake that it is at work
+// again. Resting connections take no part in the shard's limit. Both are cheap, and only
+// for the lease's owner.
+func (c *Conn) Rest() {
+	if c.rests.Swap(true) {
+		return
+	}
+	p := c.pool
+	c.whole = false
+	p.resting.Add(1)
+	if p.waiting.Load() > 0 {
+		p.mu.Lock()
+		p.serve()
+		p.mu.Unlock()
+	}
+}
+
+func (c *Conn) Wake() {
+	if c.rests.Load() && c.rests.Swap(false) {
+		c.pool.resting.Add(-1)
+	}
+}
+
+// Wanted tells whether others wait for a connection of the shard. Safe from any goroutine
+// while the lease lasts.
+func (c *Conn) Wanted() bool { return c.pool.waiting.Load() > 0 }
 
 // killers bounds the connections that a pool makes for KILL, besides its own.
 const killers = 8

@@ -1,11 +1,11 @@
 package backend
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +19,10 @@ import (
 //
 // Connections are dialled by goroutines of the pool and not by those that wait: a client that
 // goes away wastes no login, and one failure answers all.
+//
+// A lease is at work, or rests: its session keeps it between two statements of a transaction. Newcomers
+// may take connections while fewer are at work than the pace says, and leave some places to those
+// that hold connections already.
 type pool struct {
 	opts   *Options
 	shard  string
@@ -35,9 +39,19 @@ type pool struct {
 	all     map[*Conn]struct{}
 	dialing [classes]int
 	queue   queue
+	lines   map[string]*line // of the users that have connections or wait
 	health  health
+	pace    pace
+	hang    hang
+	counts  counts
 	kills   chan struct{} // places for connections that KILL
+
+	resting atomic.Int32 // leased connections that are not at work
+	waiting atomic.Int32 // queue.n, for those that do not hold the lock
 }
+
+// counts are of the pool's whole life.
+type counts struct{ refused, severed uint64 }
 
 // maxDials bounds the logins at once: a server that comes back is not met by a herd.
 const maxDials = 16
@@ -59,27 +73,70 @@ func (p *pool) dials() int {
 // open is the number of places taken. The lock is held.
 func (p *pool) open() int { return len(p.all) + p.dials() }
 
+// leased is the number of connections that somebody has. The lock is held.
+func (p *pool) leased() int { return len(p.all) - p.idles }
+
+// busy is the number of those that are at work, as nearly as can be told without a lock on
+// each rest. The lock is held.
+func (p *pool) busy() int { return max(p.leased()-int(p.resting.Load()), 0) }
+
+// spare are the places that newcomers do not get: an eighth, none where there are few.
+func (p *pool) spare() int { return p.max / 8 }
+
+// admits tells whether a newcomer may have a connection, when so many dials are for others. The
+// lock is held.
+func (p *pool) admits(promised int) bool {
+	return p.busy()+promised < p.pace.allows() && p.leased()+promised < p.max-p.spare()
+}
+
+// line finds a user's line. The lock is held.
+func (p *pool) line(user string) *line {
+	l := p.lines[user]
+	if l == nil {
+		l = &line{}
+		p.lines[user] = l
+	}
+	return l
+}
+
+// give leases an idle connection that was taken out to a user's line; of what a newcomer does with
+// it the time is taken. The lock is held.
+func (p *pool) give(c *Conn, l *line, newcomer bool, now time.Time) {
+	c.leased, c.took, c.whole, c.line = true, now, newcomer, l
+	l.busy++
+	p.pace.lease(p.busy())
+}
+
 // checkAfter is how long a connection must have been idle for its socket to be looked at
 // before the next use. A server that goes away within less would as well have done so
 // while the statement ran.
 const checkAfter = 5 * time.Millisecond
 
 // take gives an idle connection, the nearest to the wanted state, or waits for one.
-func (p *pool) take(ctx context.Context, class Class, schema string, s *Settings) (*Conn, error) {
+func (p *pool) take(ctx context.Context, ask Ask, class Class, schema string, s *Settings) (*Conn, error) {
 	k := class.index()
+	now := time.Now()
 	p.mu.Lock()
 	for {
 		if p.closed {
 			p.mu.Unlock()
 			return nil, errRetired
 		}
+		if p.hung(now) {
+			p.counts.refused++
+			p.mu.Unlock()
+			return nil, p.unavailable(p.health.reason())
+		}
+		if !ask.Held && !p.admits(0) {
+			p.pace.pressed = true
+			return p.wait(ctx, ask, k, schema == "", now) // unlocks
+		}
 		c := p.pick(k, schema, s)
 		if c == nil {
-			return p.wait(ctx, k, schema == "") // unlocks
+			return p.wait(ctx, ask, k, schema == "", now) // unlocks
 		}
-		now := time.Now()
 		idle := now.Sub(c.idleSince)
-		c.leased = true
+		p.give(c, p.line(ask.User), !ask.Held, now)
 		if idle < checkAfter {
 			p.mu.Unlock()
 			return c, nil
@@ -151,7 +208,12 @@ func (p *pool) put(c *Conn) (kept bool) {
 		p.forget(c)
 		return false
 	}
-	c.leased, c.idleSince = false, now
+	if c.whole {
+		p.pace.sample(now.Sub(c.took), now)
+	}
+	p.hang.answered(now)
+	p.end(c)
+	c.idleSince = now
 	k := c.class.index()
 	p.idle[k] = append(p.idle[k], c)
 	p.idles++
@@ -161,37 +223,85 @@ func (p *pool) put(c *Conn) (kept bool) {
 
 // forget takes a connection out of the pool for good. The lock is held.
 func (p *pool) forget(c *Conn) {
-	c.leased = false
+	p.end(c)
 	delete(p.all, c)
 	p.serve()
+}
+
+// end ends a lease. The lock is held.
+func (p *pool) end(c *Conn) {
+	c.leased = false
+	if c.rests.Swap(false) {
+		p.resting.Add(-1)
+	}
+	if c.line != nil {
+		c.line.busy--
+		c.line = nil
+	}
 }
 
 // serve gives idle connections to those that wait, in their order, and dials for those who
 // get none as far as places allow. It is called whenever one of these has changed, with
 // the lock held.
 func (p *pool) serve() {
-	promised := p.dialing
-	var next *list.Element
-	for e := p.queue.waiting.Front(); e != nil; e = next {
-		if p.idles == 0 && !p.mayDial() {
+	if p.queue.n == 0 {
+		return
+	}
+	defer func() { p.waiting.Store(int32(p.queue.n)) }()
+	now, promised := time.Now(), p.dialing
+	for e := p.queue.held.Front(); e != nil; {
+		if !p.mayServe() {
 			return
 		}
-		next = e.Next() // of e before it is removed
 		w := e.Value.(*waiter)
-		k := w.class
-		switch {
-		case p.usable(k, w.bare) >= 0:
-			c := p.remove(k, p.usable(k, w.bare))
-			c.leased = true
+		e = e.Next() // before it is removed
+		p.serveOne(w, &promised, now)
+	}
+	p.queue.begin()
+	for pending := 0; p.mayServe(); {
+		if !p.admits(pending) {
+			p.pace.pressed = true
+			return
+		}
+		w := p.queue.turn()
+		if w == nil {
+			return
+		}
+		if now.Sub(w.came) > p.patience(now) {
+			p.counts.refused++
 			p.queue.remove(w)
-			w.ready <- answer{conn: c}
-		case promised[k] > 0:
-			promised[k]-- // the login that is under way is this one's
-		case p.mayDial():
-			p.makeRoom(k, w.bare)
-			p.startDial(k)
+			w.ready <- answer{err: errLong}
+			continue
+		}
+		if p.serveOne(w, &promised, now) {
+			w.line.pending++
+			pending++
 		}
 	}
+}
+
+// mayServe tells whether there is anything to give.
+func (p *pool) mayServe() bool { return p.idles > 0 || p.mayDial() }
+
+// serveOne gives a waiter a connection, or tells that a login is under way for it.
+func (p *pool) serveOne(w *waiter, promised *[classes]int, now time.Time) (dials bool) {
+	k := w.class
+	switch {
+	case p.usable(k, w.bare) >= 0:
+		c := p.remove(k, p.usable(k, w.bare))
+		p.give(c, w.line, w.in != &p.queue.held, now)
+		p.queue.remove(w)
+		w.ready <- answer{conn: c}
+		return false
+	case promised[k] > 0:
+		promised[k]-- // the login that is under way is this one's
+		return true
+	case p.mayDial():
+		p.makeRoom(k, w.bare)
+		p.startDial(k)
+		return true
+	}
+	return false
 }
 
 // usable gives the position of the idle connection of class k that was used last, -1 when
@@ -271,6 +381,7 @@ func (p *pool) dial(k int, mark uint64) {
 func (p *pool) setMax(n int) {
 	p.mu.Lock()
 	p.max = n
+	p.pace.setMax(n)
 	var drop []*Conn
 	for k := range p.idle {
 		for len(p.idle[k]) > 0 && len(p.all) > n {
@@ -292,6 +403,7 @@ func (p *pool) retire(why error, force bool) {
 	p.mu.Lock()
 	p.closed = true
 	p.queue.fail(p.queue.next, why)
+	p.waiting.Store(0)
 	p.health.stop()
 	var idle, leased []*Conn
 	for k := range p.idle {

@@ -88,9 +88,10 @@ func (p *Pools) dialer(address string) dialer {
 }
 
 func (p *Pools) newPool(name string, d dialer) *pool {
+	now := time.Now()
 	return &pool{
 		opts: &p.opts, shard: name, role: "primary", dialer: d, wg: &p.wg, ctx: p.ctx,
-		all: make(map[*Conn]struct{}), health: health{state: unknown, since: time.Now()}, kills: make(chan struct{}, killers),
+		all: make(map[*Conn]struct{}), lines: map[string]*line{}, pace: pace{off: p.opts.NoLimits}, health: health{state: unknown, since: now}, hang: hang{heard: now}, kills: make(chan struct{}, killers),
 	}
 }
 

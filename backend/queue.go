@@ -8,12 +8,24 @@ import (
 	"time"
 )
 
+// Ask says for whom a connection is wanted.
+type Ask struct {
+	User string // in whose line it waits: every user's is as long a wait, however many others have
+	// Held: it holds connections already, which others may wait for: a transaction's, or work of
+	// Sluice's own (recovery, migrations, the admin port). It goes before newcomers, is not
+	// counted against the shard's limit, and has some places that newcomers do not get.
+	Held bool
+}
+
 // waiter is a lease that waits, or has its answer in ready.
 type waiter struct {
 	class  int
 	bare   bool          // only a connection without a schema will do
 	ready  chan answer   // holds one
 	number uint64        // in the order of arrival
+	came   time.Time     //
+	line   *line         // of its user
+	in     *list.List    // where it stands
 	place  *list.Element // nil: it waits no more
 }
 
@@ -22,50 +34,130 @@ type answer struct {
 	err  error
 }
 
-// queue is who waits, first come first served. Its pool's lock guards it.
-type queue struct {
-	waiting list.List // of *waiter
-	next    uint64    // number of the next one
+// line is one user's: what it has of the shard, and who of it waits.
+type line struct {
+	busy    int       // leased connections
+	waiting list.List // of *waiter, newcomers in the order of arrival
+
+	// Of one pass of serve:
+	at      *list.Element
+	pending int // dials that are under way for this line
 }
 
-func (q *queue) add(w *waiter) {
+// queue is who waits: those that hold connections already first, in their order; then the
+// user that has the fewest connections, so that one with a thousand clients leaves another
+// with five its half (max-min fairness over places). Its pool's lock guards it.
+type queue struct {
+	held  list.List // of *waiter
+	lines []*line   // with somebody in them, the one that waits longest first
+	n     int       // who waits in all
+	next  uint64    // number of the next one
+	since time.Time // newcomers have stood here without a break since then; zero: none does
+}
+
+func (q *queue) add(w *waiter, held bool) {
 	w.number = q.next
 	q.next++
-	w.place = q.waiting.PushBack(w)
+	q.n++
+	if w.in = &q.held; !held {
+		w.in = &w.line.waiting
+		if w.in.Len() == 0 {
+			q.lines = append(q.lines, w.line)
+		}
+		if q.since.IsZero() {
+			q.since = w.came
+		}
+	}
+	w.place = w.in.PushBack(w)
 }
 
 func (q *queue) remove(w *waiter) {
-	q.waiting.Remove(w.place)
+	w.in.Remove(w.place)
 	w.place = nil
+	q.n--
+	if w.in == &q.held || w.in.Len() > 0 {
+		return
+	}
+	for i, l := range q.lines {
+		if l == w.line {
+			copy(q.lines[i:], q.lines[i+1:])
+			q.lines[len(q.lines)-1] = nil
+			q.lines = q.lines[:len(q.lines)-1]
+			break
+		}
+	}
+	if len(q.lines) == 0 {
+		q.since = time.Time{}
+	}
+}
+
+// begin starts a pass over the newcomers.
+func (q *queue) begin() {
+	for _, l := range q.lines {
+		l.at, l.pending = l.waiting.Front(), 0
+	}
+}
+
+// turn gives the newcomer whose turn it is in this pass, or nil.
+func (q *queue) turn() *waiter {
+	var best *line
+	for _, l := range q.lines {
+		if l.at != nil && (best == nil || l.busy+l.pending < best.busy+best.pending) {
+			best = l
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	w := best.at.Value.(*waiter)
+	best.at = best.at.Next()
+	return w
 }
 
 // fail gives everybody an error who has waited since before number mark was given out.
 func (q *queue) fail(mark uint64, err error) {
-	for e := q.waiting.Front(); e != nil; e = q.waiting.Front() {
-		w := e.Value.(*waiter)
-		if w.number >= mark {
-			return
+	for _, in := range q.all() {
+		for e := in.Front(); e != nil; e = in.Front() {
+			w := e.Value.(*waiter)
+			if w.number >= mark {
+				break
+			}
+			q.remove(w)
+			w.ready <- answer{err: err}
 		}
-		q.remove(w)
-		w.ready <- answer{err: err}
 	}
 }
 
-var errTooMany = errors.New("too many wait for one already")
+func (q *queue) all() []*list.List {
+	all := []*list.List{&q.held}
+	for _, l := range q.lines {
+		all = append(all, &l.waiting)
+	}
+	return all
+}
+
+var (
+	errTooMany = errors.New("too many wait for one already")
+	errLong    = errors.New("more statements come than it can do, and this one has waited its share")
+)
 
 // wait queues for a connection. The pool's lock is held at the call and not at the return.
-func (p *pool) wait(ctx context.Context, k int, bare bool) (*Conn, error) {
+func (p *pool) wait(ctx context.Context, ask Ask, k int, bare bool, now time.Time) (*Conn, error) {
 	down := p.health.reason()
 	if down != nil && p.health.silent {
+		p.counts.refused++
 		p.mu.Unlock()
 		return nil, p.unavailable(down)
 	}
-	if p.queue.waiting.Len() >= p.opts.MaxWaiters {
+	w := &waiter{class: k, bare: bare, ready: make(chan answer, 1), came: now, line: p.line(ask.User)}
+	// A user may fill three quarters of the queue: there is room for others.
+	if p.queue.n >= p.opts.MaxWaiters || !ask.Held && w.line.waiting.Len() > p.opts.MaxWaiters*3/4 {
+		p.counts.refused++
 		p.mu.Unlock()
 		return nil, &Unavailable{Shard: p.shard, Full: true, Err: errTooMany}
 	}
-	w := &waiter{class: k, bare: bare, ready: make(chan answer, 1)}
-	p.queue.add(w)
+	p.queue.add(w, ask.Held)
+	p.waiting.Store(int32(p.queue.n))
 	limit := p.opts.WaitTimeout
 	if down != nil {
 		limit = min(limit, downWait)
@@ -88,6 +180,8 @@ func (p *pool) wait(ctx context.Context, k int, bare bool) (*Conn, error) {
 	p.mu.Lock()
 	if w.place != nil {
 		p.queue.remove(w)
+		p.waiting.Store(int32(p.queue.n))
+		p.counts.refused++
 		p.mu.Unlock()
 		if down != nil {
 			return nil, p.unavailable(down)
@@ -99,8 +193,11 @@ func (p *pool) wait(ctx context.Context, k int, bare bool) (*Conn, error) {
 }
 
 func (p *pool) answered(a answer) (*Conn, error) {
-	if a.err == nil || errors.Is(a.err, errRetired) {
+	switch {
+	case a.err == nil || errors.Is(a.err, errRetired):
 		return a.conn, a.err
+	case errors.Is(a.err, errLong):
+		return nil, &Unavailable{Shard: p.shard, Full: true, Err: a.err}
 	}
 	return nil, p.unavailable(a.err)
 }

@@ -13,7 +13,7 @@ const (
 
 // sweep closes idle connections that are too old, too many or dead, until Close.
 func (p *Pools) sweep() {
-	every := min(sweepEvery, p.opts.IdleTimeout/2, p.opts.MaxAge/8)
+	every := min(sweepEvery, p.opts.IdleTimeout/2, p.opts.MaxAge/8, p.opts.HangTimeout/8)
 	tick := time.NewTicker(max(every, 10*time.Millisecond))
 	defer tick.Stop()
 	for {
@@ -24,6 +24,7 @@ func (p *Pools) sweep() {
 		}
 		for _, pl := range p.table.Load().order {
 			pl.sweep()
+			pl.watch(time.Now())
 		}
 		p.mu.Lock()
 		kept := p.retired[:0]

@@ -140,6 +140,9 @@ func refuse(code uint16, state, format string, args ...any) *router.Refusal {
 
 // lost says that a shard's connection broke.
 func lost(c *backend.Conn, err error) *wire.RelayError {
+	if c.Severed() {
+		err = backend.ErrHung
+	}
 	return &wire.RelayError{Err: fmt.Errorf("shard %s: %w", c.Shard(), err)}
 }
 

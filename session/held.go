@@ -122,9 +122,11 @@ func (h *held) forgetNow() {
 // brings it into the transaction.
 func (h *held) connection(ctx context.Context, shard string) (lease, error) {
 	if c := h.kept.tx.Leg(shard); c != nil {
+		c.Wake()
 		return lease{conn: c, shard: shard, kind: fromTx}, h.kept.sync(c, shard)
 	}
 	if c := h.kept.pins.of(shard); c != nil {
+		c.Wake()
 		l := lease{conn: c, shard: shard, kind: fromPin}
 		if err := h.kept.sync(c, shard); err != nil {
 			return l, err
@@ -136,7 +138,7 @@ func (h *held) connection(ctx context.Context, shard string) (lease, error) {
 		}
 		return l, nil
 	}
-	c, err := h.h.pools.Get(ctx, shard, h.state.class, h.state.schema, h.state.vars.backend)
+	c, err := h.get(ctx, shard)
 	if err != nil {
 		return lease{}, err
 	}
@@ -146,6 +148,13 @@ func (h *held) connection(ctx context.Context, shard string) (lease, error) {
 		return lease{}, err
 	}
 	return l, nil
+}
+
+// get takes a connection of the pool. A statement that has one already waits before those that have none.
+func (h *held) get(ctx context.Context, shard string) (*backend.Conn, error) {
+	ask := h.kept.wants()
+	ask.Held = ask.Held || len(h.list) > 0
+	return h.h.pools.GetFor(ctx, ask, shard, h.state.class, h.state.schema, h.state.vars.backend)
 }
 
 // enter opens the transaction on a connection, or applies a SET TRANSACTION for one
@@ -176,7 +185,7 @@ func (h *held) enter(ctx context.Context, l *lease) error {
 
 // apart takes one more connection of a shard, outside of the transaction.
 func (h *held) apart(ctx context.Context, shard string) (*backend.Conn, error) {
-	c, err := h.h.pools.Get(ctx, shard, h.state.class, h.state.schema, h.state.vars.backend)
+	c, err := h.get(ctx, shard)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,9 @@ func (h *held) join(ctx context.Context, shards []string) (err error) {
 			}
 			continue
 		}
-		c, e := h.h.pools.Get(ctx, shard, h.state.class, h.state.schema, h.state.vars.backend)
+		ask := h.kept.wants()
+		ask.Held = ask.Held || len(list) > 0
+		c, e := h.h.pools.GetFor(ctx, ask, shard, h.state.class, h.state.schema, h.state.vars.backend)
 		if e != nil {
 			err = e
 			break

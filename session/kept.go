@@ -35,6 +35,22 @@ func (k *kept) own(name string) *backend.Conn {
 	return k.pins.of(name)
 }
 
+// wants says for whom a connection is wanted. Who holds one that others may wait for goes first.
+func (k *kept) wants() backend.Ask {
+	return backend.Ask{User: k.state.c.User, Held: len(k.tx.Legs()) > 0 || k.pins.locked()}
+}
+
+// rest lets others have the places of connections that stay with the session until its next statement.
+func (k *kept) rest() {
+	legs := k.tx.Legs()
+	for i := range legs {
+		legs[i].Conn.Rest()
+	}
+	for i := range k.pins.list {
+		k.pins.list[i].conn.Rest()
+	}
+}
+
 // any gives any connection that the session keeps: the pool may be no larger.
 func (k *kept) any() (*backend.Conn, string) {
 	if legs := k.tx.Legs(); len(legs) > 0 {
@@ -78,7 +94,7 @@ func (k *kept) onShard(ctx context.Context, name string, raw bool, f func(*backe
 		}
 		vars = vars.with(changes, k.h.intern)
 	}
-	c, err := k.h.pools.Get(ctx, name, k.state.class, k.state.schema, vars.backend)
+	c, err := k.h.pools.GetFor(ctx, k.wants(), name, k.state.class, k.state.schema, vars.backend)
 	if err != nil {
 		return err
 	}

@@ -178,7 +178,7 @@ func (r *reply) clientError(err error) *wire.Error {
 	case errors.As(err, &we):
 		return we
 	case errors.As(err, &down) && down.Full:
-		return refuse(1040, "08004", "%v", down)
+		return overloaded(down)
 	case errors.As(err, &down):
 		return refuse(1105, "HY000", "%v", down)
 	case errors.As(err, &relay) && relay.Client:
@@ -194,6 +194,15 @@ func (r *reply) clientError(err error) *wire.Error {
 		return refuse(2013, "HY000", "lost connection to a shard")
 	}
 	return refuse(1105, "HY000", "%v", err)
+}
+
+// overloaded refuses a statement of which nothing was done because there is too much else to do. It is
+// ER_LOCK_WAIT_TIMEOUT with its words at the end: frameworks know it as an error after which the
+// statement, or its transaction, is to be tried again (Spring, Hibernate, Doctrine, Rails,
+// Laravel, which looks for the words), and pools of connections do not close the connection, as they do after
+// 1040 with SQLSTATE 08004.
+func overloaded(why error) *wire.Error {
+	return refuse(1205, "HY000", "%v. Lock wait timeout exceeded; try restarting transaction", why)
 }
 
 func (r *reply) unknownCommand() error {

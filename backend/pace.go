@@ -1,0 +1,204 @@
+package backend
+
+import (
+	"math"
+	"math/bits"
+	"time"
+)
+
+// pace finds how many statements a server should be given at once. Little's law says that
+// beyond the server's own parallelism more statements at once only wait longer within it: the
+// throughput stays and the latency grows in proportion, until locks, memory and deadlock
+// searches make the throughput fall. So the latency tells: while the median lease takes no
+// longer than tolerance times what it takes at few at once (base), the limit grows; when it
+// takes longer, the limit shrinks by that ratio.
+//
+//	limit ← limit · clamp(tolerance · base / median, 1/2, 1) + √limit      each window, a part of the way
+//
+// This is the gradient of Netflix's concurrency-limits ("Performance Under Load", 2018) with the
+// baseline of Envoy's adaptive concurrency filter: measured, at few at once, and again from time to
+// time, so that it follows what the statements are; a minimum (TCP Vegas) would take the cheapest
+// kind of statement for all, a long average (Gradient2) would take an overload for normal in the end.
+// The median is one because a database's statements differ a thousandfold: a report of an hour
+// or a few waits for locks say nothing about the server, and must not throttle it.
+//
+// The limit begins at its greatest, and where nothing waits for it it does nothing. Its pool's
+// lock guards it.
+type pace struct {
+	off   bool
+	max   int
+	limit float64
+	base  float64 // nanoseconds; 0: not known
+	based time.Time
+
+	median  float64 // of the last window
+	probing bool    // the window measures base anew: few at once
+	resume  float64 // the limit after that
+
+	n       int
+	began   time.Time
+	peak    int  // most at once in the window
+	pressed bool // somebody waited for the limit in it
+	buckets [paceBuckets]uint32
+}
+
+const (
+	// tolerance: a server that takes twice as long as at rest is busy, not overloaded. (Netflix
+	// has 1.5 for services that do not wait for disks.)
+	tolerance = 2.0
+	// smoothing is the part of the way to its new value that the limit goes in one window.
+	smoothing = 0.3
+
+	window     = 100 * time.Millisecond
+	windowMost = time.Second // with a few samples only
+	fewSamples = 10
+	samples    = 50
+
+	// baseAge is how old base may become while the server is never at rest.
+	baseAge = 30 * time.Second
+
+	paceBuckets = 4 * 40 // a quarter of an octave each, from 1 us to 2^40 us
+)
+
+// floor is the least that a server is given at once: an eighth of its connections, or 4. What
+// is measured at so few is what a server without overload takes.
+func (a *pace) floor() float64 { return float64(min(max(a.max/8, 4), a.max)) }
+
+// setMax follows a changed number of connections.
+func (a *pace) setMax(n int) {
+	if a.limit == 0 || int(a.limit) >= a.max {
+		a.limit = float64(n)
+	}
+	a.max = n
+	a.limit = min(max(a.limit, a.floor()), float64(n))
+}
+
+// allows is the number of statements that may run at once.
+func (a *pace) allows() int {
+	if a.off {
+		return a.max
+	}
+	return int(a.limit)
+}
+
+// lease notes that so many are at work.
+func (a *pace) lease(busy int) { a.peak = max(a.peak, busy) }
+
+// sample takes the time of one lease, and ends the window when it has seen enough.
+func (a *pace) sample(d time.Duration, now time.Time) {
+	if a.off {
+		return
+	}
+	if a.n == 0 && a.began.IsZero() {
+		a.began = now
+	}
+	a.buckets[bucketOf(d)]++
+	a.n++
+	age := now.Sub(a.began)
+	if a.n >= samples && age >= window || a.n >= fewSamples && age >= windowMost {
+		a.end(now)
+	}
+}
+
+// end draws the conclusion of a window and begins the next.
+func (a *pace) end(now time.Time) {
+	a.median = a.middle()
+	rest := float64(a.peak) <= a.floor()
+	switch {
+	case a.base == 0 && !rest:
+		// Nothing is known yet: this may be an overload already. It is found out now.
+		a.base, a.based = a.median, now.Add(-baseAge)
+	case rest && !a.probing && a.base > 0:
+		a.base, a.based = 0.7*a.base+0.3*a.median, now // what statements there are changes slowly
+	case rest:
+		a.base, a.based = a.median, now
+	case a.median < a.base:
+		a.base = a.median
+	}
+	if a.probing {
+		a.probing, a.limit = false, max(a.resume, a.limit)
+	} else {
+		a.adjust()
+		if !rest && a.pressed && now.Sub(a.based) >= baseAge {
+			a.based = now
+			a.probing, a.resume, a.limit = true, a.limit, a.floor()
+		}
+	}
+	a.n, a.began, a.peak, a.pressed, a.buckets = 0, time.Time{}, 0, false, [paceBuckets]uint32{}
+}
+
+func (a *pace) adjust() {
+	gradient := 1.0
+	if a.median > 0 && a.base > 0 {
+		gradient = min(max(tolerance*a.base/a.median, 0.5), 1)
+	}
+	// Little used, the limit has had no part in the latency: it is left, and grows when all is well.
+	if gradient < 1 && float64(a.peak) < a.limit/2 {
+		return
+	}
+	want := a.limit*gradient + math.Sqrt(a.limit)
+	a.limit = min(max(a.limit+smoothing*(want-a.limit), a.floor()), float64(a.max))
+}
+
+// stuck raises a limit that nothing has come through for a while: what holds the places waits
+// for something else than the server, such as the lock of a transaction that nobody ends.
+func (a *pace) stuck() {
+	if a.probing {
+		a.probing, a.limit = false, a.resume
+	}
+	a.limit = min(a.limit*1.5+1, float64(a.max))
+}
+
+// middle is the median of the window in nanoseconds, within the bucket by proportion.
+func (a *pace) middle() float64 {
+	seen, half := 0.0, float64(a.n)/2
+	for i, c := range a.buckets {
+		if c == 0 {
+			continue
+		}
+		if seen+float64(c) >= half {
+			low := math.Exp2(float64(i) / 4)
+			high := math.Exp2(float64(i+1) / 4)
+			return 1000 * (low + (high-low)*(half-seen)/float64(c))
+		}
+		seen += float64(c)
+	}
+	return 0
+}
+
+// bucketOf numbers the quarter of an octave of a duration in microseconds.
+func bucketOf(d time.Duration) int {
+	us := uint64(max(d.Microseconds(), 1))
+	octave := bits.Len64(us) - 1
+	rest := us << (63 - octave) // its highest bit is the octave's
+	quarter := 0
+	for _, edge := range quarters {
+		if rest >= edge {
+			quarter++
+		}
+	}
+	return min(4*octave+quarter, paceBuckets-1)
+}
+
+// quarters are 2^(1/4), 2^(2/4) and 2^(3/4), with 63 bits behind the point.
+var quarters = [3]uint64{0x9837f0518db8a96f, 0xb504f333f9de6484, 0xd744fccad69d6af4}
+
+// Patience: how long a newcomer may wait for a place. Whoever waits while the queue comes and
+// goes may wait for WaitTimeout: that is a burst, which passes. When newcomers have stood here
+// without a break for standing, more come than the server can do; then all would wait for as long as
+// the queue is, which helps nobody. So a wait beyond leastPatience, or patienceTimes what a statement
+// takes, is ended with an error, and those who are served are served soon. (The controlled delay of
+// CoDel, as Facebook runs it in front of its servers: B. Maurer, "Fail at Scale", ACM Queue 13/8, 2015.)
+const (
+	standing      = 500 * time.Millisecond
+	leastPatience = 100 * time.Millisecond
+	patienceTimes = 4
+)
+
+// patience is how long a newcomer may have waited at now.
+func (p *pool) patience(now time.Time) time.Duration {
+	if p.pace.off || p.queue.since.IsZero() || now.Sub(p.queue.since) < standing {
+		return p.opts.WaitTimeout
+	}
+	return min(max(patienceTimes*time.Duration(p.pace.median), leastPatience), p.opts.WaitTimeout)
+}
