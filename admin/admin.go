@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/limit"
 	"sluice/metrics"
 	"sluice/server"
 	"sluice/shard"
@@ -40,6 +41,7 @@ type Options struct {
 	Migrations Migrations
 	Data       *server.Server // the application's port
 	Digests    *metrics.Digests
+	Limits     *limit.Table
 	Metrics    *metrics.Registry
 	Reload     func(ctx context.Context) error // reloads what can be reloaded
 	Drain      func()                          // starts the drain; returns at once

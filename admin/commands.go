@@ -45,7 +45,7 @@ func commands() []command {
 				"breaker", "#limit", "#in_flight", "#refused", "#severed"},
 			run: showBackends},
 		{syntax: "SHOW DIGESTS", help: "what each kind of statement has cost on this proxy, the dearest first (times in milliseconds)",
-			columns: []string{"schema", "digest", "#count", "#errors", "#rows", "#total_ms", "p50_ms", "p95_ms", "p99_ms", "max_ms"},
+			columns: []string{"schema", "digest", "#count", "#errors", "#rows", "#total_ms", "p50_ms", "p95_ms", "p99_ms", "max_ms", "id"},
 			run:     showDigests},
 		{syntax: "ADD SHARD <name> PRIMARY <'host:port'> [REPLICAS <'host:port,…'>]",
 			help: "adds a shard that owns no slot yet, with the schemas and tables of the others", run: addShard},
@@ -55,6 +55,7 @@ func commands() []command {
 		{syntax: "DRAIN", help: "this proxy stops accepting, lets open work finish and exits, as after SIGTERM", run: drain},
 	}
 	list = append(list, migrationCommands()...)
+	list = append(list, limitCommands()...)
 	for i := range list {
 		list[i].parsed = parseSyntax(list[i].syntax)
 	}

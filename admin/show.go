@@ -113,7 +113,7 @@ func showBackends(_ context.Context, a *Admin, _ *server.Client, _ map[string]st
 func showDigests(_ context.Context, a *Admin, _ *server.Client, _ map[string]string) ([][]any, error) {
 	var rows [][]any
 	for _, d := range a.Digests.Rows() {
-		rows = append(rows, []any{d.Schema, d.Fingerprint, d.Count, d.Errors, d.Rows, d.Total.Milliseconds(), d.P50, d.P95, d.P99, d.Max})
+		rows = append(rows, []any{d.Schema, d.Fingerprint, d.Count, d.Errors, d.Rows, d.Total.Milliseconds(), d.P50, d.P95, d.P99, d.Max, shard.DigestID(d.Fingerprint)})
 	}
 	return rows, nil
 }

@@ -60,9 +60,9 @@ const (
 	paceBuckets = 4 * 40 // a quarter of an octave each, from 1 us to 2^40 us
 )
 
-// floor is the least that a server is given at once: an eighth of its connections, or 4. What
-// is measured at so few is what a server without overload takes.
-func (a *pace) floor() float64 { return float64(min(max(a.max/8, 4), a.max)) }
+// floor is the least that a server is given at once. What is measured at so few is what a server
+// without overload takes.
+func (a *pace) floor() float64 { return float64(min(4, a.max)) }
 
 // setMax follows a changed number of connections.
 func (a *pace) setMax(n int) {

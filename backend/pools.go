@@ -207,5 +207,9 @@ func (p *Pools) register() {
 	gauge("sluice_backend_connections", "Connections to the server: leased, idle and being made.", func(s Status) float64 { return float64(s.Open) })
 	gauge("sluice_backend_idle_connections", "Connections that nobody uses.", func(s Status) float64 { return float64(s.Idle) })
 	gauge("sluice_backend_max_connections", "The limit of connections to the server.", func(s Status) float64 { return float64(s.Max) })
+	gauge("sluice_backend_limit", "Statements that the server is given at once.", func(s Status) float64 { return float64(s.Limit) })
+	gauge("sluice_backend_in_flight", "Connections that are at work.", func(s Status) float64 { return float64(s.Busy) })
+	gauge("sluice_backend_refused", "Statements that got no connection in time, since the start.", func(s Status) float64 { return float64(s.Refused) })
+	gauge("sluice_backend_severed", "Statements given up because the server hangs, since the start.", func(s Status) float64 { return float64(s.Severed) })
 	gauge("sluice_backend_waiting", "Statements that wait for a connection.", func(s Status) float64 { return float64(s.Waiting) })
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -49,7 +50,7 @@ type line struct {
 // with five its half (max-min fairness over places). Its pool's lock guards it.
 type queue struct {
 	held  list.List // of *waiter
-	lines []*line   // with somebody in them, the one that waits longest first
+	lines []*line   // with somebody in them, the one whose turn was longest ago first
 	n     int       // who waits in all
 	next  uint64    // number of the next one
 	since time.Time // newcomers have stood here without a break since then; zero: none does
@@ -75,18 +76,17 @@ func (q *queue) remove(w *waiter) {
 	w.in.Remove(w.place)
 	w.place = nil
 	q.n--
-	if w.in == &q.held || w.in.Len() > 0 {
+	if w.in == &q.held {
 		return
 	}
-	for i, l := range q.lines {
-		if l == w.line {
-			copy(q.lines[i:], q.lines[i+1:])
-			q.lines[len(q.lines)-1] = nil
-			q.lines = q.lines[:len(q.lines)-1]
-			break
-		}
+	i, last := slices.Index(q.lines, w.line), len(q.lines)-1
+	copy(q.lines[i:], q.lines[i+1:])
+	if q.lines[last] = w.line; w.in.Len() > 0 {
+		return // to the end: of users with as many connections the one comes next whose turn was longest ago
 	}
-	if len(q.lines) == 0 {
+	q.lines[last] = nil
+	q.lines = q.lines[:last]
+	if last == 0 {
 		q.since = time.Time{}
 	}
 }

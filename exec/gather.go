@@ -365,6 +365,9 @@ func (g *gathering) relayRows() (eof wire.OK, err error) {
 		if row == nil {
 			return wire.OK{Status: g.status(), Warnings: l.ok.Warnings}, nil
 		}
+		if err := g.req.full(g.out.Response.Rows); err != nil {
+			return eof, err
+		}
 		if err := g.client.WritePacket(row); err != nil {
 			return eof, clientGone(err)
 		}

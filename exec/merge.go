@@ -223,6 +223,9 @@ func (k *sink) row(row []byte) error {
 
 // write sends a row of the visible columns that has been counted.
 func (k *sink) write(row []byte) error {
+	if err := k.s.req.full(k.s.out.Response.Rows); err != nil {
+		return err
+	}
 	if err := k.s.client.WritePacket(row); err != nil {
 		return clientGone(err)
 	}

@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"errors"
+	"time"
 
 	"sluice/backend"
 	"sluice/router"
@@ -16,7 +17,7 @@ func relay(ctx context.Context, client *wire.Conn, leases Leases, req *Request) 
 	if err != nil {
 		return Outcome{}, err
 	}
-	opts := wire.RelayOptions{More: req.More, LocalFile: req.LocalFile, HoldError: req.HoldError}
+	opts := wire.RelayOptions{More: req.More, LocalFile: req.LocalFile, HoldError: req.HoldError, MaxRows: req.MaxRows}
 	if req.Execute == nil {
 		err = sendQuery(c, req.text(leg))
 	} else {
@@ -28,6 +29,9 @@ func relay(ctx context.Context, client *wire.Conn, leases Leases, req *Request) 
 	}
 	resp, err := wire.Relay(client, c.Conn, opts)
 	out := Outcome{Response: resp, Legs: 1, Answered: err == nil, Started: resp.Bytes > 0}
+	if errors.Is(err, wire.ErrTooManyRows) {
+		return out, tooMany(client, leases, c, req, &out)
+	}
 	if err != nil {
 		leases.Done(c, 0, false)
 		return out, relayBroke(client, c, &out, err)
@@ -44,6 +48,46 @@ func relay(ctx context.Context, client *wire.Conn, leases Leases, req *Request) 
 	}
 	leases.Done(c, resp.OK.Status, true)
 	return out, nil
+}
+
+// tooMany ends an answer that has as many rows as it may: the rest is stopped at the shard and
+// dropped, so that a transaction on the connection goes on.
+func tooMany(client *wire.Conn, leases Leases, c *backend.Conn, req *Request, out *Outcome) error {
+	status, ok := dropRows(c)
+	leases.Done(c, status, ok)
+	e := req.TooMany()
+	if err := client.WriteError(e); err != nil {
+		return clientGone(err)
+	}
+	out.Response.Err, out.Answered = e, true
+	return nil
+}
+
+// dropRows reads the rest of a result, of which rows were relayed, and lets the server stop the
+// statement. status is 0 when the server did not say it.
+func dropRows(c *backend.Conn) (status uint16, ok bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if c.SetDeadline(time.Now().Add(stopTimeout)) != nil {
+		return 0, false
+	}
+	s := newStopper(ctx, c)
+	resp, err := wire.DiscardRows(c.Conn)
+	asked, told := s.stop()
+	if err != nil || asked && !told {
+		return 0, false // or the KILL may still come, and meet a later statement
+	}
+	if asked || resp.Err != nil {
+		ended, err := c.Exec("DO 0") // for its status; it takes a late KILL upon itself
+		if err != nil {
+			ended, err = c.Exec("DO 0")
+		}
+		if err != nil {
+			return 0, false
+		}
+		resp.OK = ended
+	}
+	return resp.OK.Status, c.SetDeadline(time.Time{}) == nil
 }
 
 // prepareAndSend sends a prepared execution with the cursor that the client asked for.

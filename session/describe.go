@@ -151,7 +151,7 @@ func (d describers) Lease(ctx context.Context, shard int, _ bool) (*backend.Conn
 	if d.kept.pins.locked() {
 		return nil, waitsForItself("a statement over tables of several shards cannot be prepared")
 	}
-	c, err := d.h.pools.GetFor(ctx, d.kept.wants(), d.args.Map.ShardName(shard), d.state.class, d.state.schema, d.state.vars.backend)
+	c, err := d.h.pools.GetFor(ctx, wants(d.kept), d.args.Map.ShardName(shard), d.state.class, d.state.schema, d.state.vars.backend)
 	if err != nil {
 		return nil, err
 	}

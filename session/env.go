@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/limit"
 	"sluice/metrics"
 	"sluice/query"
 	"sluice/server"
@@ -51,6 +52,7 @@ type Options struct {
 	Digests   *metrics.Digests
 	Log       *slog.Logger
 	Slow      *slowlog.Log // nil: none
+	Limits    *limit.Table // nil: none
 }
 
 // Handler serves the data port: one Session a client.
@@ -74,6 +76,7 @@ type Handler struct {
 	started   time.Time
 	gate      *gate
 	fences    *fences
+	limits    *limit.Table
 }
 
 // New makes the data port's handler.
@@ -83,7 +86,7 @@ func New(opts Options) *Handler {
 		after = min(after, d)
 	}
 	return &Handler{
-		slow: opts.Slow, slowAfter: after,
+		limits: opts.Limits, slow: opts.Slow, slowAfter: after,
 		topo: opts.Topology, pools: opts.Pools, decisions: opts.Decisions, metrics: opts.Metrics, digests: opts.Digests, log: opts.Log,
 		plans: newPlans(), catalog: newCatalog(), sets: newSetCache(), intern: newInterner(),
 		vars: newVariables(), started: time.Now(), gate: newGate(opts.Topology), fences: &fences{pools: opts.Pools, seen: map[string]*fenceLook{}},

@@ -152,7 +152,7 @@ func (h *held) connection(ctx context.Context, shard string) (lease, error) {
 
 // get takes a connection of the pool. A statement that has one already waits before those that have none.
 func (h *held) get(ctx context.Context, shard string) (*backend.Conn, error) {
-	ask := h.kept.wants()
+	ask := wants(h.kept)
 	ask.Held = ask.Held || len(h.list) > 0
 	return h.h.pools.GetFor(ctx, ask, shard, h.state.class, h.state.schema, h.state.vars.backend)
 }

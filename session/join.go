@@ -42,7 +42,7 @@ func (h *held) join(ctx context.Context, shards []string) (err error) {
 			}
 			continue
 		}
-		ask := h.kept.wants()
+		ask := wants(h.kept)
 		ask.Held = ask.Held || len(list) > 0
 		c, e := h.h.pools.GetFor(ctx, ask, shard, h.state.class, h.state.schema, h.state.vars.backend)
 		if e != nil {

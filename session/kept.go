@@ -36,12 +36,12 @@ func (k *kept) own(name string) *backend.Conn {
 }
 
 // wants says for whom a connection is wanted. Who holds one that others may wait for goes first.
-func (k *kept) wants() backend.Ask {
+func wants(k *kept) backend.Ask {
 	return backend.Ask{User: k.state.c.User, Held: len(k.tx.Legs()) > 0 || k.pins.locked()}
 }
 
-// rest lets others have the places of connections that stay with the session until its next statement.
-func (k *kept) rest() {
+// letRest lets others have the places of connections that stay with the session until its next statement.
+func letRest(k *kept) {
 	legs := k.tx.Legs()
 	for i := range legs {
 		legs[i].Conn.Rest()
@@ -94,7 +94,7 @@ func (k *kept) onShard(ctx context.Context, name string, raw bool, f func(*backe
 		}
 		vars = vars.with(changes, k.h.intern)
 	}
-	c, err := k.h.pools.GetFor(ctx, k.wants(), name, k.state.class, k.state.schema, vars.backend)
+	c, err := k.h.pools.GetFor(ctx, wants(k), name, k.state.class, k.state.schema, vars.backend)
 	if err != nil {
 		return err
 	}

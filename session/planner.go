@@ -80,6 +80,7 @@ func (p *planner) makePlan(ctx context.Context, st *statement, keep bool, as man
 			e.text = string(st.sql)
 		}
 	}
+	e.bounds = p.h.limits.For(p.args.Map, p.c.User, p.state.schema, st.scan.Fingerprint)
 	e.digest = p.h.digests.Slot(p.state.schema, st.scan.Fingerprint)
 	if keep {
 		p.h.plans.put(p.key, e)

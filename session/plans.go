@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"sync"
 
+	"sluice/limit"
 	"sluice/metrics"
 	"sluice/query"
 	"sluice/router"
@@ -26,6 +27,7 @@ type entry struct {
 	mapVersion int64
 	catVersion int64
 	digest     *metrics.Digest // may be nil
+	bounds     *limit.Bounds   // what a DBA allows; nearly always nil
 	ids        insertIDs
 	autoColumn int    // of the rows' values, when ids is idsByValue
 	label      string // of the metrics, where the router gives none

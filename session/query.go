@@ -89,7 +89,11 @@ func (s *Session) query(ctx context.Context, st *statement) error {
 	case substitute:
 		return s.substituted(ctx, st, entry)
 	default:
-		err = s.routed(ctx, st, entry)
+		if entry.bounds == nil {
+			err = s.routed(ctx, st, entry)
+		} else {
+			err = bounding{s}.run(ctx, st, entry)
+		}
 	}
 	if err != nil {
 		err = s.reply.fail(err)
@@ -193,7 +197,7 @@ func (s *Session) executeCursor(ctx context.Context, st *statement, p *prepared)
 	if err != nil {
 		return s.reply.fail(err)
 	}
-	if e.action != route || e.plan.Write && !e.plan.Locking || readsInsertID(st.scan, e.stmt) || e.stmt.CalcFoundRows {
+	if e.action != route || e.bounds != nil || e.plan.Write && !e.plan.Locking || readsInsertID(st.scan, e.stmt) || e.stmt.CalcFoundRows {
 		return s.query(ctx, st)
 	}
 	if err := tell(&s.kept, e.stmt); err != nil {

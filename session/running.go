@@ -8,6 +8,7 @@ import (
 
 	"sluice/backend"
 	"sluice/exec"
+	"sluice/limit"
 	"sluice/query"
 	"sluice/router"
 	"sluice/server"
@@ -30,13 +31,15 @@ type running struct {
 
 	bound    router.Bound
 	req      exec.Request
-	mayWrite bool  // it may change data although its plan is a read's
-	seen     bool  // the shards' fences have been looked at for it
-	declared int64 // stamp of the rule that it has added; 0: none
+	mayWrite bool          // it may change data although its plan is a read's
+	bounds   *limit.Bounds // of it; nil: none
+	seen     bool          // the shards' fences have been looked at for it
+	declared int64         // stamp of the rule that it has added; 0: none
 }
 
 // start forgets the statement before.
 func (r *running) start() {
+	r.bounds = nil
 	r.bound.Legs, r.bound.Gathering, r.bound.Load, r.bound.Staging, r.bound.Creation = r.bound.Legs[:0], nil, nil, nil, nil
 	r.held.asked = asked{}
 	if r.shared.touch.m != nil { // only this goroutine sets it
@@ -237,6 +240,14 @@ func (r *running) request(st *statement, e *entry) *exec.Request {
 	r.req = exec.Request{
 		Bound: &r.bound, SQL: st.sql, Execute: st.exec, Long: st.long, More: st.more, LocalFile: e.stmt.LocalFile,
 		Charset: r.state.charset(), MariaDB: r.state.mode.MariaDB, Status: r.kept.tx.status(), HoldError: r.kept.tx.Open() || r.args.Map.HasMoves(), Quiet: r.reply.part != nil,
+	}
+	if b := r.bounds; b != nil {
+		if r.req.HoldError = r.req.HoldError || b.Time > 0; b.Rows > 0 && !e.plan.Write {
+			r.req.MaxRows, r.req.TooMany = b.Rows, func() *wire.Error {
+				b.TooMany()
+				return tooManyRows(b)
+			}
+		}
 	}
 	if r.bound.Load != nil {
 		r.req.IDs, r.req.HomeShard = &loadIDs{h: r.h, planner: r.planner}, -1

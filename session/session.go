@@ -100,7 +100,7 @@ func (s *Session) serve(ctx context.Context) {
 		if killed := s.shared.end(&s.kept); err != nil || killed || s.kept.gone {
 			return
 		}
-		s.kept.rest()
+		letRest(&s.kept)
 	}
 }
 

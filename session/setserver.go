@@ -50,7 +50,7 @@ func (s *setter) setOnServer(ctx context.Context, st *statement, p *setPlan) (wa
 }
 
 func (s *setter) setOnPool(ctx context.Context, text []byte, p *setPlan) (warnings [][][]byte, err error) {
-	c, err := s.h.pools.GetFor(ctx, s.kept.wants(), s.state.defaultShard(), s.state.class, s.state.schema, s.state.vars.backend)
+	c, err := s.h.pools.GetFor(ctx, wants(s.kept), s.state.defaultShard(), s.state.class, s.state.schema, s.state.vars.backend)
 	if err != nil {
 		return nil, err
 	}

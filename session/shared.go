@@ -185,6 +185,12 @@ func (sh *shared) Kill(whole bool) {
 	if !whole && sh.kill == notKilled {
 		sh.kill = killQuery
 	}
+	sh.stop(ctx)
+}
+
+// stop sends KILL QUERY to the statement's connections until it has ended, or has had time to. The lock is
+// held, except in between.
+func (sh *shared) stop(ctx context.Context) {
 	for _, pause := range killAgain {
 		for _, c := range sh.conns {
 			if err := c.Kill(ctx); err != nil {

@@ -39,6 +39,7 @@ func Check(spec Spec) Faults {
 	c.checkCache()
 	c.checkGather()
 	c.checkMoves()
+	c.checkLimits()
 	return c.faults
 }
 

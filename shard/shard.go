@@ -145,6 +145,7 @@ type Spec struct {
 	Cache   []CacheRule `json:"cache,omitempty"`
 	Gather  Gather      `json:"gather,omitzero"`
 	Moves   []Move      `json:"moves,omitempty"` // migrations that matter to routing
+	Limits  []Limit     `json:"limits,omitempty"`
 }
 
 // Map is a Spec made fast to ask. It is immutable and safe for concurrent use.

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -17,13 +18,17 @@ type Response struct {
 
 // RelayOptions changes what is relayed, in place, without decoding rows.
 type RelayOptions struct {
-	More      bool // set SERVER_MORE_RESULTS_EXISTS in the response's OKs and EOFs: more statements of the client's packet follow
-	LocalFile bool // the statement is LOAD DATA LOCAL: an 0xFB answer asks the client for the file. Otherwise 0xFB is a protocol error
-	Cursor    bool // COM_STMT_EXECUTE that asked for a cursor: SERVER_STATUS_CURSOR_EXISTS ends it after the column definitions
-	Fetch     bool // COM_STMT_FETCH: rows then EOF, no column definitions
-	FieldList bool // COM_FIELD_LIST: column definitions then EOF
-	HoldError bool // do not relay an ERR packet that is the response's FIRST packet: give it in Response.Err only (to retry or reword it)
+	More      bool   // set SERVER_MORE_RESULTS_EXISTS in the response's OKs and EOFs: more statements of the client's packet follow
+	LocalFile bool   // the statement is LOAD DATA LOCAL: an 0xFB answer asks the client for the file. Otherwise 0xFB is a protocol error
+	Cursor    bool   // COM_STMT_EXECUTE that asked for a cursor: SERVER_STATUS_CURSOR_EXISTS ends it after the column definitions
+	Fetch     bool   // COM_STMT_FETCH: rows then EOF, no column definitions
+	FieldList bool   // COM_FIELD_LIST: column definitions then EOF
+	MaxRows   uint64 // of one result, 0 for no limit: at one more Relay ends with ErrTooManyRows, the source standing before that row
+	HoldError bool   // do not relay an ERR packet that is the response's FIRST packet: give it in Response.Err only (to retry or reword it)
 }
+
+// ErrTooManyRows ends the relay of a result that has more than RelayOptions.MaxRows.
+var ErrTooManyRows = errors.New("the result has too many rows")
 
 // RelayError says which side of a relay failed.
 type RelayError struct {
@@ -90,6 +95,12 @@ type relay struct {
 	left     int   // bytes of the current piece that have not come yet
 	defs     int   // column definitions still to come
 	drop     int   // bytes of a packet that is kept from the client
+}
+
+// DiscardRows reads and drops what is left of a response whose rows are being sent.
+func DiscardRows(src *Conn) (Response, error) {
+	m := relay{src: src, opts: RelayOptions{Fetch: true}, begun: true}
+	return m.run()
 }
 
 func (m *relay) run() (Response, error) {
@@ -211,6 +222,9 @@ func (m *relay) whole(first byte, size int) bool {
 func (m *relay) passed() error {
 	switch m.state {
 	case relayRows:
+		if m.opts.MaxRows > 0 && m.resp.Rows == m.opts.MaxRows {
+			return ErrTooManyRows
+		}
 		m.resp.Rows++
 	case relayFieldList:
 		m.resp.Columns++

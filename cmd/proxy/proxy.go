@@ -19,6 +19,7 @@ import (
 	"sluice/backend"
 	"sluice/config"
 	"sluice/internal/fault"
+	"sluice/limit"
 	"sluice/metrics"
 	"sluice/reshard"
 	"sluice/server"
@@ -89,16 +90,20 @@ func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *pr
 	if err != nil {
 		return p, fmt.Errorf("the cluster's map: %w", err)
 	}
-	registry, digests := metrics.New(), metrics.NewDigests(maxDigests)
-	p.pools = backend.Open(backend.Options{Log: log, Metrics: registry, TLS: shardTLS, MaxPacket: cfg.Limits.MaxPacket}, p.store.Map())
-	p.store.OnChange(func(m *shard.Map) { p.pools.SetMap(m) })
-	registry.Collect("sluice_map_version", "Version of the map that this proxy serves.", nil, func() []metrics.Sample {
-		return []metrics.Sample{{Value: float64(p.store.Map().Version)}}
-	})
 	faults, err := fault.FromEnvironment()
 	if err != nil {
 		return p, err
 	}
+	registry, digests, limits := metrics.New(), metrics.NewDigests(maxDigests), limit.New()
+	p.pools = backend.Open(backend.Options{Log: log, Metrics: registry, TLS: shardTLS, MaxPacket: cfg.Limits.MaxPacket, NoLimits: faults.Off("backend.limits")}, p.store.Map())
+	p.store.OnChange(func(m *shard.Map) {
+		p.pools.SetMap(m)
+		limits.Follow(m)
+	})
+	showLimits(registry, limits, p.store)
+	registry.Collect("sluice_map_version", "Version of the map that this proxy serves.", nil, func() []metrics.Sample {
+		return []metrics.Sample{{Value: float64(p.store.Map().Version)}}
+	})
 	p.decisions = txn.NewDecisions(txn.Options{Topology: p.store, Shards: p.pools, Log: log, Faults: faults})
 	countTransactions(registry, p.decisions)
 	if cfg.SlowLog.File != "" {
@@ -110,7 +115,7 @@ func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *pr
 		})
 	}
 	p.moves = reshard.New(reshard.Options{Node: cfg.Node, Topology: p.store, Migrations: topo.NewMigrations(p.store), Shards: p.pools, Metrics: registry, Log: log, Faults: faults})
-	handler := session.New(session.Options{Topology: p.store, Pools: p.pools, Decisions: p.decisions, Metrics: registry, Digests: digests, Log: log, Slow: p.slow})
+	handler := session.New(session.Options{Topology: p.store, Pools: p.pools, Decisions: p.decisions, Metrics: registry, Digests: digests, Log: log, Slow: p.slow, Limits: limits})
 	p.data = server.New(p.dataOptions(registry), accounts{p.store}, handler)
 	handler.Bind(p.data)
 	p.sessions = handler
@@ -118,7 +123,7 @@ func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *pr
 		return []metrics.Sample{{Value: float64(handler.Held())}}
 	})
 	console := admin.New(admin.Options{
-		Node: cfg.Node, Version: version, Topology: p.store, Pools: p.pools, Decisions: p.decisions, Migrations: p.moves, Data: p.data, Digests: digests,
+		Node: cfg.Node, Version: version, Topology: p.store, Pools: p.pools, Decisions: p.decisions, Migrations: p.moves, Data: p.data, Digests: digests, Limits: limits,
 		Metrics: registry, Log: log, Reload: func(context.Context) error { return p.reload() }, Drain: p.askDrain, Draining: p.draining.Load,
 	})
 	p.admin = server.New(p.adminOptions(registry), admins{p.store}, console)
