@@ -211,6 +211,7 @@ func (p *pool) put(c *Conn) (kept bool) {
 	if c.whole {
 		p.pace.sample(now.Sub(c.took), now)
 	}
+	p.pace.held(now.Sub(c.took))
 	p.hang.answered(now)
 	p.end(c)
 	c.idleSince = now
@@ -258,13 +259,20 @@ func (p *pool) serve() {
 		p.serveOne(w, &promised, now)
 	}
 	p.queue.begin()
-	for pending := 0; p.mayServe(); {
+	for pending := 0; ; {
 		if !p.admits(pending) {
 			p.pace.pressed = true
+			if p.queue.since.IsZero() && len(p.queue.lines) > 0 {
+				p.queue.since = now
+			}
 			return
 		}
-		w := p.queue.turn()
+		var w *waiter
+		if p.mayServe() {
+			w = p.queue.turn()
+		}
 		if w == nil {
+			p.queue.since = time.Time{} // there is room for more: who waits, waits for a login
 			return
 		}
 		if now.Sub(w.came) > p.patience(now) {

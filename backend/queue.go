@@ -53,7 +53,7 @@ type queue struct {
 	lines []*line   // with somebody in them, the one whose turn was longest ago first
 	n     int       // who waits in all
 	next  uint64    // number of the next one
-	since time.Time // newcomers have stood here without a break since then; zero: none does
+	since time.Time // newcomers have been kept out without a break since then; zero: they are not
 }
 
 func (q *queue) add(w *waiter, held bool) {
@@ -64,9 +64,6 @@ func (q *queue) add(w *waiter, held bool) {
 		w.in = &w.line.waiting
 		if w.in.Len() == 0 {
 			q.lines = append(q.lines, w.line)
-		}
-		if q.since.IsZero() {
-			q.since = w.came
 		}
 	}
 	w.place = w.in.PushBack(w)

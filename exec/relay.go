@@ -17,7 +17,8 @@ func relay(ctx context.Context, client *wire.Conn, leases Leases, req *Request) 
 	if err != nil {
 		return Outcome{}, err
 	}
-	opts := wire.RelayOptions{More: req.More, LocalFile: req.LocalFile, HoldError: req.HoldError, MaxRows: req.MaxRows}
+	_, timed := ctx.Deadline()
+	opts := wire.RelayOptions{HoldErrors: timed, More: req.More, LocalFile: req.LocalFile, HoldError: req.HoldError, MaxRows: req.MaxRows}
 	if req.Execute == nil {
 		err = sendQuery(c, req.text(leg))
 	} else {
@@ -36,6 +37,9 @@ func relay(ctx context.Context, client *wire.Conn, leases Leases, req *Request) 
 		leases.Done(c, 0, false)
 		return out, relayBroke(client, c, &out, err)
 	}
+	if timed && resp.Err != nil {
+		return out, timeUp(ctx, client, leases, c, &out)
+	}
 	if resp.Err != nil {
 		if req.HoldError && resp.Columns == 0 && resp.OK.Status == 0 { // it was the first packet
 			out.Answered, out.Started = false, false
@@ -48,6 +52,25 @@ func relay(ctx context.Context, client *wire.Conn, leases Leases, req *Request) 
 	}
 	leases.Done(c, resp.OK.Status, true)
 	return out, nil
+}
+
+// timeUp ends the answer of a statement with a time limit in an error, which has not been relayed: the
+// server's own, or that its time is up.
+func timeUp(ctx context.Context, client *wire.Conn, leases Leases, c *backend.Conn, out *Outcome) error {
+	leases.Done(c, 0, true)
+	if err := interrupted(ctx); err != nil && out.Response.Err.Code == 1317 {
+		errors.As(err, &out.Response.Err)
+	}
+	out.Answered = false
+	if out.Response.Columns == 0 && out.Response.OK.Status == 0 { // it was the first packet
+		out.Started = false
+		return nil
+	}
+	if err := client.WriteError(out.Response.Err); err != nil {
+		return clientGone(err)
+	}
+	out.Answered = true
+	return nil
 }
 
 // tooMany ends an answer that has as many rows as it may: the rest is stopped at the shard and

@@ -137,6 +137,10 @@ func interrupted(ctx context.Context) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, context.DeadlineExceeded):
+		var we *wire.Error
+		if errors.As(context.Cause(ctx), &we) {
+			return we
+		}
 		return &wire.Error{Code: 3024, SQLState: "HY000",
 			Message: "Query execution was interrupted, maximum statement execution time exceeded"}
 	}

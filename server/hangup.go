@@ -2,7 +2,6 @@ package server
 
 import (
 	"log/slog"
-	"net"
 	"sync"
 	"time"
 
@@ -24,26 +23,47 @@ func (s *Server) watchHangups() {
 	look := time.NewTicker(hangupLook)
 	defer look.Stop()
 	gone := map[*Client]bool{} // at the look before
+	readers := map[*Client]*reader{}
 	for {
 		select {
 		case <-look.C:
 		case <-s.stopping:
 			return
 		}
-		still := map[*Client]bool{}
+		still, reading := map[*Client]bool{}, map[*Client]*reader{}
 		var kills sync.WaitGroup
 		slots := make(chan struct{}, hangupKills)
 		for _, c := range s.clients.list() {
 			session := c.Session()
-			if session == nil || !session.Busy() || !hungUp(c.tcp) {
+			if session == nil || !session.Busy() {
 				continue
 			}
-			if !gone[c] {
+			info, err := tcpInfo(c.tcp)
+			if err != nil {
+				continue
+			}
+			r := readers[c]
+			if r == nil {
+				r = &reader{}
+			}
+			slow := r.slow(info, time.Now()) && isWanted(session)
+			if !r.since.IsZero() {
+				reading[c] = r
+			}
+			switch left := hungUp(info); {
+			case left && !gone[c]:
 				still[c] = true
 				continue
+			case left:
+				s.opts.Log.Info("a client left while its statement ran: it is stopped", slog.String("port", s.opts.Name),
+					slog.Uint64("id", uint64(c.ID)), slog.String("remote", c.Remote.String()))
+			case slow:
+				s.opts.Metrics.Refused(s.opts.Name, whySlow)
+				s.opts.Log.Warn("a client takes its answer too slowly while others wait for its shard: it is cut off", slog.String("port", s.opts.Name),
+					slog.Uint64("id", uint64(c.ID)), slog.String("remote", c.Remote.String()), slog.String("user", c.User))
+			default:
+				continue
 			}
-			s.opts.Log.Info("a client left while its statement ran: it is stopped", slog.String("port", s.opts.Name),
-				slog.Uint64("id", uint64(c.ID)), slog.String("remote", c.Remote.String()))
 			select {
 			case slots <- struct{}{}:
 				kills.Go(func() {
@@ -54,19 +74,13 @@ func (s *Server) watchHangups() {
 			}
 		}
 		kills.Wait()
-		gone = still
+		gone, readers = still, reading
 	}
 }
 
 // hungUp tells whether the other end has closed the connection, also when there is still
 // something of it to be read: that may be TLS's goodbye.
-func hungUp(tcp *net.TCPConn) bool {
+func hungUp(info *unix.TCPInfo) bool {
 	const established = 1 // TCP_ESTABLISHED of the kernel's tcp_states.h
-	gone := false
-	err := control(tcp, func(fd int) error {
-		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-		gone = err == nil && info.State != established
-		return err
-	})
-	return err == nil && gone
+	return info.State != established
 }

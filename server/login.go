@@ -18,6 +18,7 @@ import (
 // Why a connection was refused: the label of the metric.
 const (
 	whyTooMany   = "too_many"
+	whySlow      = "slow_reader"
 	whyAuth      = "auth"
 	whyHandshake = "handshake"
 	whyTimeout   = "timeout"

@@ -30,7 +30,10 @@ func (s bounding) run(ctx context.Context, st *statement, e *entry) error {
 	if b.Time == 0 {
 		return s.routed(ctx, st, e)
 	}
-	t := s.shared.allow(b.Time - time.Since(st.started)) // a wait for a place is part of it
+	left := b.Time - time.Since(st.started) // a wait for a place is part of it
+	ctx, cancel := context.WithTimeoutCause(ctx, left, s.timedOut(b))
+	defer cancel()
+	t := s.shared.allow(left)
 	err := s.routed(ctx, st, e)
 	if t.end() {
 		b.TimedOut()

@@ -242,7 +242,7 @@ func (r *running) request(st *statement, e *entry) *exec.Request {
 		Charset: r.state.charset(), MariaDB: r.state.mode.MariaDB, Status: r.kept.tx.status(), HoldError: r.kept.tx.Open() || r.args.Map.HasMoves(), Quiet: r.reply.part != nil,
 	}
 	if b := r.bounds; b != nil {
-		if r.req.HoldError = r.req.HoldError || b.Time > 0; b.Rows > 0 && !e.plan.Write {
+		if b.Rows > 0 && !e.plan.Write {
 			r.req.MaxRows, r.req.TooMany = b.Rows, func() *wire.Error {
 				b.TooMany()
 				return tooManyRows(b)

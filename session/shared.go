@@ -168,6 +168,15 @@ func (sh *shared) Info() server.SessionInfo {
 	return info
 }
 
+// Wanted tells whether others wait for a connection that the running statement has.
+func (sh *shared) Wanted() bool {
+	if !sh.mu.TryLock() {
+		return false // it is being killed
+	}
+	defer sh.mu.Unlock()
+	return slices.ContainsFunc(sh.conns, (*backend.Conn).Wanted)
+}
+
 // Kill implements server.Session. It stops the running statement at its shards; with whole
 // it also ends the connection, at once when it is idle.
 func (sh *shared) Kill(whole bool) {

@@ -18,13 +18,14 @@ type Response struct {
 
 // RelayOptions changes what is relayed, in place, without decoding rows.
 type RelayOptions struct {
-	More      bool   // set SERVER_MORE_RESULTS_EXISTS in the response's OKs and EOFs: more statements of the client's packet follow
-	LocalFile bool   // the statement is LOAD DATA LOCAL: an 0xFB answer asks the client for the file. Otherwise 0xFB is a protocol error
-	Cursor    bool   // COM_STMT_EXECUTE that asked for a cursor: SERVER_STATUS_CURSOR_EXISTS ends it after the column definitions
-	Fetch     bool   // COM_STMT_FETCH: rows then EOF, no column definitions
-	FieldList bool   // COM_FIELD_LIST: column definitions then EOF
-	MaxRows   uint64 // of one result, 0 for no limit: at one more Relay ends with ErrTooManyRows, the source standing before that row
-	HoldError bool   // do not relay an ERR packet that is the response's FIRST packet: give it in Response.Err only (to retry or reword it)
+	More       bool   // set SERVER_MORE_RESULTS_EXISTS in the response's OKs and EOFs: more statements of the client's packet follow
+	LocalFile  bool   // the statement is LOAD DATA LOCAL: an 0xFB answer asks the client for the file. Otherwise 0xFB is a protocol error
+	Cursor     bool   // COM_STMT_EXECUTE that asked for a cursor: SERVER_STATUS_CURSOR_EXISTS ends it after the column definitions
+	Fetch      bool   // COM_STMT_FETCH: rows then EOF, no column definitions
+	FieldList  bool   // COM_FIELD_LIST: column definitions then EOF
+	HoldErrors bool   // the same for an ERR packet anywhere in the response
+	MaxRows    uint64 // of one result, 0 for no limit: at one more Relay ends with ErrTooManyRows, the source standing before that row
+	HoldError  bool   // do not relay an ERR packet that is the response's FIRST packet: give it in Response.Err only (to retry or reword it)
 }
 
 // ErrTooManyRows ends the relay of a result that has more than RelayOptions.MaxRows.
@@ -247,7 +248,7 @@ func (m *relay) packet(b []byte) error {
 		if err != nil {
 			return err
 		}
-		if m.opts.HoldError && !m.begun {
+		if m.opts.HoldErrors || m.opts.HoldError && !m.begun {
 			m.drop = headerSize + len(b)
 		}
 		m.resp.Err = e
