@@ -32,6 +32,7 @@ type pace struct {
 	based time.Time
 
 	median  float64 // of the last window
+	hold    float64 // nanoseconds that a lease lasts, with transactions: a moving average
 	probing bool    // the window measures base anew: few at once
 	resume  float64 // the limit after that
 
@@ -99,6 +100,9 @@ func (a *pace) sample(d time.Duration, now time.Time) {
 		a.end(now)
 	}
 }
+
+// held takes the time of a lease of any kind.
+func (a *pace) held(d time.Duration) { a.hold += (float64(d) - a.hold) / 64 }
 
 // end draws the conclusion of a window and begins the next.
 func (a *pace) end(now time.Time) {
@@ -186,8 +190,8 @@ var quarters = [3]uint64{0x9837f0518db8a96f, 0xb504f333f9de6484, 0xd744fccad69d6
 // Patience: how long a newcomer may wait for a place. Whoever waits while the queue comes and
 // goes may wait for WaitTimeout: that is a burst, which passes. When newcomers have stood here
 // without a break for standing, more come than the server can do; then all would wait for as long as
-// the queue is, which helps nobody. So a wait beyond leastPatience, or patienceTimes what a statement
-// takes, is ended with an error, and those who are served are served soon. (The controlled delay of
+// the queue is, which helps nobody. So a wait beyond leastPatience, or patienceTimes what a lease
+// lasts, is ended with an error, and those who are served are served soon. (The controlled delay of
 // CoDel, as Facebook runs it in front of its servers: B. Maurer, "Fail at Scale", ACM Queue 13/8, 2015.)
 const (
 	standing      = 500 * time.Millisecond
@@ -200,5 +204,5 @@ func (p *pool) patience(now time.Time) time.Duration {
 	if p.pace.off || p.queue.since.IsZero() || now.Sub(p.queue.since) < standing {
 		return p.opts.WaitTimeout
 	}
-	return min(max(patienceTimes*time.Duration(p.pace.median), leastPatience), p.opts.WaitTimeout)
+	return min(max(patienceTimes*time.Duration(p.pace.hold), leastPatience), p.opts.WaitTimeout)
 }
