@@ -198,9 +198,17 @@ func TestHang(t *testing.T) {
 			rests, works, idle := get(t, p, "", nil), get(t, p, "", nil), get(t, p, "", nil)
 			rests.Rest()
 			idle.Put()
+			ended := make(chan error)
+			go func() {
+				_, err := works.Exec("DO SLEEP(60)")
+				works.Close()
+				ended <- err
+			}()
+			eventually(t, "it runs", func() bool {
+				return s.Value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO = 'DO SLEEP(60)'") == "1"
+			})
 			s.Pause()
-			_, err := works.Exec("DO 1")
-			works.Close()
+			err := <-ended
 			if !errors.Is(err, net.ErrClosed) || !works.Severed() {
 				t.Errorf("what ran there ended with %v, severed: %v", err, works.Severed())
 			}
