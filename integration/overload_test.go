@@ -15,10 +15,10 @@ import (
 	"sluice/wire"
 )
 
-// TestShardHangs: of a shard that stops without a word statements are given up after a while and
+// TestHungShard: of a shard that stops without a word statements are given up after a while and
 // refused at once from then on, of one that dies at once; the other shards' statements go on
 // unharmed, and when it is back all is well.
-func TestShardHangs(t *testing.T) {
+func TestHungShard(t *testing.T) {
 	t.Parallel()
 	c := start(t, setup{own: true, shards: 2, maxConns: 8})
 	db := c.open("shop", interpolated)
