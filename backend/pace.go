@@ -102,7 +102,12 @@ func (a *pace) sample(d time.Duration, now time.Time) {
 }
 
 // held takes the time of a lease of any kind.
-func (a *pace) held(d time.Duration) { a.hold += (float64(d) - a.hold) / 64 }
+func (a *pace) held(d time.Duration) {
+	if a.hold == 0 {
+		a.hold = float64(d)
+	}
+	a.hold += (float64(d) - a.hold) / 64
+}
 
 // end draws the conclusion of a window and begins the next.
 func (a *pace) end(now time.Time) {

@@ -123,6 +123,7 @@ func (p *pool) take(ctx context.Context, ask Ask, class Class, schema string, s 
 			return nil, errRetired
 		}
 		if p.hung(now) {
+			p.hasten()
 			p.counts.refused++
 			p.mu.Unlock()
 			return nil, p.unavailable(p.health.reason())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -127,6 +128,11 @@ func TestShardHangsInCommit(t *testing.T) {
 				time.Sleep(300 * time.Millisecond) // until it has reached all of its threads
 				return c.servers[0].Resume
 			}, hung)
+			eventually(t, "the other proxy has heard that the shard goes on", func() bool {
+				_, err := late.open("shop").Exec("DO 1")
+				return err == nil && !slices.Contains(column(t, late.dba(), "SHOW BACKENDS", "breaker"), "open") &&
+					!slices.Contains(column(t, late.dba(), "SHOW BACKENDS", "breaker"), "half-open")
+			})
 			atEnds(t, func() func() {
 				time.AfterFunc(700*time.Millisecond, c.servers[0].Pause)
 				return c.servers[0].Resume
