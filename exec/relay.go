@@ -58,8 +58,9 @@ func relay(ctx context.Context, client *wire.Conn, leases Leases, req *Request) 
 // server's own, or that its time is up.
 func timeUp(ctx context.Context, client *wire.Conn, leases Leases, c *backend.Conn, out *Outcome) error {
 	leases.Done(c, 0, true)
-	if err := interrupted(ctx); err != nil && out.Response.Err.Code == 1317 {
-		errors.As(err, &out.Response.Err)
+	var we *wire.Error // of its own: out is not to be on the heap for that
+	if errors.As(interrupted(ctx), &we) && out.Response.Err.Code == 1317 {
+		out.Response.Err = we
 	}
 	out.Answered = false
 	if out.Response.Columns == 0 && out.Response.OK.Status == 0 { // it was the first packet
