@@ -69,6 +69,16 @@ func (c *Conn) PrepareAs(sql, types []byte) (*Stmt, error) {
 	return st, err
 }
 
+// PrepareAnew is PrepareAs of a statement that the server must know nothing of yet.
+func (c *Conn) PrepareAnew(sql, types []byte) (*Stmt, error) {
+	if st := c.stmts.known[stmtKey{c.schema, c.settings, string(sql), string(types)}]; st != nil {
+		if err := c.forget(st); err != nil {
+			return nil, err
+		}
+	}
+	return c.PrepareAs(sql, types)
+}
+
 func (c *Conn) prepare(sql, types []byte) (*Stmt, error) {
 	for len(c.stmts.known) >= maxStmts || c.stmts.used.Len() > 0 && c.stmts.bytes+len(sql) > maxStmtBytes {
 		if err := c.evict(); err != nil {
@@ -87,10 +97,12 @@ func (c *Conn) prepare(sql, types []byte) (*Stmt, error) {
 	return st, nil
 }
 
-// evict closes the statement that was used longest ago. COM_STMT_CLOSE has no answer: it
-// goes out with the command that follows.
-func (c *Conn) evict() error {
-	st := c.stmts.used.Front().Value.(*Stmt)
+// evict closes the statement that was used longest ago.
+func (c *Conn) evict() error { return c.forget(c.stmts.used.Front().Value.(*Stmt)) }
+
+// forget closes a statement. COM_STMT_CLOSE has no answer: it goes out with the command that
+// follows.
+func (c *Conn) forget(st *Stmt) error {
 	c.stmts.remove(st)
 	var id [4]byte
 	binary.LittleEndian.PutUint32(id[:], st.ID)

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"sluice/backend"
 	"sluice/router"
 	"sluice/wire"
 )
@@ -22,6 +23,19 @@ func (r *Request) kinds(dst []byte, leg *router.Leg) []byte {
 		}
 	}
 	return dst
+}
+
+// prepare gives a leg's statement for an execution with the request's parameters. MariaDB keeps
+// conclusions from the values of a statement's earlier executions: 10.11 finds NULL NOT IN (SELECT …)
+// once the subquery has been empty. They were another client's, so that one with subqueries is
+// prepared each time.
+func (r *Request) prepare(c *backend.Conn, leg *router.Leg) (*backend.Stmt, error) {
+	var types [64]byte
+	kinds := r.kinds(types[:0], leg)
+	if stmt := r.Bound.Plan.Stmt; r.MariaDB && len(kinds) > 0 && (stmt.Subquery || stmt.Opaque) {
+		return c.PrepareAnew(r.text(leg), kinds)
+	}
+	return c.PrepareAs(r.text(leg), kinds)
 }
 
 func kind(p *wire.Param) byte {

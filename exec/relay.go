@@ -116,8 +116,7 @@ func dropRows(c *backend.Conn) (status uint16, ok bool) {
 
 // prepareAndSend sends a prepared execution with the cursor that the client asked for.
 func prepareAndSend(c *backend.Conn, req *Request, leg *router.Leg) error {
-	var types [64]byte
-	stmt, err := c.PrepareAs(req.text(leg), req.kinds(types[:0], leg))
+	stmt, err := req.prepare(c, leg)
 	if err != nil {
 		return err
 	}

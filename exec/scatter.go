@@ -182,8 +182,7 @@ type leg struct {
 }
 
 func (l *leg) prepare(req *Request) error {
-	var types [64]byte
-	stmt, err := l.conn.PrepareAs(req.text(l.part), req.kinds(types[:0], l.part))
+	stmt, err := req.prepare(l.conn, l.part)
 	if err != nil {
 		return l.failed(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"sluice/backend"
 	"sluice/internal/testkit"
+	"sluice/query"
 	"sluice/router"
 	"sluice/shard"
 	"sluice/wire"
@@ -310,7 +311,7 @@ func allLegs(sql string) []router.Leg {
 
 // bound is a plan for all shards.
 func bound(s router.Strategy, legs []router.Leg, m *router.Merge) *router.Bound {
-	return &router.Bound{Plan: &router.Plan{Strategy: s}, Strategy: s, Legs: legs, Limit: -1, Merge: m}
+	return &router.Bound{Plan: &router.Plan{Strategy: s, Stmt: &query.Statement{}}, Strategy: s, Legs: legs, Limit: -1, Merge: m}
 }
 
 // describeColumns writes definitions for comparison; the schema's name is not compared.

@@ -215,3 +215,16 @@ SHOW WARNINGS
 SELECT v FROM x WHERE id =
 #! text
 SHOW WARNINGS
+# MariaDB's prepared statements keep what they found out of their subqueries: no other client may meet that
+#! session
+#! args str:zz str:a
+SELECT id FROM x WHERE txt NOT IN (SELECT name FROM r WHERE name BETWEEN ? AND ?)
+#! session
+#! args str:a str:e
+SELECT id FROM x WHERE txt NOT IN (SELECT name FROM r WHERE name BETWEEN ? AND ?)
+#! session
+#! args str:zz str:a
+SELECT id FROM x WHERE id = 7 AND txt NOT IN (SELECT name FROM r WHERE name BETWEEN ? AND ?)
+#! session
+#! args str:a str:e
+SELECT id FROM x WHERE id = 7 AND txt NOT IN (SELECT name FROM r WHERE name BETWEEN ? AND ?)
