@@ -8,6 +8,7 @@
 package query
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -42,6 +43,24 @@ func (m Mode) With(sqlMode string) Mode {
 		}
 	}
 	return m
+}
+
+// Of gives a value of sql_mode with those words of the mode that decide what a text means.
+func (m Mode) Of(sqlMode string) string {
+	var words []string
+	for _, word := range strings.Split(sqlMode, ",") {
+		if word != "" && (Mode{}).With(word) == (Mode{}) && !strings.EqualFold(word, "ANSI") {
+			words = append(words, word)
+		}
+	}
+	for word, on := range map[string]bool{"ANSI_QUOTES": m.ANSIQuotes, "NO_BACKSLASH_ESCAPES": m.NoBackslashEscapes, "PIPES_AS_CONCAT": m.PipesAsConcat,
+		"IGNORE_SPACE": m.IgnoreSpace, "HIGH_NOT_PRECEDENCE": m.HighNotPrecedence} {
+		if on {
+			words = append(words, word)
+		}
+	}
+	slices.Sort(words)
+	return strings.Join(words, ",")
 }
 
 // Version reads what a server says of its version ("10.11.19-MariaDB-1", "9.1.0") into a mode.

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"sluice/query"
@@ -23,6 +24,7 @@ type prepared struct {
 
 	charset, collation string // character_set_client, and of its literals: collation_connection
 	late               bool   // it takes collation_connection when it is executed
+	asWas              bool   // it is executed under the sql_mode and character set that it was prepared with
 
 	cols   []wire.Column
 	tables bool // it names some
@@ -139,7 +141,7 @@ func (s *Session) execute(ctx context.Context, arg []byte, started time.Time) er
 	if err := s.preparer.rescan(p); err != nil {
 		return s.reply.fail(err)
 	}
-	if p.schema != s.state.schema || !p.late && p.collation != s.state.vars.plain("collation_connection") {
+	if p.asWas || p.schema != s.state.schema || !p.late && p.collation != s.state.vars.plain("collation_connection") {
 		defer s.state.asPrepared(p)()
 	}
 	flags := p.exec.Flags
@@ -152,17 +154,35 @@ func (s *Session) execute(ctx context.Context, arg []byte, started time.Time) er
 }
 
 // rescan reads the text again when sql_mode or the character set have changed since. What a
-// server has parsed once keeps its meaning; here the text must not have got another one.
+// server has parsed once keeps its meaning; where the text may have got another one, it is run under
+// what they were then (state.asPrepared).
 func (pr *preparer) rescan(p *prepared) error {
+	p.asWas = false
 	if p.mode == pr.state.mode && p.charset == pr.state.charset() {
 		return nil
 	}
 	var scan query.Scan
-	if err := scan.Run(p.sql, pr.state.mode); err != nil || string(scan.Fingerprint) != string(p.scan.Fingerprint) || pr.meansOther(p) {
-		return notBuilt("the statement may mean something else since sql_mode or the character set have changed; prepare it again")
+	if err := scan.Run(p.sql, pr.state.mode); err == nil && string(scan.Fingerprint) == string(p.scan.Fingerprint) && !pr.meansOther(p) {
+		p.scan, p.mode, p.charset = scan, pr.state.mode, pr.state.charset()
+		return nil
 	}
-	p.scan, p.mode, p.charset = scan, pr.state.mode, pr.state.charset()
+	p.asWas = true
+	dialect := slices.ContainsFunc([]string{"ORACLE", "MSSQL", "DB2", "POSTGRESQL", "MAXDB"}, pr.state.vars.hasMode) // MariaDB's, which stand for others, too
+	// The client escapes strings as the status flags of an answer say that the session reads them.
+	escapes := p.mode.NoBackslashEscapes != pr.state.mode.NoBackslashEscapes && bytes.IndexByte(p.sql, '\\') >= 0
+	if dialect || escapes || bytes.Contains(p.sql, []byte("@@")) || p.charset != pr.state.charset() && slices.ContainsFunc(p.exec.Params, beyondASCII) {
+		return notBuilt("the statement may mean something else since sql_mode or the character set have changed, and tells of them, or has backslashes or a parameter with letters beyond ASCII; prepare it again")
+	}
 	return nil
+}
+
+// beyondASCII tells whether a parameter's bytes depend on the character set.
+func beyondASCII(p wire.Param) bool {
+	switch p.Type {
+	case wire.TypeVarchar, wire.TypeVarString, wire.TypeString, wire.TypeTinyBlob, wire.TypeMediumBlob, wire.TypeLongBlob, wire.TypeBlob:
+		return p.LongData || slices.ContainsFunc(p.Value, func(b byte) bool { return b >= 0x80 })
+	}
+	return false
 }
 
 // meansOther tells whether what has changed of sql_mode and the character set could give a

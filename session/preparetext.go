@@ -37,6 +37,7 @@ func (s *Session) prepareText(ctx context.Context, st *statement, stmt *query.St
 	if err := s.preparer.rescan(p); err != nil {
 		return err
 	}
+	defer s.state.asPrepared(p)()
 	text, err := s.preparer.executeText(ctx, p, stmt.PrepareUsing)
 	if err != nil {
 		return err
@@ -45,7 +46,6 @@ func (s *Session) prepareText(ctx context.Context, st *statement, stmt *query.St
 	if err := inner.scan.Run(text, s.state.mode); err != nil {
 		return scanError(err)
 	}
-	defer s.state.asPrepared(p)()
 	return s.query(ctx, &inner)
 }
 

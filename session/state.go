@@ -182,12 +182,23 @@ func (s *state) mayUse(name string) error {
 	return nil
 }
 
-// asPrepared puts the session where the statement was prepared: its schema, and the
-// collation of its literals. The result puts it back.
+// asPrepared puts the session where the statement was prepared: its schema, the collation of its
+// literals and, where they decide what it means, the words of sql_mode that a parser looks at and
+// the character set. The result puts it back.
 func (s *state) asPrepared(p *prepared) (back func()) {
 	vars, schema := s.vars, s.schema
+	then := map[string]string{}
 	if !p.late && p.collation != vars.plain("collation_connection") {
-		s.setVars(vars.with(map[string]string{"collation_connection": "'" + p.collation + "'"}, s.h.intern))
+		then["collation_connection"] = "'" + p.collation + "'"
+	}
+	if p.asWas {
+		mode := p.mode
+		mode.NoBackslashEscapes = s.mode.NoBackslashEscapes // the text has no backslash, or it is the same
+		then["sql_mode"] = "'" + mode.Of(vars.plain("sql_mode")) + "'"
+		then["character_set_client"] = "'" + p.charset + "'"
+	}
+	if len(then) > 0 {
+		s.setVars(vars.with(then, s.h.intern))
 	}
 	if p.schema != schema {
 		s.setSchema(p.schema)
