@@ -78,7 +78,7 @@ func enterLoad(c *backend.Conn, apart bool) (s *loadState, err error) {
 // needed: it also forgets the collation that the connection has logged in with.)
 func (s *loadState) unconverted() error {
 	switch s.results {
-	case "", "binary", "utf8mb4", "utf8mb3", "utf8":
+	case "", "binary", "utf8mb4":
 		return nil
 	}
 	s.restore = append(s.restore, "SET SESSION character_set_results="+s.results)

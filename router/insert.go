@@ -15,7 +15,6 @@ import (
 type insertPlan struct {
 	stmt       *query.InsertInfo
 	table      string // schema.table
-	shardKey   string
 	typ        keyType
 	keyAt      int // of the shard key in a row; -1 when it is the sequence column that is added
 	everywhere bool
@@ -44,7 +43,7 @@ type rowPlace struct {
 // insertSharded plans the rows of an INSERT into a sharded table.
 func (p inserter) insertSharded() error {
 	t := p.first(func(t *table) bool { return t.ref.Target })
-	ins := &insertPlan{stmt: p.stmt.Insert, table: t.name(), shardKey: t.rule.ShardKey, typ: t.typ, charset: p.in.Charset}
+	ins := &insertPlan{stmt: p.stmt.Insert, table: t.name(), typ: t.typ, charset: p.in.Charset}
 	if len(p.tables) > 1 {
 		return ErrStage
 	}
@@ -356,8 +355,8 @@ func (ins *insertPlan) keyShard(s *scratch, a *Args, r int, generated bool, id u
 		return s.rowOf(a.Map, shard.SlotOfUint(id)), nil
 	}
 	lit := ins.read(s, a, r, ins.keyAt)
-	if lit.null {
-		return 0, refuse(1048, "23000", "Column '%s' cannot be null: it is the shard key of %s and says where the row lives", ins.shardKey, ins.table)
+	if lit.null { // without a strict sql_mode, and in one of several rows, it is the type's own default; so is DEFAULT
+		return 0, ErrStage
 	}
 	key, why := s.stored(&ins.typ, lit, ins.charset)
 	if why != "" {
