@@ -17,6 +17,8 @@ var genKinds = []struct {
 	{3, (*generator).selectWith},
 	{5, (*generator).selectSubquery},
 	{3, (*generator).selectCollated},
+	{5, (*generator).selectKeys},
+	{3, (*generator).insertForms},
 	{12, (*generator).insert},
 	{10, (*generator).update},
 	{5, (*generator).delete},
