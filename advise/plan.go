@@ -224,7 +224,7 @@ func (p *planner) route(schema string, mode query.Mode, sql []byte, scan *query.
 	}
 	stmt := p.w.analyzer.Analyze(sql, scan, mode)
 	in := &router.Input{SQL: sql, Scan: scan, Mode: mode, Schema: schema, User: p.user, Map: p.m, Hints: hints, Charset: "utf8mb4", Staged: staged,
-		Catalog: p.catalog, Sizes: map[string][]router.Size{}}
+		Catalog: p.catalog, Sizes: map[string][]router.Size{}, Rows: map[string][][][]byte{}}
 	if mode.Charset != query.Plain {
 		in.Charset = ""
 	}
@@ -234,6 +234,11 @@ func (p *planner) route(schema string, mode query.Mode, sql []byte, scan *query.
 		var sizes *router.NeedSizes
 		if errors.As(err, &sizes) {
 			in.Sizes[sizes.Of.Name] = []router.Size{}
+			continue
+		}
+		var others *router.NeedRows
+		if errors.As(err, &others) {
+			in.Rows[others.Name] = [][][]byte{}
 			continue
 		}
 		var need *router.NeedTable

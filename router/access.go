@@ -103,7 +103,8 @@ func harmless(table string) bool {
 // filterInformationSchema lets the user see only his own schemas: each table becomes a
 // derived one of the same name with the rows of these.
 func (p access) filterInformationSchema() error {
-	derived := false
+	var derived []query.Span
+	several := p.severalSystems()
 	for i := range p.tables {
 		t := &p.tables[i]
 		if !t.system || !strings.EqualFold(t.schema, informationSchema) {
@@ -114,12 +115,22 @@ func (p access) filterInformationSchema() error {
 		if !ok && !none {
 			continue
 		}
-		text, err := p.sums(t)
+		rows := ""
+		if several && t.perSchema() != "" {
+			var err error
+			if rows, err = p.rowsOf(t, column); err != nil {
+				return err
+			}
+		}
+		text, err := p.sums(t, rows)
 		if err != nil {
 			return err
 		}
 		if none {
 			text = "(SELECT * FROM information_schema." + t.ref.Name + " WHERE 1 = 0)"
+		}
+		if text == "" {
+			text = rows
 		}
 		if text == "" {
 			list := p.schemaList()
@@ -132,15 +143,12 @@ func (p access) filterInformationSchema() error {
 			text += " AS " + t.ref.Name
 		}
 		p.addEdit(t.ref.Span, text, noLimitEdit)
-		derived = true
+		derived = append(derived, t.ref.Span)
 	}
-	if derived {
-		p.keepNames()
+	if derived != nil {
+		p.keepNames(derived, several)
 	}
-	if p.err != nil {
-		return p.err
-	}
-	return p.placeSystem()
+	return p.err
 }
 
 // schemaList gives the user's schemas as SQL strings.

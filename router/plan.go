@@ -155,6 +155,10 @@ type Input struct {
 	NoAutoValueOnZero bool
 	// Sizes are the rows of NeedSizes, by its table's name.
 	Sizes map[string][]Size
+	// Rows are those of NeedRows, by its table's name: values as text in UTF-8, nil for NULL.
+	Rows map[string][][][]byte
+	// Homes asks for the rows of all shards' information_schema (ErrHomes).
+	Homes bool
 	// Routines are the stored programs of NeedRoutines, by their names in lower case.
 	Routines map[string]Routine
 	// Apart asks for a gathering outside of the session's transaction (Gathering.Apart).

@@ -89,7 +89,7 @@ var statusColumns = [][2]string{
 
 // tableStatus asks information_schema instead, where the sizes of all shards are added up.
 func (p shower) tableStatus() error {
-	text, err := access(p).sums(&table{ref: &query.TableRef{Name: "TABLES"}})
+	text, err := access(p).sums(&table{ref: &query.TableRef{Name: "TABLES"}}, "")
 	if err != nil || text == "" {
 		return err
 	}

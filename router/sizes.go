@@ -43,8 +43,8 @@ type Size struct {
 func (p *Plan) Momentary() bool { return p.momentary }
 
 // sums gives the rows of a table of information_schema with the shards' sizes added up, as a
-// derived table; "" where the statement does not ask for sizes.
-func (p access) sums(t *table) (string, error) {
+// derived table; "" where the statement does not ask for sizes. rows is that table itself, "" for the shard's own.
+func (p access) sums(t *table, rows string) (string, error) {
 	at := slices.IndexFunc(sizesOf, func(s SizesOf) bool { return strings.EqualFold(s.Name, t.ref.Name) })
 	if at < 0 || p.in.Hints.Shard != "" || p.in.Hints.HasKey || p.stmt.Kind == query.Explain || !p.hasSharded() {
 		return "", nil
@@ -72,7 +72,10 @@ func (p access) sums(t *table) (string, error) {
 		}
 		b = of.column(b, info.Columns[i].Name)
 	}
-	b = append(b, " FROM information_schema."+of.Name+" AS sluice_t LEFT JOIN ("...)
+	if rows == "" {
+		rows = "information_schema." + of.Name
+	}
+	b = append(b, " FROM "+rows+" AS sluice_t LEFT JOIN ("...)
 	for i := range sizes {
 		if i > 0 {
 			b = append(b, " UNION ALL "...)

@@ -21,37 +21,25 @@ type schemaUse struct {
 	current string // TABLE_SCHEMA = DATABASE(): that one
 }
 
-// placeSystem finds out which schemas are meant. A statement that does not say so would be
-// answered by a shard that does not have all of them.
-func (p access) placeSystem() error {
+// severalSystems tells whether the rows that a statement asks information_schema about have to come
+// from several shards; where it says which schemas are meant, it is placed by their values.
+func (p access) severalSystems() bool {
 	if h := &p.in.Hints; h.Shard != "" || h.HasKey || !p.severalHomes() || p.stmt.Kind == query.Explain {
-		return nil
+		return false
 	}
-	asked := 0
-	for i := range p.tables {
-		t := &p.tables[i]
-		if column, ok := schemaColumn(strings.ToUpper(t.ref.Name)); ok && t.system && column != "SCHEMA_NAME" {
-			asked++
-		}
-	}
+	asked := p.askedSchemas()
 	if asked == 0 {
-		return nil
+		return false
 	}
 	uses := append(p.schemaPredicates(), p.currentPredicates()...)
-	tied := 0
-	for i := range p.stmt.Equalities {
-		if e := &p.stmt.Equalities[i]; isSchemaColumn(e.A.Column) && isSchemaColumn(e.B.Column) {
-			tied++
-		}
-	}
-	if len(uses) == 0 || len(uses)+tied < asked || p.first((*table).sharded) != nil {
-		return unsupported("information_schema has the tables of each schema on another shard; say of each of its tables which schema is meant (WHERE TABLE_SCHEMA = '…')")
+	if p.bringsRows(uses, asked) {
+		return true
 	}
 	p.plan.system = &systemHome{uses: uses}
 	if t := p.first((*table).unsharded); t != nil {
 		p.plan.system.home = t.home
 	}
-	return nil
+	return false
 }
 
 // severalHomes tells whether the user's schemas have different default shards.
@@ -122,8 +110,7 @@ func (h *systemHome) shard(p *Plan, a *Args, s *scratch) (int, error) {
 				continue
 			}
 			if home != "" && home != schema.DefaultShard {
-				return unsupported("the schemas that the statement asks information_schema about have their tables on the shards %s and %s; ask about one at a time",
-					home, schema.DefaultShard)
+				return ErrHomes
 			}
 			home = schema.DefaultShard
 		}

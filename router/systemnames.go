@@ -9,8 +9,9 @@ import (
 
 // keepNames edits what the derived tables in the place of information_schema's change elsewhere in
 // a statement: they have no schema by which columns could be called, and on MariaDB a column of
-// theirs is called as they call it, not as the statement does.
-func (p access) keepNames() {
+// theirs is called as they call it, not as the statement does. Oracle MySQL calls them in upper case, but for
+// rows of several shards. derived are the places of these tables.
+func (p access) keepNames(derived []query.Span, several bool) {
 	var cut []query.Span
 	if p.in.Mode.Charset == query.Plain {
 		cut = qualifiers(p.in.SQL[:p.in.Scan.End])
@@ -18,15 +19,20 @@ func (p access) keepNames() {
 	for _, at := range cut {
 		p.addEdit(at, "", noLimitEdit)
 	}
+	onlySystem := p.first(func(t *table) bool { return !t.system }) == nil
 	for b := range p.stmt.Blocks {
 		for i := range p.stmt.Blocks[b].Items {
 			it := &p.stmt.Blocks[b].Items[i]
 			if it.Star || it.Alias != "" || it.Label == "" {
 				continue
 			}
-			respelt := p.in.Mode.MariaDB && it.Col != nil && it.Label != strings.ToUpper(it.Label)
-			if respelt || it.Col == nil && slices.ContainsFunc(cut, func(s query.Span) bool { return s.Start >= it.Span.Start && s.End <= it.Span.End }) {
-				p.addEdit(query.Span{Start: it.Span.End, End: it.Span.End}, " AS "+string(query.QuoteName(nil, it.Label)), noLimitEdit)
+			label, inside := it.Label, func(s query.Span) bool { return s.Start >= it.Span.Start && s.End <= it.Span.End }
+			respelt := it.Col != nil && label != strings.ToUpper(label) && (p.in.Mode.MariaDB || several && onlySystem)
+			if respelt && !p.in.Mode.MariaDB {
+				label = strings.ToUpper(label)
+			}
+			if respelt || it.Col == nil && (slices.ContainsFunc(cut, inside) || slices.ContainsFunc(derived, inside)) {
+				p.addEdit(query.Span{Start: it.Span.End, End: it.Span.End}, " AS "+string(query.QuoteName(nil, label)), noLimitEdit)
 			}
 		}
 	}

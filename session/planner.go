@@ -51,6 +51,7 @@ func (p *planner) argsOf(st *statement) router.Args {
 type manner struct {
 	apart  bool // a gathering: on a connection outside of the transaction
 	sift   bool // MATCH is asked of the shards that have the rows
+	homes  bool // information_schema's rows come from several shards
 	staged bool // an INSERT: its rows are computed before they go to their shards
 }
 
@@ -99,7 +100,7 @@ const (
 func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statement, hints query.Hints, as manner) (*router.Plan, int64, error) {
 	in := &router.Input{
 		SQL: st.sql, Scan: st.scan, Mode: p.state.mode, Schema: p.state.schema, User: p.args.Map.User(p.c.User), Map: p.args.Map, Hints: hints,
-		Charset: p.state.literals, NoAutoValueOnZero: p.state.zeroIsValue, Apart: as.apart, Sift: as.sift, Staged: as.staged,
+		Charset: p.state.literals, NoAutoValueOnZero: p.state.zeroIsValue, Apart: as.apart, Sift: as.sift, Homes: as.homes, Staged: as.staged,
 	}
 	if in.User == nil {
 		return nil, 0, refuse(1045, "28000", "the user %s was removed", p.c.User)
@@ -114,6 +115,16 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 				in.Sizes = map[string][]router.Size{}
 			}
 			if in.Sizes[sizes.Of.Name], err = p.sizes(ctx, sizes.Of); err != nil {
+				return nil, 0, err
+			}
+			continue
+		}
+		var others *router.NeedRows
+		if errors.As(err, &others) {
+			if in.Rows == nil {
+				in.Rows = map[string][][][]byte{}
+			}
+			if in.Rows[others.Name], err = p.systemRows(ctx, others); err != nil {
 				return nil, 0, err
 			}
 			continue

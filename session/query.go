@@ -129,6 +129,11 @@ func (s attempt) once(ctx context.Context, st *statement, e *entry) error {
 			err = s.run(ctx, st, e)
 		}
 	}
+	if isHomes(err) {
+		if e, err = s.planner.makePlan(ctx, st, false, manner{homes: true}); err == nil {
+			err = s.run(ctx, st, e)
+		}
+	}
 	if isApart(err) {
 		if e, err = s.planner.apart(ctx, st, e); err == nil {
 			err = s.run(ctx, st, e)

@@ -338,6 +338,11 @@ func (r *running) explain(ctx context.Context, inner *statement, e *entry) (rows
 			b, err = bind()
 		}
 	}
+	if isHomes(err) {
+		if e, err = r.planner.makePlan(ctx, inner, false, manner{homes: true}); err == nil {
+			b, err = bind()
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

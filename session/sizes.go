@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -61,6 +62,59 @@ func (p *planner) sizes(ctx context.Context, of *router.SizesOf) ([]router.Size,
 	}
 	return all, nil
 }
+
+// Bounds of what a statement brings together of the shards' information_schema.
+const (
+	maxSystemRows  = 20000
+	maxSystemBytes = 4 << 20
+)
+
+// systemRows gives the rows of a table of information_schema about the user's schemas that have their
+// tables on other shards than the statement's.
+func (p *planner) systemRows(ctx context.Context, of *router.NeedRows) ([][][]byte, error) {
+	m := p.args.Map
+	u := m.User(p.c.User)
+	on := map[string][]string{}
+	for i := range m.Spec.Schemas {
+		if s := &m.Spec.Schemas[i]; u != nil && u.May(s.Name) && s.DefaultShard != of.Home {
+			on[s.DefaultShard] = append(on[s.DefaultShard], string(query.QuoteString(nil, s.Name, p.state.mode)))
+		}
+	}
+	columns := make([]string, len(of.Columns))
+	for i := range columns {
+		columns[i] = string(query.QuoteName(nil, of.Columns[i].Name))
+	}
+	all, size := [][][]byte{}, 0
+	for i := range m.Spec.Shards {
+		name := m.ShardName(i)
+		if len(on[name]) == 0 {
+			continue
+		}
+		sql := "SELECT " + strings.Join(columns, ", ") + " FROM information_schema." + of.Name + " WHERE " + of.Column + " IN (" + strings.Join(on[name], ", ") + ") LIMIT " + strconv.Itoa(maxSystemRows+1)
+		err := p.kept.onShard(ctx, name, true, func(c *backend.Conn) error {
+			_, rows, err := c.Query(sql)
+			for _, r := range rows {
+				for _, v := range r {
+					size += len(v)
+				}
+			}
+			all = append(all, rows...)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(all) > maxSystemRows || size > maxSystemBytes {
+			return nil, refuse(1104, "42000", "information_schema has the tables of each schema on another shard, and those of others more than %d rows or %d bytes in %s; "+
+				"say which schema is meant (WHERE %s = '…')", maxSystemRows, maxSystemBytes, of.Name, of.Column)
+		}
+	}
+	return all, nil
+}
+
+// isHomes tells whether a statement has to be planned again, with the rows of several shards'
+// information_schema.
+func isHomes(err error) bool { return errors.Is(err, router.ErrHomes) }
 
 // addSize adds a shard's row to those of the same keys.
 func addSize(all []router.Size, found map[string]int, of *router.SizesOf, r [][]byte) []router.Size {
