@@ -191,7 +191,7 @@ func (g *gatherer) placeHome() {
 	case g.stmt.NamedLock: // locks are those of the first shard for all clients
 		g.plan.fixed = true
 	case g.first(func(t *table) bool { return t.system }) != nil:
-		g.plan.home, g.plan.fixed = g.systemHome(), true
+		g.plan.home, g.plan.fixed = homeOfSystem(g.planner), true
 	}
 }
 

@@ -25,8 +25,8 @@ func (e *NeedRows) Error() string { return "the other shards' rows of " + e.Name
 // caller plans again with Input.Homes. Nothing has been answered.
 var ErrHomes = errors.New("the schemas that the statement asks information_schema about have their tables on several shards")
 
-// systemHome is the shard whose information_schema a statement reads.
-func (p *planner) systemHome() string {
+// homeOfSystem is the shard whose information_schema a statement reads.
+func homeOfSystem(p *planner) string {
 	if u := p.first((*table).unsharded); u != nil {
 		return u.home
 	}
@@ -36,7 +36,7 @@ func (p *planner) systemHome() string {
 // rowsOf gives a table of information_schema with the rows about all of the user's schemas: those
 // of schemas that live elsewhere are written into the statement.
 func (p access) rowsOf(t *table, column string) (string, error) {
-	name, home := strings.ToUpper(t.ref.Name), p.systemHome()
+	name, home := strings.ToUpper(t.ref.Name), homeOfSystem(p.planner)
 	info := p.in.Catalog.Table(informationSchema, name)
 	if info == nil {
 		return "", &NeedTable{informationSchema, name}

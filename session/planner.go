@@ -124,7 +124,7 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 			if in.Rows == nil {
 				in.Rows = map[string][][][]byte{}
 			}
-			if in.Rows[others.Name], err = p.systemRows(ctx, others); err != nil {
+			if in.Rows[others.Name], err = (systems{p}).rows(ctx, others); err != nil {
 				return nil, 0, err
 			}
 			continue

@@ -69,9 +69,12 @@ const (
 	maxSystemBytes = 4 << 20
 )
 
-// systemRows gives the rows of a table of information_schema about the user's schemas that have their
+// systems asks the shards' information_schema.
+type systems struct{ *planner }
+
+// rows gives the rows of a table of information_schema about the user's schemas that have their
 // tables on other shards than the statement's.
-func (p *planner) systemRows(ctx context.Context, of *router.NeedRows) ([][][]byte, error) {
+func (p systems) rows(ctx context.Context, of *router.NeedRows) ([][][]byte, error) {
 	m := p.args.Map
 	u := m.User(p.c.User)
 	on := map[string][]string{}

@@ -6,13 +6,18 @@ SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA IN ('shop', 
 SELECT COUNT(DISTINCT v), (SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'plain') FROM x
 SELECT p.id, t.TABLE_NAME FROM p JOIN information_schema.TABLES t ON t.TABLE_NAME = 'z1' ORDER BY p.id
 
+# (Oracle MySQL's INT columns are BIGINT where rows of several shards come together.)
+#! text
 SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, VERSION, ROW_FORMAT, TABLE_COLLATION, TABLE_COMMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema') ORDER BY TABLE_SCHEMA, TABLE_NAME
 SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema')
+#! text
 SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, COLUMN_DEFAULT, IS_NULLABLE, DATA_TYPE, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, COLUMN_TYPE, COLUMN_KEY, EXTRA, COLUMN_COMMENT
  FROM information_schema.COLUMNS WHERE TABLE_NAME IN ('z1', 'x', 'o') ORDER BY 1, 2, 4
 SELECT t.TABLE_NAME, c.COLUMN_NAME FROM information_schema.TABLES t JOIN information_schema.COLUMNS c ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME
  WHERE t.TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema') AND c.COLUMN_KEY = 'PRI' ORDER BY t.TABLE_NAME, c.COLUMN_NAME
+#! text
 SELECT TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME, ORDINAL_POSITION FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_NAME IN ('z1', 'o') ORDER BY 1, 2, 3, 5
+#! text
 SELECT TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME, NON_UNIQUE FROM information_schema.statistics WHERE table_name IN ('z1', 'o') ORDER BY 1, 2, 3
 SELECT tables.table_name, Table_Type FROM information_schema.tables WHERE tables.table_name IN ('z1', 'x') ORDER BY 1
 SELECT information_schema.TABLES.TABLE_NAME FROM information_schema.TABLES WHERE information_schema.TABLES.TABLE_NAME IN ('z1', 'x') ORDER BY 1

@@ -9,7 +9,7 @@ INSERT INTO s (name, n, v) VALUES ('ö\\x', ?, ?)
 #! args str:q
 DELETE FROM s WHERE name = 'ö\\x' AND v = ?
 #! text
-PREPARE pp FROM 'SELECT name, n, "w" FROM s WHERE n <> ? AND ( name = "é" OR name = ?) ORDER BY n'
+PREPARE pp FROM 'SELECT name, n, "w" FROM s WHERE v <> ? AND (name = "é" OR name = ?) ORDER BY n'
 SET @w = 'abc'
 #! text
 EXECUTE pp USING @w, @w
