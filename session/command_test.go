@@ -335,11 +335,11 @@ func TestPreparedKeepsItsMeaning(t *testing.T) {
 		want(t, c.value("SELECT DATABASE()"), "information_schema")
 		escaped, _ := c.prepare(`SELECT 'a\\b'`)
 		quoted, _ := c.prepare(`SELECT "a"`)
+		text := run(quoted)
 		set("SET sql_mode = 'NO_BACKSLASH_ESCAPES,ANSI_QUOTES'")
-		for _, p := range []wire.PrepareOK{escaped, quoted} {
-			if got := run(p); !strings.Contains(got, "prepare it again") {
-				t.Errorf("runs as %q", got)
-			}
+		want(t, run(quoted), text)
+		if got := run(escaped); !strings.Contains(got, "prepare it again") { // its answer would tell of the other way to escape
+			t.Errorf("runs as %q", got)
 		}
 		want(t, run(same), before)
 	})
