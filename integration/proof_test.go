@@ -21,8 +21,8 @@ func proofCluster(t *testing.T, s setup, n int) (*cluster, *testkit.Server) {
 		s.etcd = testkit.Etcd(t).Addr
 	}
 	c := start(t, s)
-	c.addProxy()
-	c.addProxy()
+	c.addProxy(s.env...)
+	c.addProxy(s.env...)
 	return c, servers[n]
 }
 

@@ -119,6 +119,9 @@ func (s *Service) look(ctx context.Context, tasks *sync.WaitGroup) error {
 		if rec.Phase.Over() || rec.Phase == Failed || here {
 			continue
 		}
+		if err := s.opts.Faults.At("reshard-claim"); err != nil { // tests say by a delay who comes late
+			return err
+		}
 		mine, err := s.opts.Migrations.Claim(ctx, claimOf(rec.ID))
 		if err != nil {
 			return err
