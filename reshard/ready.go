@@ -95,10 +95,10 @@ func (r waiting) holdsUp(ctx context.Context, from, to string) (hold string, err
 	}
 	err = r.on(ctx, from, func(a *backend.Conn) error {
 		return r.on(ctx, to, func(b *backend.Conn) error {
-			if hold, err = oldTransaction(ctx, a); err != nil || hold != "" {
-				return err
-			}
-			if !r.s.opts.Faults.Off("reshard-xa") {
+			if !r.s.opts.Faults.Off("reshard-xa") { // a prepared branch is an old transaction as well
+				if hold, err = oldTransaction(ctx, a); err != nil || hold != "" {
+					return err
+				}
 				if hold, err = oldBranch(ctx, a); err != nil || hold != "" {
 					return err
 				}
