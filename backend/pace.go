@@ -141,9 +141,8 @@ func (a *pace) adjust() {
 	if a.median > 0 && a.base > 0 {
 		gradient = min(max(tolerance*a.base/a.median, 0.5), 1)
 	}
-	// Little used, the limit has had no part in the latency: it is left, and grows when all is well.
-	if gradient < 1 && float64(a.peak) < a.limit/2 {
-		return
+	if gradient < 1 { // what is not used of the limit cannot be what shrinks
+		a.limit = min(a.limit, float64(a.peak))
 	}
 	want := a.limit*gradient + math.Sqrt(a.limit)
 	a.limit = min(max(a.limit+smoothing*(want-a.limit), a.floor()), float64(a.max))

@@ -106,6 +106,18 @@ func TestPaceIdle(t *testing.T) {
 	}
 }
 
+// TestPaceUnused: a limit far above what clients there are comes down to what the server can do.
+func TestPaceUnused(t *testing.T) {
+	a := &pace{}
+	a.setMax(128)
+	m := model{2, 20, 5 * time.Millisecond}
+	m.run(a, 3, 5*time.Second, 0)
+	m.run(a, 20, 5*time.Second, 0)
+	if n := a.allows(); n > 14 {
+		t.Errorf("with 20 clients the limit is %d", n)
+	}
+}
+
 func TestPaceBuckets(t *testing.T) {
 	last := 0
 	for us := 1; us < 1<<22; us += 1 + us/100 {
