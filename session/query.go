@@ -134,6 +134,11 @@ func (s attempt) once(ctx context.Context, st *statement, e *entry) error {
 			err = s.run(ctx, st, e)
 		}
 	}
+	if isApart(err) && e.stmt.Insert != nil && !e.plan.Staged() { // apart it is, and then values come into the text first
+		if st, e, err = s.planner.staged(ctx, st); err == nil {
+			err = s.run(ctx, st, e)
+		}
+	}
 	if isApart(err) {
 		if e, err = s.planner.apart(ctx, st, e); err == nil {
 			err = s.run(ctx, st, e)

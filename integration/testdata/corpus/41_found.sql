@@ -228,3 +228,13 @@ SELECT id FROM x WHERE id = 7 AND txt NOT IN (SELECT name FROM r WHERE name BETW
 #! session
 #! args str:a str:e
 SELECT id FROM x WHERE id = 7 AND txt NOT IN (SELECT name FROM r WHERE name BETWEEN ? AND ?)
+# An unsharded table gets rows of sharded ones: Oracle MySQL allows no temporary tables beside such a write
+#! reset
+#! args int:2
+REPLACE INTO p (i, name) SELECT id, txt FROM x WHERE v > ?
+REPLACE INTO p (i, name) SELECT id, txt FROM x WHERE v > 2
+BEGIN
+UPDATE x SET v = v + 1
+#! args str:e int:2
+INSERT INTO p (i, name) SELECT id, ? FROM x WHERE v > ?
+ROLLBACK
