@@ -100,16 +100,17 @@ func TestKillOnItsWay(t *testing.T) {
 	c := on{conn(t, f.open(""))}
 	killer := on{conn(t, f.open(""))}
 	id := rows(t, c, "SELECT CONNECTION_ID()")
-	for range 150 {
+	for n := range 150 {
 		ended := make(chan error, 1)
+		sleep := fmt.Sprintf("SELECT SLEEP(20), %d FROM DUAL", n) // not the one before, which its client may know to have ended first
 		go func() {
-			_, err := tryRows(c, "SELECT SLEEP(20) FROM DUAL")
+			_, err := tryRows(c, sleep)
 			ended <- err
 		}()
 		for running := false; !running; {
 			for _, s := range f.server.Clients() {
 				info := s.Session().Info()
-				running = running || info.Command == "Query" && fmt.Sprint(info.ID) == id
+				running = running || info.Command == "Query" && info.Statement == sleep
 			}
 		}
 		exec(t, killer, "KILL QUERY "+id)
