@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"time"
 
+	"sluice/engine"
 	"sluice/metrics"
 )
 
@@ -17,15 +18,16 @@ import (
 type Options struct {
 	Log         *slog.Logger
 	Metrics     *metrics.Registry
-	TLS         *tls.Config   // used as the Map's Backend.TLS says
-	DialTimeout time.Duration // dial + login, or bringing a connection to a state; default 5 s
-	WaitTimeout time.Duration // longest wait for a connection of a full pool; default 5 s
-	MaxWaiters  int           // waiting leases a shard; default 4096
-	MaxAge      time.Duration // a connection is retired after this (with jitter); default 30 min
-	IdleTimeout time.Duration // idle connections above a few are closed after this; default 5 min
-	HangTimeout time.Duration // a server that answers nothing for so long is given up; default 10 s
-	MaxPacket   int           // default 64 MiB
-	NoLimits    bool          // of statements at once and of patience: a control for measurements
+	Engine      *engine.Engine // drives connections without TLS; nil: goroutines do
+	TLS         *tls.Config    // used as the Map's Backend.TLS says
+	DialTimeout time.Duration  // dial + login, or bringing a connection to a state; default 5 s
+	WaitTimeout time.Duration  // longest wait for a connection of a full pool; default 5 s
+	MaxWaiters  int            // waiting leases a shard; default 4096
+	MaxAge      time.Duration  // a connection is retired after this (with jitter); default 30 min
+	IdleTimeout time.Duration  // idle connections above a few are closed after this; default 5 min
+	HangTimeout time.Duration  // a server that answers nothing for so long is given up; default 10 s
+	MaxPacket   int            // default 64 MiB
+	NoLimits    bool           // of statements at once and of patience: a control for measurements
 }
 
 // withDefaults fills in what was left out.

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/engine"
 	"sluice/wire"
 )
 
@@ -14,6 +15,7 @@ import (
 // connection is the same *Conn.
 type Conn struct {
 	*wire.Conn
+	driven   engine.Socket // nil: goroutines wait for it
 	pool     *pool
 	class    Class
 	version  string
@@ -52,6 +54,15 @@ func (c *Conn) ThreadID() uint32 { return c.threadID }
 
 // ServerVersion is what the server said in its greeting ("10.11.6-MariaDB", "9.1.0").
 func (c *Conn) ServerVersion() string { return c.version }
+
+// use says which task uses the connection. One that no engine drives is waited for by a goroutine.
+func (c *Conn) use(t *engine.Task) {
+	if c.driven == nil {
+		t.Leave()
+		return
+	}
+	c.driven.Bind(t)
+}
 
 // SetDeadline bounds every following read and write until it is set again; the zero time
 // removes the bound, and so does Put.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/engine"
 	"sluice/wire"
 )
 
@@ -25,6 +26,7 @@ type target struct {
 type dialer struct {
 	target
 	config    *tls.Config // the operator's; nil: none
+	engine    *engine.Engine
 	timeout   time.Duration
 	maxPacket int
 }
@@ -46,6 +48,7 @@ const (
 // login is a connection that has logged in.
 type login struct {
 	conn      *wire.Conn
+	driven    engine.Socket // nil: goroutines wait for it
 	version   string
 	threadID  uint32
 	collation uint8
@@ -84,6 +87,19 @@ func (d *dialer) dial(ctx context.Context, class Class) (*login, error) {
 	}
 	w.SetMaxPacket(d.maxPacket)
 	return l, nil
+}
+
+// drive gives a connection to the engine, if there is one. Under TLS it stays a goroutine's.
+func (d *dialer) drive(l *login) error {
+	nc, err := d.engine.Adopt(l.conn.NetConn())
+	if err != nil {
+		return err
+	}
+	var ok bool
+	if l.driven, ok = nc.(engine.Socket); ok {
+		l.conn.Replace(nc)
+	}
+	return nil
 }
 
 // login does the handshake and brings the connection to the fresh state.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"sluice/engine"
 	"sluice/wire"
 )
 
@@ -41,6 +42,7 @@ func (p *Pools) GetFor(ctx context.Context, ask Ask, shard string, class Class, 
 		if err != nil {
 			return nil, err
 		}
+		c.use(engine.Of(ctx))
 		if err = c.enter(schema, s); err == nil {
 			return c, nil
 		}
@@ -70,6 +72,9 @@ func (c *Conn) Put() {
 		return
 	}
 	c.Release()
+	if c.driven != nil {
+		c.driven.Bind(nil)
+	}
 	if !c.pool.put(c) {
 		quit(c.Conn)
 	}

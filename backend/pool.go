@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sluice/engine"
 )
 
 // pool holds the connections to one server. Every place counts towards max, whether its
@@ -132,7 +134,7 @@ func (p *pool) take(ctx context.Context, ask Ask, class Class, schema string, s 
 			p.pace.pressed = true
 			return p.wait(ctx, ask, k, schema == "", now) // unlocks
 		}
-		c := p.pick(k, schema, s)
+		c := p.pick(k, engine.Of(ctx), schema, s)
 		if c == nil {
 			return p.wait(ctx, ask, k, schema == "", now) // unlocks
 		}
@@ -143,7 +145,7 @@ func (p *pool) take(ctx context.Context, ask Ask, class Class, schema string, s 
 			return c, nil
 		}
 		p.mu.Unlock()
-		if now.Before(c.expires) && c.CheckIdle() == nil {
+		if now.Before(c.expires) && (c.driven != nil && c.driven.Quiet() || c.CheckIdle() == nil) {
 			return c, nil
 		}
 		c.Close()
@@ -152,13 +154,18 @@ func (p *pool) take(ctx context.Context, ask Ask, class Class, schema string, s 
 }
 
 // pick takes the best idle connection out of the stack: in the wanted state, else with its
-// settings, else fresh, else the one used last. One that has a schema cannot go back to
-// none. The lock is held.
-func (p *pool) pick(k int, schema string, s *Settings) *Conn {
+// settings, else fresh, else the one used last; of those one on the task's loop. One that has a
+// schema cannot go back to none. The lock is held.
+func (p *pool) pick(k int, t *engine.Task, schema string, s *Settings) *Conn {
 	stack := p.idle[k]
 	best, score := -1, -1
-	for i := len(stack) - 1; i >= 0 && score < 3; i-- {
-		if n := stack[i].near(schema, s); n > score {
+	for i := len(stack) - 1; i >= 0 && score < 7; i-- {
+		c := stack[i]
+		n := 2 * c.near(schema, s)
+		if c.driven == nil || c.driven.Near(t) {
+			n++
+		}
+		if n > score {
 			best, score = i, n
 		}
 	}
@@ -363,6 +370,11 @@ func (p *pool) startDial(k int) {
 func (p *pool) dial(k int, mark uint64) {
 	class := Class{FoundRows: k&1 != 0, LocalFile: k&2 != 0, Extended: k&4 != 0}
 	l, err := p.dialer.dial(p.ctx, class)
+	if err == nil {
+		if err = p.dialer.drive(l); err != nil {
+			l.conn.Close()
+		}
+	}
 	p.mu.Lock()
 	p.dialing[k]--
 	if err != nil {
@@ -377,7 +389,7 @@ func (p *pool) dial(k int, mark uint64) {
 	}
 	age := p.opts.MaxAge - time.Duration(rand.Int64N(int64(p.opts.MaxAge)/8+1))
 	now := time.Now()
-	c := &Conn{Conn: l.conn, pool: p, class: class, version: l.version, threadID: l.threadID, expires: now.Add(age), idleSince: now}
+	c := &Conn{Conn: l.conn, driven: l.driven, pool: p, class: class, version: l.version, threadID: l.threadID, expires: now.Add(age), idleSince: now}
 	p.all[c] = struct{}{}
 	p.idle[k] = append(p.idle[k], c)
 	p.idles++

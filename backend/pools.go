@@ -83,7 +83,7 @@ func (p *Pools) SetMap(m *shard.Map) {
 func (p *Pools) dialer(address string) dialer {
 	return dialer{
 		target: target{address: address, user: p.account.User, password: p.account.Password, tls: p.account.TLS},
-		config: p.opts.TLS, timeout: p.opts.DialTimeout, maxPacket: p.opts.MaxPacket,
+		config: p.opts.TLS, engine: p.opts.Engine, timeout: p.opts.DialTimeout, maxPacket: p.opts.MaxPacket,
 	}
 }
 

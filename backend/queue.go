@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"sluice/engine"
 )
 
 // Ask says for whom a connection is wanted.
@@ -163,6 +165,7 @@ func (p *pool) wait(ctx context.Context, ask Ask, k int, bare bool, now time.Tim
 	p.serve()
 	p.mu.Unlock()
 
+	engine.Of(ctx).Leave()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	var why error

@@ -7,12 +7,22 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"sluice/engine"
 	"sluice/wire"
 )
+
+// socket is a client's connection below TLS: a *net.TCPConn, or an engine's.
+type socket interface {
+	net.Conn
+	syscall.Conn
+	CloseRead() error
+	CloseWrite() error
+}
 
 // lingerTime is how long a connection that is given up still takes what the client sends,
 // so that the answer is not lost by a reset.
@@ -63,10 +73,16 @@ func (s *Server) admit(tcp *net.TCPConn) {
 }
 
 // serve runs the handler; the connection's goroutine from the login to its end.
-func (s *Server) serve(c *Client) {
+func (s *Server) serve(c *Client, t *engine.Task) {
 	defer s.wg.Done()
 	defer s.end(c)
-	s.handler.Serve(s.ctx, c)
+	ctx := s.ctx
+	if driven, ok := c.sock.(engine.Socket); ok && t != nil {
+		driven.Bind(t)
+		c.Task, ctx = t, engine.With(ctx, t)
+		defer t.Leave() // what ends a connection may wait
+	}
+	s.handler.Serve(ctx, c)
 }
 
 // end closes a client's connection, also after a panic of the handler, which concerns no
@@ -76,11 +92,11 @@ func (s *Server) end(c *Client) {
 		s.opts.Log.Error("panic in a client's connection", slog.String("port", s.opts.Name), slog.Uint64("id", uint64(c.ID)),
 			slog.String("remote", c.Remote.String()), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 	}
-	if unread(c.tcp) {
-		linger(c.tcp)
+	if unread(c.sock) {
+		linger(c.sock)
 	}
 	_ = c.Close() // it is given up either way
-	s.clients.leave(c.tcp)
+	s.clients.leave(c.key)
 	s.opts.Metrics.Connection(s.opts.Name, -1)
 }
 
@@ -99,7 +115,7 @@ func refuse(tcp *net.TCPConn, answer *wire.Error) {
 
 // linger ends the sending side and takes what the client still sends: closing a socket
 // with unread bytes is a reset, which would overtake the answer.
-func linger(tcp *net.TCPConn) {
+func linger(tcp socket) {
 	if err := tcp.CloseWrite(); err != nil {
 		return
 	}
@@ -110,7 +126,7 @@ func linger(tcp *net.TCPConn) {
 }
 
 // control runs f on the socket's descriptor.
-func control(tcp *net.TCPConn, f func(fd int) error) error {
+func control(tcp socket, f func(fd int) error) error {
 	raw, err := tcp.SyscallConn()
 	if err != nil {
 		return err
@@ -123,7 +139,7 @@ func control(tcp *net.TCPConn, f func(fd int) error) error {
 }
 
 // unread says that bytes have come that nobody has read.
-func unread(tcp *net.TCPConn) bool {
+func unread(tcp socket) bool {
 	n := 0
 	err := control(tcp, func(fd int) (err error) {
 		n, err = unix.IoctlGetInt(fd, unix.TIOCINQ)
@@ -150,7 +166,7 @@ func setWriteTimeout(tcp *net.TCPConn, d time.Duration) error {
 }
 
 // quietFor says how long the peer has sent nothing.
-func quietFor(tcp *net.TCPConn) (time.Duration, error) {
+func quietFor(tcp socket) (time.Duration, error) {
 	var quiet time.Duration
 	err := control(tcp, func(fd int) error {
 		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/engine"
 	"sluice/wire"
 )
 
@@ -25,8 +26,10 @@ type Client struct {
 	Attributes   map[string]string // the first of them, up to maxAttributeBytes
 
 	scramble scramble // the last one it was sent
-	tcp      *net.TCPConn
-	leaving  atomic.Bool // Drain has told it to go
+	sock     socket
+	key      *net.TCPConn // in the registry
+	Task     *engine.Task // that runs the handler; nil on a goroutine
+	leaving  atomic.Bool  // Drain has told it to go
 	session  atomic.Pointer[Session]
 }
 

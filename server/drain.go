@@ -33,8 +33,8 @@ func (s *Server) Drain(ctx context.Context) error {
 			return nil
 		}
 		for tcp, c := range open {
-			if done(tcp, c) {
-				_ = tcp.CloseRead() // an error means that it is closed already
+			if done(c) {
+				_ = current(tcp, c).CloseRead() // an error means that it is closed already
 			}
 		}
 		select {
@@ -48,7 +48,7 @@ func (s *Server) Drain(ctx context.Context) error {
 }
 
 // done says that a connection can be told to go, once.
-func done(tcp *net.TCPConn, c *Client) bool {
+func done(c *Client) bool {
 	if c == nil {
 		return true
 	}
@@ -58,11 +58,19 @@ func done(tcp *net.TCPConn, c *Client) bool {
 	if s := c.Session(); s != nil && s.Busy() {
 		return false
 	}
-	if quiet, err := quietFor(tcp); err == nil && quiet < drainQuiet {
+	if quiet, err := quietFor(c.sock); err == nil && quiet < drainQuiet {
 		return false
 	}
 	c.leaving.Store(true)
 	return true
+}
+
+// current is the socket of a connection: an engine drives a client's in place of tcp.
+func current(tcp *net.TCPConn, c *Client) socket {
+	if c != nil {
+		return c.sock
+	}
+	return tcp
 }
 
 // Close closes everything at once and waits for all goroutines.
@@ -76,7 +84,7 @@ func (s *Server) Close() error {
 func (s *Server) closeAll() {
 	s.stop()
 	s.cancel()
-	for tcp := range s.clients.close() {
-		_ = tcp.Close() // also below TLS: there is no time for a goodbye
+	for tcp, c := range s.clients.close() {
+		_ = current(tcp, c).Close() // also below TLS: there is no time for a goodbye
 	}
 }

@@ -38,7 +38,7 @@ func (s *Server) watchHangups() {
 			if session == nil || !session.Busy() {
 				continue
 			}
-			info, err := tcpInfo(c.tcp)
+			info, err := tcpInfo(c.sock)
 			if err != nil {
 				continue
 			}

@@ -163,7 +163,7 @@ func TestSlowReader(t *testing.T) {
 func TestSocketOptions(t *testing.T) {
 	f := start(t, Options{StallTimeout: 7 * time.Second})
 	p := f.greeted(t).login("app")
-	tcp := f.Find(p.id).tcp
+	tcp := f.Find(p.id).sock
 	for _, o := range []struct{ name, level, option, want int }{
 		{0, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
 		{1, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},

@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"sluice/engine"
 	"sluice/wire"
 )
 
@@ -45,7 +46,8 @@ func (r *refusal) Error() string {
 // login is a connection that is not authenticated yet.
 type login struct {
 	s        *Server
-	tcp      *net.TCPConn
+	tcp      *net.TCPConn // the registry's key
+	sock     socket       // tcp, or what has taken its place
 	link     *lockstep
 	conn     *wire.Conn // nil until it is greeted
 	remote   netip.AddrPort
@@ -59,16 +61,16 @@ type login struct {
 // has grown then, and the one that waits for commands starts with a small one.
 func (s *Server) login(tcp *net.TCPConn) {
 	defer s.wg.Done()
-	l := &login{s: s, tcp: tcp, remote: addrPort(tcp)}
+	l := &login{s: s, tcp: tcp, sock: tcp, remote: addrPort(tcp)}
 	c, err := l.run()
 	if err == nil {
 		s.opts.Metrics.Connection(s.opts.Name, 1)
 		s.wg.Add(1)
-		go s.serve(c)
+		s.opts.Engine.Go(func(t *engine.Task) { s.serve(c, t) })
 		return
 	}
 	l.refused(err)
-	_ = tcp.Close() // it is given up either way
+	_ = l.sock.Close() // it is given up either way
 	s.clients.leave(tcp)
 }
 
@@ -118,7 +120,7 @@ func (l *login) run() (c *Client, err error) {
 // greet sends the greeting.
 func (l *login) greet() error {
 	l.id, l.scramble = l.s.nextID(), newScramble()
-	l.link = &lockstep{TCPConn: l.tcp}
+	l.link = &lockstep{socket: l.tcp}
 	l.conn = wire.NewConn(l.link, l.s.opts.MaxHandshake)
 	l.extended = l.s.opts.Extended != nil && l.s.opts.Extended()
 	if err := l.conn.WritePacket(l.s.greeting(l.id, l.scramble, l.extended)); err != nil {
@@ -187,8 +189,11 @@ func (l *login) authenticate() error {
 
 // accept enters the client in the registry, answers OK and takes the bounds off.
 func (l *login) accept() (*Client, error) {
+	if err := l.adopt(); err != nil {
+		return nil, err
+	}
 	id := l.identity
-	c := &Client{Conn: l.conn, ID: l.id, Remote: l.remote, Connected: time.Now(), Capabilities: id.caps, scramble: l.scramble, tcp: l.tcp}
+	c := &Client{Conn: l.conn, ID: l.id, Remote: l.remote, Connected: time.Now(), Capabilities: id.caps, scramble: l.scramble, sock: l.sock, key: l.tcp}
 	c.become(id)
 	switch l.s.clients.login(c) {
 	case full:
@@ -204,7 +209,7 @@ func (l *login) accept() (*Client, error) {
 	}
 	if !l.secure() {
 		// The socket itself, without lockstep: nothing is buffered, for nothing was read ahead.
-		c.Conn = wire.NewConn(l.tcp, l.s.opts.MaxPacket)
+		c.Conn = wire.NewConn(l.sock, l.s.opts.MaxPacket)
 	}
 	c.Extended = id.extended
 	c.SetExtended(id.extended)
@@ -213,7 +218,20 @@ func (l *login) accept() (*Client, error) {
 	if err := startCompression(c.Conn, id); err != nil {
 		return nil, err
 	}
-	return c, l.tcp.SetDeadline(time.Time{})
+	return c, l.sock.SetDeadline(time.Time{})
+}
+
+// adopt gives the socket to the engine, if there is one. What is under way goes on over it.
+func (l *login) adopt() error {
+	nc, err := l.s.opts.Engine.Adopt(l.tcp)
+	if err != nil {
+		return err
+	}
+	if l.sock = nc.(socket); l.sock != socket(l.tcp) {
+		l.link.socket = l.sock
+		return l.sock.SetDeadline(time.Now().Add(l.s.opts.HandshakeTimeout))
+	}
+	return nil
 }
 
 // welcome answers OK. Who tracks the session is told the schema that it has begun with.
@@ -268,7 +286,7 @@ func (l *login) refused(err error) {
 
 // tell sends the answer and sees to it that it arrives although the client may still be sending.
 func (l *login) tell(answer *wire.Error) {
-	if err := l.tcp.SetDeadline(time.Now().Add(lingerTime)); err != nil {
+	if err := l.sock.SetDeadline(time.Now().Add(lingerTime)); err != nil {
 		return
 	}
 	if l.conn == nil {
@@ -276,7 +294,7 @@ func (l *login) tell(answer *wire.Error) {
 		return
 	}
 	if l.conn.WriteError(answer) == nil && l.conn.Flush() == nil {
-		linger(l.tcp)
+		linger(l.sock)
 	}
 }
 

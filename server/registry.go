@@ -68,7 +68,7 @@ func (r *registry) login(c *Client) verdict {
 	case r.maxUser > 0 && r.users[c.User] >= r.maxUser:
 		return full
 	}
-	r.open[c.tcp] = c
+	r.open[c.key] = c
 	r.byID[c.ID] = c
 	r.users[c.User]++
 	return welcome

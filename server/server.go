@@ -26,6 +26,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/engine"
 	"sluice/metrics"
 	"sluice/wire"
 )
@@ -70,6 +71,7 @@ type Options struct {
 	Extended         func() bool    // whether to offer MariaDB's extended metadata; asked at each greeting; default no
 	Collation        func() uint8   // in the greeting: what clients begin with that ask for none; default 45 (utf8mb4_general_ci)
 	IDs              func() uint32  // connection ids; default counts from 1 (shared by the ports of a process)
+	Engine           *engine.Engine // drives authenticated connections; nil: goroutines do
 	Log              *slog.Logger
 	Metrics          *metrics.Registry
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"go.uber.org/goleak"
 
+	"sluice/engine"
 	"sluice/internal/testkit"
 	"sluice/wire"
 )
@@ -71,6 +73,12 @@ func start(t testing.TB, opts Options) *fixture {
 	f := &fixture{log: &logBuffer{}, resume: make(chan struct{})}
 	opts.Name = "data"
 	opts.Log = slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	driver, err := engine.New(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(driver.Close)
+	opts.Engine = driver
 	f.Server = New(opts, everybody, f)
 	addr := fmt.Sprintf("127.0.0.1:%d", testkit.Port(t))
 	if err := f.Listen(addr); err != nil {
@@ -197,11 +205,11 @@ func (s *session) whoAmI() error {
 			compressed = "zlib"
 		}
 	}
-	tls := "no"
-	if _, plain := c.NetConn().(*net.TCPConn); !plain {
-		tls = "yes"
+	secure := "no"
+	if _, ok := c.NetConn().(*tls.Conn); ok {
+		secure = "yes"
 	}
-	row := fmt.Sprintf("user=%s schema=%s tls=%s compressed=%s", c.User, c.Schema, tls, compressed)
+	row := fmt.Sprintf("user=%s schema=%s tls=%s compressed=%s", c.User, c.Schema, secure, compressed)
 	col := wire.Column{Name: "who", Type: wire.TypeVarString, Length: 1024, Collation: wire.CollationUTF8MB4}
 	return c.WriteResult([]wire.Column{col}, [][][]byte{{[]byte(row)}}, wire.StatusAutocommit, 0)
 }

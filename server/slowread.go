@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -50,7 +49,7 @@ func isWanted(s Session) bool {
 }
 
 // tcpInfo asks the kernel about a connection.
-func tcpInfo(tcp *net.TCPConn) (info *unix.TCPInfo, err error) {
+func tcpInfo(tcp socket) (info *unix.TCPInfo, err error) {
 	err = control(tcp, func(fd int) (err error) {
 		info, err = unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 		return err

@@ -46,7 +46,7 @@ func (a admission) admit(ctx context.Context, st *statement) error {
 
 // note notes what the statement touches.
 func (a admission) note() {
-	a.shared.mu.Lock()
+	a.shared.lock()
 	defer a.shared.mu.Unlock()
 	a.shared.touch.add(a.args.Map, &a.bound)
 }
@@ -54,7 +54,7 @@ func (a admission) note() {
 // forget takes back what the statement has noted: it does not run, or has ended outside of a
 // transaction.
 func (a admission) forget() {
-	a.shared.mu.Lock()
+	a.shared.lock()
 	defer a.shared.mu.Unlock()
 	if t := &a.shared.touch; holds(a.kept) {
 		t.stmt.clear()
@@ -65,7 +65,7 @@ func (a admission) forget() {
 
 // next makes the statement before one of the transaction's, if there is one.
 func (a admission) next() {
-	a.shared.mu.Lock()
+	a.shared.lock()
 	defer a.shared.mu.Unlock()
 	if t := &a.shared.touch; holds(a.kept) {
 		t.ended()
@@ -76,6 +76,7 @@ func (a admission) next() {
 
 // decide is admit where it is not plain that the statement may go.
 func (a admission) decide(ctx context.Context, st *statement, m *shard.Map) error {
+	a.c.Task.Leave()
 	before := &a.shared.touch.tx
 	inTx := a.inTx()
 	if inTx && a.moved(m, before) {
@@ -197,7 +198,7 @@ func (a admission) wait(ctx context.Context, st *statement) error {
 }
 
 func (a admission) waiting(on bool) {
-	a.shared.mu.Lock()
+	a.shared.lock()
 	defer a.shared.mu.Unlock()
 	a.shared.touch.waiting = on
 }
@@ -223,6 +224,7 @@ func isFenced(err error) bool {
 // again decides what becomes of a statement that a fence has refused, and of one that must be
 // bound anew: nil to run it again, under the newest map, else what the client is to see.
 func (a admission) again(ctx context.Context, st *statement, err error, began time.Time, inTx bool) error {
+	a.c.Task.Leave()
 	switch {
 	case errors.Is(err, errRebind) && time.Since(began) < 10*holdTime: // each time a newer map
 		return nil

@@ -14,6 +14,7 @@ type bounding struct{ *Session }
 
 // run waits for a place, then runs the statement for as long as it may.
 func (s bounding) run(ctx context.Context, st *statement, e *entry) error {
+	s.c.Task.Leave() // it may wait for a place, and timers and a kill may stop it
 	b := e.bounds
 	if err := b.Enter(ctx, wants(&s.kept).Held); err != nil {
 		var refused *limit.Refused

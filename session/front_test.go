@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sluice/backend"
+	"sluice/engine"
 	"sluice/internal/testkit"
 	"sluice/metrics"
 	"sluice/server"
@@ -208,12 +209,17 @@ func newFront(t testing.TB, opts frontOptions) *front {
 	}
 	f.topo = &memory{m: m, ids: map[string]uint64{}, cluster: fmt.Sprintf("%08x", rand.Uint32())}
 	log := slog.New(slog.NewTextHandler(logWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	f.pools = backend.Open(backend.Options{Log: log, WaitTimeout: 3 * time.Second}, m)
+	driver, err := engine.New(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(driver.Close)
+	f.pools = backend.Open(backend.Options{Log: log, Engine: driver, WaitTimeout: 3 * time.Second}, m)
 	f.topo.pools = f.pools
 	f.decisions = txn.NewDecisions(txn.Options{Topology: f.topo, Shards: f.pools, Log: log})
 	h := session.New(session.Options{Topology: f.topo, Pools: f.pools, Decisions: f.decisions, Metrics: metrics.New(), Digests: metrics.NewDigests(1000), Log: log})
 	version := f.servers[0].Value("SELECT VERSION()")
-	f.server = server.New(server.Options{Name: "data", ServerVersion: func() string { return version }, AuthPlugin: "mysql_native_password", LocalFiles: true, Log: log}, accounts{f.topo}, h)
+	f.server = server.New(server.Options{Name: "data", ServerVersion: func() string { return version }, AuthPlugin: "mysql_native_password", LocalFiles: true, Engine: driver, Log: log}, accounts{f.topo}, h)
 	h.Bind(f.server)
 	if err := f.server.Listen("127.0.0.1:0"); err != nil {
 		t.Fatal(err)

@@ -73,6 +73,9 @@ func (p *pins) temporary() bool {
 }
 
 // has tells whether a connection is pinned.
+// any tells whether a connection is pinned.
+func (p *pins) any() bool { return len(p.list) > 0 }
+
 func (p *pins) has(c *backend.Conn) bool { return p.index(c) >= 0 }
 
 func (p *pins) index(c *backend.Conn) int {

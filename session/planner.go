@@ -57,6 +57,7 @@ type manner struct {
 
 // makePlan parses and plans a statement.
 func (p *planner) makePlan(ctx context.Context, st *statement, keep bool, as manner) (*entry, error) {
+	p.c.Task.Leave() // a parse takes long, and tables may have to be looked up
 	hints, err := query.ParseHints(st.scan.Hint.Of(st.sql))
 	if err != nil {
 		return nil, refuse(1064, "42000", "%v", err)

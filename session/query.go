@@ -83,6 +83,9 @@ func (s *Session) query(ctx context.Context, st *statement) error {
 	if clearsWarnings(entry.stmt, s.state.mode.MariaDB) {
 		s.answers.clear()
 	}
+	if entry.action != route {
+		s.c.Task.Leave()
+	}
 	switch entry.action {
 	case local:
 		err = s.local(ctx, st, entry)
@@ -181,6 +184,9 @@ func (s *Session) run(ctx context.Context, st *statement, e *entry) error {
 	}
 	if err != nil {
 		return err
+	}
+	if !plain(&s.running, e) {
+		s.c.Task.Leave()
 	}
 	if s.running.bound.Creation != nil {
 		return creating{s}.run(ctx, st, e)

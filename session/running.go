@@ -54,6 +54,7 @@ func (r *running) bind(ctx context.Context, st *statement, e *entry) error {
 	r.args.Unlocked = e.stmt.Insert != nil && e.stmt.Insert.FromSelect && r.unlocked()
 	seq := e.plan.Sequence()
 	if seq != "" {
+		r.c.Task.Leave()
 		if n := e.plan.IDs(r.args); n > 0 {
 			first, err := r.h.topo.NextIDs(ctx, seq, n, func(ctx context.Context) (uint64, error) { return r.planner.largestID(ctx, seq) })
 			if err != nil {
@@ -219,6 +220,19 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 	return r.kept.guard(p, r.held.several)
 }
 
+// plain tells whether the bound statement waits for nothing but one shard's answer.
+func plain(r *running, e *entry) bool {
+	b := &r.bound
+	if len(b.Legs) != 1 || b.Strategy != router.Relay || e.plan.DDL || e.stmt.Opaque || e.stmt.LocalFile || r.kept.pins.any() {
+		return false
+	}
+	if !r.kept.tx.Open() {
+		return true
+	}
+	legs := r.kept.tx.Legs()
+	return len(legs) == 0 || len(legs) == 1 && legs[0].Shard == r.args.Map.ShardName(b.Legs[0].Shard)
+}
+
 // unixSeconds writes a time as SET timestamp takes it, to the microsecond.
 func unixSeconds(t time.Time) string {
 	return fmt.Sprintf("%d.%06d", t.Unix(), t.Nanosecond()/1000)
@@ -368,6 +382,7 @@ func (r *running) observe(st *statement, e *entry) {
 	r.h.metrics.Statement(label, d, r.reply.failed)
 	e.digest.Observe(d, r.reply.rows, r.reply.failed)
 	if d >= r.h.slowAfter {
+		r.c.Task.Leave()
 		slowly{r}.log(st, d, label)
 	}
 }

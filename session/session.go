@@ -87,12 +87,16 @@ func (s *Session) serve(ctx context.Context) {
 	for {
 		s.c.ResetSequence()
 		s.c.Release()
+		s.c.Task.Join()
 		packet, err := await(s.c, s.state.wait)
 		if err != nil {
 			readFailed(s.c, &s.state, err)
 			return
 		}
 		takeUp(&s.shared, &s.kept)
+		if !brief(packet) {
+			s.c.Task.Leave()
+		}
 		err = s.command(ctx, packet)
 		if err == nil {
 			err = s.c.Flush()
@@ -151,6 +155,19 @@ func readFailed(c *server.Client, s *state, err error) {
 	if c.WriteError(answer) == nil {
 		_ = c.Flush() // the connection ends either way
 	}
+}
+
+// brief tells whether a command may be carried out on the engine's loop as far as it does not
+// turn out to be more.
+func brief(packet []byte) bool {
+	if len(packet) == 0 {
+		return true
+	}
+	switch packet[0] {
+	case wire.ComQuery, wire.ComStmtExecute, wire.ComStmtClose, wire.ComStmtSendLongData, wire.ComPing, wire.ComQuit:
+		return true
+	}
+	return false
 }
 
 // close gives up everything that the session holds: connections may be another's at once.

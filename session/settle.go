@@ -43,6 +43,7 @@ func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec
 		s.kept.lost()
 	}
 	if ended {
+		s.c.Task.Leave()
 		s.endRest(out, runErr)
 	} else if err := s.kept.endGuard(runErr != nil || out.Response.Err != nil); err != nil && runErr == nil {
 		runErr = err

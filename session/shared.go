@@ -43,10 +43,18 @@ const (
 	killConnection
 )
 
+// lock takes mu for the session's own code. Who is being killed waits for it on a goroutine.
+func (sh *shared) lock() {
+	if !sh.mu.TryLock() {
+		sh.c.Task.Leave()
+		sh.mu.Lock()
+	}
+}
+
 // start comes first when a command was read. From now on the session's transaction is its own
 // again; doomed is the migration for which it was rolled back, 0 for none.
 func (sh *shared) start() (doomed int64) {
-	sh.mu.Lock()
+	sh.lock()
 	defer sh.mu.Unlock()
 	sh.running = true
 	doomed, sh.touch.doomed = sh.touch.doomed, 0
@@ -69,7 +77,7 @@ func (sh *shared) note(command string, sql []byte, now time.Time) {
 
 // end tells whether the session was killed meanwhile.
 func (sh *shared) end(k *kept) (killed bool) {
-	sh.mu.Lock()
+	sh.lock()
 	killed = sh.kill == killConnection
 	sh.kill = notKilled
 	sh.conns = sh.conns[:0]
@@ -102,7 +110,7 @@ func (sh *shared) end(k *kept) (killed bool) {
 
 // rest gives the session's open transaction into the drainer's reach: it is idle.
 func (sh *shared) rest(k *kept) {
-	sh.mu.Lock()
+	sh.lock()
 	defer sh.mu.Unlock()
 	sh.running = false
 	if sh.kill == killQuery {
@@ -224,7 +232,7 @@ const killTimeout = 5 * time.Second
 
 // watch lets a Kill reach the connection. It fails when the statement was killed already.
 func (sh *shared) watch(c *backend.Conn) error {
-	sh.mu.Lock()
+	sh.lock()
 	defer sh.mu.Unlock()
 	if sh.kill != notKilled {
 		return interrupted()
@@ -236,7 +244,7 @@ func (sh *shared) watch(c *backend.Conn) error {
 // unwatch takes all connections out of a Kill's reach and tells whether one has reached
 // for them: it may still be on its way to the thread when its statement has ended.
 func (sh *shared) unwatch() (killed bool) {
-	sh.mu.Lock()
+	sh.lock()
 	defer sh.mu.Unlock()
 	killed = sh.kill != notKilled && len(sh.conns) > 0
 	sh.conns = sh.conns[:0]
@@ -245,7 +253,7 @@ func (sh *shared) unwatch() (killed bool) {
 
 // leave takes one connection out of a Kill's reach, and tells as unwatch.
 func (sh *shared) leave(c *backend.Conn) (killed bool) {
-	sh.mu.Lock()
+	sh.lock()
 	defer sh.mu.Unlock()
 	if i := slices.Index(sh.conns, c); i >= 0 {
 		sh.conns = slices.Delete(sh.conns, i, i+1)
@@ -259,7 +267,7 @@ func interrupted() *wire.Error {
 
 // killed gives the error of a statement that was killed, nil if it was not.
 func (sh *shared) killed() error {
-	sh.mu.Lock()
+	sh.lock()
 	defer sh.mu.Unlock()
 	if sh.kill != notKilled {
 		return interrupted()

@@ -78,6 +78,7 @@ func (s *state) load(ctx context.Context) error {
 	if s.ready {
 		return nil
 	}
+	s.c.Task.Leave()
 	if err := s.h.defaults.load(ctx, s.h); err != nil {
 		return err
 	}

@@ -45,7 +45,8 @@ type Conn struct {
 // NewConn wraps nc. maxPacket bounds one logical packet that ReadPacket assembles, in
 // bytes of payload over all its 16 MiB pieces.
 func NewConn(nc net.Conn, maxPacket int) *Conn {
-	return &Conn{base: nc, in: newReader(sourceOf(nc)), out: writer{nc: nc}, max: maxPacket}
+	both, _ := nc.(Driven)
+	return &Conn{base: nc, in: newReader(sourceOf(nc)), out: writer{nc: nc, both: both}, max: maxPacket}
 }
 
 // NetConn gives the connection below (TCP, unix or *tls.Conn).
@@ -54,6 +55,15 @@ func (c *Conn) NetConn() net.Conn {
 		return t
 	}
 	return c.base
+}
+
+// Replace has the connection go on over nc, which has taken the place of the one below: of a
+// connection without TLS of which nothing is buffered.
+func (c *Conn) Replace(nc net.Conn) {
+	both, _ := nc.(Driven)
+	c.base, c.in.src, c.peek = nc, sourceOf(nc), nil
+	c.in.sock, _ = c.in.src.(lender)
+	c.out.nc, c.out.both = nc, both
 }
 
 // SetMaxPacket changes the limit (small before authentication, large after).
@@ -149,7 +159,7 @@ func (c *Conn) StartTLS(cfg *tls.Config, isServer bool) error {
 	patience := c.in.patience
 	c.in = newReader(stream{t})
 	c.in.patience = patience
-	c.out.nc = t
+	c.out.nc, c.out.both = t, nil
 	return nil
 }
 

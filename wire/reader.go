@@ -38,13 +38,20 @@ type source interface {
 // connection that is idle costs none, whether anybody calls release or not.
 type reader struct {
 	src  source
-	sock *socket // src, when it is a plain socket: then waiting and reading are one step
-	buf  []byte  // nil, or a whole pooled buffer
-	r, w int     // unread bytes are buf[r:w]
+	sock lender // src, when it is a plain socket: then waiting and reading are one step
+	buf  []byte // nil, or a whole pooled buffer
+	r, w int    // unread bytes are buf[r:w]
 	tiny [16]byte
 
 	inside   bool      // the peer owes what it has begun
 	patience *patience // nil: no bound
+}
+
+// lender is a source that takes a buffer only once bytes are there.
+type lender interface {
+	// readWhenReadable reads once into a pooled buffer: buf, or one taken when bytes are there.
+	// On an error there is no buffer.
+	readWhenReadable(buf []byte) ([]byte, int, error)
 }
 
 // patience bounds how long a peer may pause within what it has begun to send; between
@@ -83,7 +90,7 @@ func (r *reader) done() error {
 }
 
 func newReader(src source) reader {
-	sock, _ := src.(*socket)
+	sock, _ := src.(lender)
 	return reader{src: src, sock: sock}
 }
 
@@ -212,6 +219,9 @@ type socket struct {
 
 // sourceOf chooses the source for a connection.
 func sourceOf(nc net.Conn) source {
+	if d, ok := nc.(Driven); ok {
+		return driven{d}
+	}
 	switch nc.(type) {
 	case *net.TCPConn, *net.UnixConn:
 	default:
@@ -228,8 +238,6 @@ func sourceOf(nc net.Conn) source {
 
 func (s *socket) ready([]byte) (int, error) { return 0, nil }
 
-// readWhenReadable reads once into a pooled buffer, buf or one taken when bytes are there.
-// On an error there is no buffer.
 func (s *socket) readWhenReadable(buf []byte) ([]byte, int, error) {
 	s.buf = buf
 	err := s.raw.Read(s.try)
@@ -267,5 +275,43 @@ func (s *socket) attempt(fd uintptr) bool {
 			s.n = n
 		}
 		return true
+	}
+}
+
+// Driven is a connection that tells when a read may find something, so that a buffer need not be
+// held for the wait.
+type Driven interface {
+	net.Conn
+	// WaitReadable blocks until a read may find something.
+	WaitReadable() error
+	// TryRead reads once, without blocking; ok is false when nothing is there.
+	TryRead(p []byte) (n int, ok bool, err error)
+	// WriteBoth writes a and then b.
+	WriteBoth(a, b []byte) (int, error)
+}
+
+// driven is the source for one.
+type driven struct{ Driven }
+
+func (d driven) ready([]byte) (int, error) { return 0, d.WaitReadable() }
+
+func (d driven) readWhenReadable(buf []byte) ([]byte, int, error) {
+	for {
+		if buf != nil {
+			giveBuffer(buf)
+			buf = nil
+		}
+		if err := d.WaitReadable(); err != nil {
+			return nil, 0, err
+		}
+		buf = takeBuffer()
+		n, ok, err := d.TryRead(buf)
+		if err != nil {
+			giveBuffer(buf)
+			return nil, 0, err
+		}
+		if ok {
+			return buf, n, nil
+		}
 	}
 }

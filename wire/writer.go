@@ -6,6 +6,7 @@ import "net"
 // next flush. An error sticks: the stream is broken from there on.
 type writer struct {
 	nc    net.Conn
+	both  Driven    // nc, when it is one
 	comp  *deflater // nil without compression
 	buf   []byte    // nil, or a pooled buffer cut to what is in it
 	err   error
@@ -79,6 +80,8 @@ func (w *writer) write(b []byte) error {
 		_, w.err = w.nc.Write(w.buf)
 	case len(w.buf) == 0:
 		_, w.err = w.nc.Write(b)
+	case w.both != nil:
+		_, w.err = w.both.WriteBoth(w.buf, b)
 	default:
 		w.parts = [2][]byte{w.buf, b}
 		w.bufs = w.parts[:]

@@ -18,6 +18,7 @@ import (
 	"sluice/admin"
 	"sluice/backend"
 	"sluice/config"
+	"sluice/engine"
 	"sluice/internal/fault"
 	"sluice/limit"
 	"sluice/metrics"
@@ -41,6 +42,7 @@ type proxy struct {
 	sessions  *session.Handler
 	slow      *slowlog.Log
 	moves     *reshard.Service
+	engine    *engine.Engine
 	data      *server.Server
 	admin     *server.Server
 	http      *http.Server
@@ -95,7 +97,10 @@ func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *pr
 		return p, err
 	}
 	registry, digests, limits := metrics.New(), metrics.NewDigests(maxDigests), limit.New()
-	p.pools = backend.Open(backend.Options{Log: log, Metrics: registry, TLS: shardTLS, MaxPacket: cfg.Limits.MaxPacket, NoLimits: faults.Off("backend.limits")}, p.store.Map())
+	if p.engine, err = openEngine(); err != nil {
+		return p, err
+	}
+	p.pools = backend.Open(backend.Options{Log: log, Metrics: registry, Engine: p.engine, TLS: shardTLS, MaxPacket: cfg.Limits.MaxPacket, NoLimits: faults.Off("backend.limits")}, p.store.Map())
 	p.store.OnChange(func(m *shard.Map) {
 		p.pools.SetMap(m)
 		limits.Follow(m)
@@ -153,7 +158,7 @@ func (p *proxy) dataOptions(registry *metrics.Registry) server.Options {
 	return server.Options{
 		Name: "data", ServerVersion: p.serverVersion, Collation: p.serverCollation, Extended: p.extendedMetadata, AuthPlugin: "mysql_native_password", TLS: p.certs.config(), RequireTLS: p.cfg.TLS.Require,
 		ProxyNetworks: p.cfg.ProxyProtocolNetworks, MaxConnections: p.cfg.Limits.MaxConnections, HandshakeTimeout: p.cfg.Limits.HandshakeTimeout,
-		StallTimeout: p.cfg.Limits.StallTimeout, MaxPacket: p.cfg.Limits.MaxPacket, Compression: p.cfg.Compression, LocalFiles: p.cfg.LocalInfile, Log: p.log, Metrics: registry,
+		StallTimeout: p.cfg.Limits.StallTimeout, MaxPacket: p.cfg.Limits.MaxPacket, Compression: p.cfg.Compression, LocalFiles: p.cfg.LocalInfile, Engine: p.engine, Log: p.log, Metrics: registry,
 	}
 }
 
@@ -163,6 +168,15 @@ func (p *proxy) adminOptions(registry *metrics.Registry) server.Options {
 		TLS: p.certs.config(), RequireTLS: p.cfg.TLS.Require, MaxConnections: 100, HandshakeTimeout: p.cfg.Limits.HandshakeTimeout,
 		StallTimeout: p.cfg.Limits.StallTimeout, MaxPacket: 1 << 20, Log: p.log, Metrics: registry,
 	}
+}
+
+// openEngine starts the engine if SLUICE_ENGINE=on asks for it: it is not the default before it has
+// gone through all that the goroutines have.
+func openEngine() (*engine.Engine, error) {
+	if os.Getenv("SLUICE_ENGINE") != "on" {
+		return nil, nil
+	}
+	return engine.New(0)
 }
 
 // serverVersion is what clients see in the greeting: the version of the shards, because
@@ -293,6 +307,7 @@ func (p *proxy) close() {
 	if p.pools != nil {
 		p.pools.Close()
 	}
+	p.engine.Close()
 	if p.store != nil {
 		if err := p.store.Close(); err != nil {
 			p.log.Warn("the store was not closed in order", "error", err)

@@ -27,9 +27,10 @@ var may = map[string]string{
 	"query":            "",
 	"metrics":          "",
 	"router":           "query shard",
-	"backend":          "wire shard metrics",
+	"engine":           "",
+	"backend":          "wire shard metrics engine",
 	"topo":             "shard",
-	"server":           "wire metrics",
+	"server":           "wire metrics engine",
 	"txn":              "backend shard metrics wire internal/fault",
 	"reshard/model":    "", // a model stands on nothing
 	"internal/fault":   "",

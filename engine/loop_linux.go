@@ -1,0 +1,238 @@
+package engine
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Engine is the loops of a process. A nil *Engine is one that leaves all to goroutines.
+type Engine struct {
+	loops []*loop
+	table table
+	next  atomic.Uint32 // the loop of the next task
+	wg    sync.WaitGroup
+}
+
+// New starts an engine of n loops; n < 1: half as many as there are cores to run on. A loop has
+// fewer waits, and costs less for each event, the more there is for it to do; the other half is
+// for what runs on goroutines, and for the kernel's side.
+func New(n int) (*Engine, error) {
+	if n < 1 {
+		n = (runtime.GOMAXPROCS(0) + 1) / 2
+	}
+	e := &Engine{}
+	for range n {
+		l, err := newLoop(e)
+		if err != nil {
+			e.Close()
+			return nil, err
+		}
+		e.loops = append(e.loops, l)
+		e.wg.Go(l.run)
+	}
+	return e, nil
+}
+
+// Close ends the loops. No task runs any more and no socket is waited for.
+func (e *Engine) Close() {
+	if e == nil {
+		return
+	}
+	for _, l := range e.loops {
+		l.stop.Store(true)
+		l.wake()
+	}
+	e.wg.Wait()
+	for _, l := range e.loops {
+		_ = unix.Close(l.epoll) // they are given up either way
+		_ = unix.Close(l.bell)
+	}
+}
+
+// loop looks after sockets with one epoll, on one thread at a time.
+type loop struct {
+	engine *Engine
+	epoll  int
+	bell   int // an eventfd: written to when the loop blocks and has to look at its inbox
+	stop   atomic.Bool
+	asleep atomic.Bool // it blocks, or is about to
+
+	mu    sync.Mutex
+	inbox []*Task // to be resumed, from other threads
+	empty atomic.Bool
+
+	spare  []*Task
+	again  []*Task // gave way and go on after the others
+	turned []*Task // the array of the turn before
+	roused bool    // goroutines were made ready: they get the thread before the loop goes on
+}
+
+// The events that are asked for, once for a socket's life. Edge-triggered: what is not waited for
+// costs nothing. That a socket can be written to comes with the other events only, unless a
+// write has found it full.
+const interest = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
+
+func newLoop(e *Engine) (*loop, error) {
+	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	bell, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err == nil {
+		err = unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, bell, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(bell)})
+	}
+	if err != nil {
+		_ = unix.Close(ep)
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	return &loop{engine: e, epoll: ep, bell: bell}, nil
+}
+
+// events are taken from the kernel at a time.
+const events = 128
+
+func (l *loop) run() {
+	var list [events]unix.EpollEvent
+	for !l.stop.Load() {
+		n := l.poll(list[:])
+		if n == 0 && len(l.again) == 0 {
+			n = l.block(list[:])
+		}
+		for i := range list[:n] {
+			ev := &list[i]
+			if int(ev.Fd) == l.bell {
+				continue // edge-triggered: its count need not be read
+			}
+			if c := l.engine.table.get(int(ev.Fd)); c != nil {
+				tell(l, c, ev.Events)
+			}
+		}
+		l.takeIn()
+		l.goOn()
+		if l.roused {
+			l.roused = false
+			runtime.Gosched()
+		}
+	}
+}
+
+// poll asks for events without waiting: while there is work the thread never blocks, and Go's
+// scheduler need not know of the system call.
+func (l *loop) poll(list []unix.EpollEvent) int {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&list[0])), uintptr(len(list)), 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// block waits for events or the bell.
+func (l *loop) block(list []unix.EpollEvent) int {
+	l.asleep.Store(true)
+	defer l.asleep.Store(false)
+	l.mu.Lock()
+	due := len(l.inbox) > 0 || l.stop.Load()
+	l.mu.Unlock()
+	if due {
+		return 0
+	}
+	n, err := unix.EpollWait(l.epoll, list, -1)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// takeIn resumes what other threads have sent.
+func (l *loop) takeIn() {
+	if !l.empty.CompareAndSwap(true, false) {
+		return
+	}
+	l.mu.Lock()
+	list := l.inbox
+	l.inbox = l.spare[:0]
+	l.mu.Unlock()
+	for i, t := range list {
+		list[i] = nil
+		l.resume(t)
+	}
+	l.spare = list
+}
+
+// goOn resumes what has given way.
+func (l *loop) goOn() {
+	list := l.again
+	l.again = l.turned[:0]
+	for i, t := range list {
+		list[i] = nil
+		l.resume(t)
+	}
+	l.turned = list
+}
+
+// post has a task resumed on the loop, from any thread.
+func (l *loop) post(t *Task) {
+	l.mu.Lock()
+	l.inbox = append(l.inbox, t)
+	l.mu.Unlock()
+	l.empty.Store(true)
+	if l.asleep.Load() {
+		l.wake()
+	}
+}
+
+func (l *loop) wake() {
+	one := [8]byte{0: 1}
+	_, _ = unix.Write(l.bell, one[:]) // full means rung already
+}
+
+// resume runs a task until it waits.
+func (l *loop) resume(t *Task) {
+	switch verb, running := t.next(); {
+	case !running:
+	case verb == leaves:
+		l.roused = true
+		go t.carry()
+	case verb == givesWay:
+		l.again = append(l.again, t)
+	}
+}
+
+// table finds the socket of a descriptor, without a lock.
+type table struct {
+	mu     sync.Mutex
+	chunks [1024]atomic.Pointer[chunk]
+}
+
+type chunk [1024]atomic.Pointer[Conn]
+
+func (t *table) get(fd int) *Conn {
+	ch := t.chunks[fd>>10].Load()
+	if ch == nil {
+		return nil
+	}
+	return ch[fd&1023].Load()
+}
+
+func (t *table) set(fd int, c *Conn) bool {
+	if fd>>10 >= len(t.chunks) {
+		return false
+	}
+	ch := t.chunks[fd>>10].Load()
+	if ch == nil {
+		t.mu.Lock()
+		if ch = t.chunks[fd>>10].Load(); ch == nil {
+			ch = new(chunk)
+			t.chunks[fd>>10].Store(ch)
+		}
+		t.mu.Unlock()
+	}
+	ch[fd&1023].Store(c)
+	return true
+}

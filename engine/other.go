@@ -1,0 +1,29 @@
+//go:build !linux
+
+package engine
+
+import "net"
+
+// Engine is nil where there is none.
+type Engine struct{}
+
+// Task is nil where there is no engine.
+type Task struct{}
+
+// New gives no engine.
+func New(int) (*Engine, error) { return nil, nil }
+
+// Close does nothing.
+func (*Engine) Close() {}
+
+// Adopt gives nc back.
+func (*Engine) Adopt(nc net.Conn) (net.Conn, error) { return nc, nil }
+
+// Go runs f on a goroutine.
+func (*Engine) Go(f func(*Task)) { go f(nil) }
+
+// Leave does nothing.
+func (*Task) Leave() {}
+
+// Join does nothing.
+func (*Task) Join() {}
