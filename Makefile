@@ -7,7 +7,7 @@ SHELL   := /bin/sh
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: build demo test soak soak-moves compat check bench clean fmt
+.PHONY: build demo test soak soak-moves compat check bench bench-full clean fmt
 
 build:
 	@mkdir -p bin
@@ -52,7 +52,16 @@ soak-moves:
 bench:
 	@sh scripts/install.sh bench
 	@$(MAKE) --no-print-directory build
-	go run ./bench
+	go run ./bench -only sysbench -out bench/RESULTS.md
+
+# bench-full: more works, then transactions, merges and moves; it takes most of an hour.
+bench-full:
+	@sh scripts/install.sh bench
+	@$(MAKE) --no-print-directory build
+	go run ./bench -only sysbench -cases all -time 5s -out bench/RESULTS.md
+	go run ./bench -only tx
+	go run ./bench -only merge
+	go run ./bench -only move
 
 # compat: applications, drivers and tools of others; writes docs/COMPATIBILITY.md.
 compat:

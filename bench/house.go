@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -35,9 +36,9 @@ func (h *house) close() {
 
 const shards = 4
 
-// open starts a MariaDB for the direct connections, HAProxy before it, four MariaDB
-// shards and Sluice before those.
-func (h *house) open(sluice string) []*target {
+// open starts a MariaDB for the direct connections, HAProxy and the bare relay before it, four MariaDB
+// shards, and before those Sluice twice: on goroutines and on its engine.
+func (h *house) open(ctx context.Context, sluice string) ([]*target, error) {
 	fmt.Println("== starting the servers")
 	direct := h.server()
 	direct.Exec("CREATE DATABASE bench", "CREATE USER app IDENTIFIED BY 'app'", "GRANT ALL ON bench.* TO app")
@@ -45,33 +46,44 @@ func (h *house) open(sluice string) []*target {
 	haproxy := testkit.Start(h, testkit.Spec{Name: "haproxy", Argv: []string{"haproxy", "-db", "-f", h.file("haproxy.cfg", fmt.Sprintf(
 		"global\n  nbthread 2\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n"+
 			"listen bench\n  bind 127.0.0.1:%d\n  server db %s\n", haproxyPort, direct.Addr))}, Ready: listens(haproxyPort)})
+	relayPort := testkit.Port(h)
+	program := h.file("relay", "")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "sluice/bench/relay").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("go build: %w: %s", err, out)
+	}
+	relay := testkit.Start(h, testkit.Spec{Name: "relay", Argv: []string{program, "-listen", fmt.Sprintf("127.0.0.1:%d", relayPort),
+		"-server", direct.Addr}, Ready: listens(relayPort)})
 	var list []string
 	for range shards {
 		s := h.server()
 		s.Exec("CREATE DATABASE bench")
 		list = append(list, s.Addr)
 	}
-	program, err := filepath.Abs(sluice)
-	if err != nil {
-		h.Fatalf("%v", err)
-	}
+	const rules = `"sbtest*": {shard_key: id}`
+	driven := h.proxy("engine", sluice, list, rules, "SLUICE_ENGINE=on")
+	driven.filled = true // before the same shards
 	return []*target{
 		{name: "direct", port: portOf(direct.Addr)},
-		{name: "haproxy", port: haproxyPort, pid: haproxy.PID()},
-		h.proxy("sluice", program, list, `"sbtest*": {shard_key: id}`),
-	}
+		{name: haproxyName, port: haproxyPort, pid: haproxy.PID(), filled: true},
+		{name: relayName, port: relayPort, pid: relay.PID(), filled: true},
+		h.proxy("sluice", sluice, list, rules),
+		driven,
+	}, nil
 }
 
+// What others are compared with.
+const haproxyName, relayName = "haproxy", "bare relay"
+
 // proxy starts Sluice before shards, with rules of tables.
-func (h *house) proxy(name, program string, shards []string, rules string) *target {
+func (h *house) proxy(name, program string, shards []string, rules string, env ...string) *target {
 	var list strings.Builder
 	for i, addr := range shards {
 		fmt.Fprintf(&list, "    - {name: s%d, primary: %s}\n", i, addr)
 	}
 	port, admin := testkit.Port(h), testkit.Port(h)
 	dir := testkit.Dir(h, name)
-	proxy := testkit.Start(h, testkit.Spec{Name: name, Dir: dir, Argv: []string{program, "serve", "-config",
-		h.file("sluice.yaml", fmt.Sprintf(`node: bench
+	proxy := testkit.Start(h, testkit.Spec{Name: name, Dir: dir, Env: env, Argv: []string{program, "serve", "-config",
+		h.file(name+".yaml", fmt.Sprintf(`node: bench
 listen: 127.0.0.1:%d
 admin: 127.0.0.1:%d
 http: 127.0.0.1:%d
@@ -96,7 +108,7 @@ func (h *house) server() *testkit.Server {
 
 func (h *house) file(name, text string) string {
 	path := filepath.Join(testkit.Dir(h, "bench"), name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
 		h.Fatalf("%v", err)
 	}
 	return path

@@ -1,10 +1,16 @@
-// Command bench measures Sluice beside direct connections and HAProxy (TCP mode) in one run,
-// with real sysbench against real MariaDB servers.
+// Command bench measures Sluice, on goroutines and on its engine, beside direct connections, HAProxy
+// (TCP mode) and a bare relay of packets on Go's netpoller (bench/relay) in one run, with real sysbench
+// against real MariaDB servers.
 //
-// Every round runs all targets one after the other, so that what else the machine does
-// meets all of them; ratios are taken within a round, and the table shows medians. The
-// steadiest figure is the CPU time that the proxy's process used for a statement, from
-// /proc/PID/stat.
+// Every round runs all targets one after the other, and each begins with another, so that what
+// else the machine does meets all of them; ratios are taken within a round, and the table shows
+// medians. The steadiest figure is the CPU time that the proxy's process used for a statement, from
+// /proc/PID/stat. All programs run in the benchmark's own session (for kernels that give each session its
+// share of the CPU) and listen below the ports of outgoing connections.
+//
+// A work is a sysbench program without oltp_, and what is changed of it: point_select:ps with prepared
+// statements, read_only:key without ranges over several shards. -out writes the tables, with what
+// machine it was, into a file.
 //
 // -only=tx measures transactions: those of one shard beside the same proxy without the code
 // for several, those of two shards beside two plain COMMITs, and their round trips.
@@ -19,18 +25,18 @@
 // -only=overload measures ten times more clients than are best: the throughput, the p99 of what is answered,
 // refusals, hangs, beside a proxy that limits nothing.
 //
-//	go run ./bench [-only sysbench|tx|merge|move|overload] [-rounds 3] [-time 5s] [-threads 1,8,64] [-work point_select,…]
+//	go run ./bench [-only sysbench|tx|merge|move|overload] [-rounds 5] [-time 2s] [-cases point_select@1,point_select:ps@64,…] [-out FILE]
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -38,18 +44,18 @@ import (
 
 // options is what one run measures.
 type options struct {
-	rounds  int
-	time    time.Duration
-	threads []int
-	work    []string
-	tables  int
-	rows    int
-	sluice  string
-	only    string
-	base    string
-	merged  int
-	huge    int
-	moved   int
+	rounds int
+	time   time.Duration
+	cases  []workload
+	out    string
+	tables int
+	rows   int
+	sluice string
+	only   string
+	base   string
+	merged int
+	huge   int
+	moved  int
 }
 
 func main() {
@@ -61,11 +67,11 @@ func main() {
 
 func run() (err error) {
 	o := options{tables: 4, rows: 10000}
-	var threads, work string
-	flag.IntVar(&o.rounds, "rounds", 3, "rounds; medians are taken over them")
-	flag.DurationVar(&o.time, "time", 5*time.Second, "length of one measurement")
-	flag.StringVar(&threads, "threads", "1,8,64", "client threads")
-	flag.StringVar(&work, "work", "point_select,read_only,read_write", "sysbench oltp_… programs")
+	var cases string
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds; medians are taken over them")
+	flag.DurationVar(&o.time, "time", 2*time.Second, "length of one measurement")
+	flag.StringVar(&cases, "cases", shortCases, "works and their client threads; all: a longer list")
+	flag.StringVar(&o.out, "out", "", "a `file` for the tables, besides the standard output")
 	flag.StringVar(&o.sluice, "sluice", "bin/sluice", "the proxy's `program`")
 	flag.StringVar(&o.only, "only", "", "sysbench, tx, merge, move or overload; default: all")
 	flag.IntVar(&o.merged, "merged", 1_000_000, "rows that are merged")
@@ -79,13 +85,15 @@ func run() (err error) {
 	if !slices.Contains([]string{"", "sysbench", "tx", "merge", "move", "overload"}, o.only) {
 		return fmt.Errorf("-only: %q is none of sysbench, tx, merge, move and overload", o.only)
 	}
-	o.work = strings.Split(work, ",")
-	for _, n := range strings.Split(threads, ",") {
-		v, err := strconv.Atoi(n)
-		if err != nil || v < 1 || v > 1000 {
-			return fmt.Errorf("-threads: %q is no number from 1 to 1000", n)
+	if cases == "all" {
+		cases = allCases
+	}
+	for _, text := range strings.Split(cases, ",") {
+		w, err := parseWorkload(text)
+		if err != nil {
+			return err
 		}
-		o.threads = append(o.threads, v)
+		o.cases = append(o.cases, w)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -116,37 +124,49 @@ func run() (err error) {
 }
 
 func measureSysbench(ctx context.Context, house *house, o *options) error {
-	targets := house.open(o.sluice)
+	targets, err := house.open(ctx, o.sluice)
+	if err != nil {
+		return err
+	}
+	var out io.Writer = os.Stdout
+	if o.out != "" {
+		f, err := os.Create(o.out)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		fmt.Fprintf(f, "# Benchmarks\n\nWritten by `go run ./bench -only sysbench` (see the head of bench/main.go for how it measures).\n\n%s\n", facts(o))
+		out = io.MultiWriter(os.Stdout, f)
+	}
 	for _, t := range targets {
-		if t.name == "haproxy" {
-			continue // it stands before the same server as direct
+		if t.filled {
+			continue
 		}
 		fmt.Printf("== filling %d tables of %d rows, %s\n", o.tables, o.rows, t.name)
 		if err := t.prepare(ctx, o); err != nil {
 			return err
 		}
 	}
-	for _, w := range o.work {
-		for _, n := range o.threads {
-			rounds, err := measureAll(ctx, targets, o, w, n)
-			if err != nil {
-				return err
-			}
-			printTable(os.Stdout, w, n, targets, rounds)
+	for _, w := range o.cases {
+		rounds, err := measureAll(ctx, targets, o, w)
+		if err != nil {
+			return err
 		}
+		printTable(out, w, targets, rounds)
 	}
 	return nil
 }
 
 // measureAll gives the rounds of one work: results in the order of the targets.
-func measureAll(ctx context.Context, targets []*target, o *options, work string, threads int) ([][]result, error) {
+func measureAll(ctx context.Context, targets []*target, o *options, w workload) ([][]result, error) {
 	var rounds [][]result
-	for range o.rounds {
+	for n := range o.rounds {
 		round := make([]result, len(targets))
-		for i, t := range targets {
-			r, err := t.measure(ctx, o, work, threads)
+		for k := range targets {
+			i := (k + n) % len(targets)
+			r, err := targets[i].measure(ctx, o, w)
 			if err != nil {
-				return nil, fmt.Errorf("%s, %s, %d threads: %w", t.name, work, threads, err)
+				return nil, fmt.Errorf("%s, %v: %w", targets[i].name, w, err)
 			}
 			round[i] = r
 		}

@@ -16,6 +16,8 @@ type target struct {
 	port  int
 	admin int
 	pid   int // 0: no proxy
+
+	filled bool // another target fills its tables
 }
 
 // result is one measurement.
@@ -25,11 +27,18 @@ type result struct {
 	cpu      float64 // microseconds of the proxy's CPU time a statement
 }
 
-func (t *target) args(o *options, work string) []string {
-	args := []string{"oltp_" + work, "--db-driver=mysql", "--mysql-host=127.0.0.1", fmt.Sprintf("--mysql-port=%d", t.port),
+func (t *target) args(o *options, w workload) []string {
+	mode := "disable"
+	if w.prepared {
+		mode = "auto"
+	}
+	args := []string{"oltp_" + w.program, "--db-driver=mysql", "--mysql-host=127.0.0.1", fmt.Sprintf("--mysql-port=%d", t.port),
 		"--mysql-user=app", "--mysql-password=app", "--mysql-db=bench", fmt.Sprintf("--tables=%d", o.tables),
-		fmt.Sprintf("--table-size=%d", o.rows), "--db-ps-mode=disable", "--mysql-ssl=off"}
-	if work == "read_write" {
+		fmt.Sprintf("--table-size=%d", o.rows), "--db-ps-mode=" + mode, "--mysql-ssl=off"}
+	if w.byKey {
+		args = append(args, "--range-selects=off")
+	}
+	if w.program == "read_write" {
 		// Its transactions write rows of several keys: without the atomic commit over shards
 		// each statement is its own transaction, for all targets alike.
 		// Two threads may then insert the id that both have deleted.
@@ -39,15 +48,15 @@ func (t *target) args(o *options, work string) []string {
 }
 
 func (t *target) prepare(ctx context.Context, o *options) error {
-	out, err := exec.CommandContext(ctx, "sysbench", append(t.args(o, "point_select"), "prepare")...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "sysbench", append(t.args(o, workload{program: "point_select"}), "prepare")...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("sysbench prepare through %s: %w: %s", t.name, err, out)
 	}
 	return nil
 }
 
-func (t *target) measure(ctx context.Context, o *options, work string, threads int) (result, error) {
-	args := append(t.args(o, work), fmt.Sprintf("--threads=%d", threads), fmt.Sprintf("--time=%d", max(int(o.time.Seconds()), 1)),
+func (t *target) measure(ctx context.Context, o *options, w workload) (result, error) {
+	args := append(t.args(o, w), fmt.Sprintf("--threads=%d", w.threads), fmt.Sprintf("--time=%d", max(int(o.time.Seconds()), 1)),
 		"--histogram=on", "--rand-type=uniform", "run")
 	before := cpuTicks(t.pid)
 	out, err := exec.CommandContext(ctx, "sysbench", args...).CombinedOutput()

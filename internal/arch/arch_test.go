@@ -49,6 +49,7 @@ var may = map[string]string{
 	"integration":      "*",
 	"compat":           "*",
 	"bench":            "internal/testkit",
+	"bench/relay":      "",
 }
 
 // owner names the one package that may import a foreign library (by prefix of its path).
