@@ -62,6 +62,7 @@ bench-full:
 	go run ./bench -only tx
 	go run ./bench -only merge
 	go run ./bench -only move
+	go run ./bench -only overload
 
 # compat: applications, drivers and tools of others; writes docs/COMPATIBILITY.md.
 compat:
