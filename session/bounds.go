@@ -34,7 +34,7 @@ func (s bounding) run(ctx context.Context, st *statement, e *entry) error {
 	left := b.Time - time.Since(st.started) // a wait for a place is part of it
 	ctx, cancel := context.WithTimeoutCause(ctx, left, s.timedOut(b))
 	defer cancel()
-	t := s.shared.allow(left)
+	t := allow(&s.shared, left)
 	err := s.routed(ctx, st, e)
 	if t.end() {
 		b.TimedOut()
@@ -70,7 +70,8 @@ type allowance struct {
 // disobeys is how long a server may take to end a killed statement: it may have much to roll back.
 const disobeys = 30 * time.Second
 
-func (sh *shared) allow(d time.Duration) *allowance {
+// allow gives the statement that runs in sh the time d from now on.
+func allow(sh *shared, d time.Duration) *allowance {
 	a := &allowance{sh: sh, over: make(chan struct{}), done: make(chan struct{})}
 	a.timer = time.AfterFunc(max(d, 0), a.expire)
 	return a
