@@ -4,7 +4,6 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,9 +61,9 @@ func (d *descriptor) read(p []byte) (int, unix.Errno) {
 	}
 	defer d.exit()
 	for {
-		n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(d.fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		n, errno := read(d.fd, p)
 		if errno != unix.EINTR {
-			return int(n), errno
+			return n, errno
 		}
 	}
 }
@@ -78,22 +77,10 @@ func (d *descriptor) write(a, b []byte) (int, unix.Errno) {
 	if len(a) == 0 {
 		a, b = b, nil
 	}
-	var parts [2]unix.Iovec
-	if len(b) > 0 {
-		parts[0].Base, parts[1].Base = unsafe.SliceData(a), unsafe.SliceData(b)
-		parts[0].SetLen(len(a))
-		parts[1].SetLen(len(b))
-	}
 	for {
-		var n uintptr
-		var errno unix.Errno
-		if len(b) == 0 {
-			n, _, errno = unix.RawSyscall(unix.SYS_WRITE, uintptr(d.fd), uintptr(unsafe.Pointer(unsafe.SliceData(a))), uintptr(len(a)))
-		} else {
-			n, _, errno = unix.RawSyscall(unix.SYS_WRITEV, uintptr(d.fd), uintptr(unsafe.Pointer(&parts[0])), uintptr(len(parts)))
-		}
+		n, errno := write(d.fd, a, b)
 		if errno != unix.EINTR {
-			return int(n), errno
+			return n, errno
 		}
 	}
 }
