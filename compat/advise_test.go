@@ -188,6 +188,7 @@ func TestAdvise(t *testing.T) {
 // TestAdviseWordPress looks at a WordPress site that was used, with both of the server's logs.
 func TestAdviseWordPress(t *testing.T) {
 	onlyFull(t)
+	t.Parallel()
 	for _, flavor := range testkit.Flavors() {
 		t.Run(flavor.String(), func(t *testing.T) {
 			t.Parallel()
@@ -222,6 +223,7 @@ func TestAdviseWordPress(t *testing.T) {
 // TestAdviseSysbench looks at sysbench's tables, with logs of text and of prepared statements.
 func TestAdviseSysbench(t *testing.T) {
 	onlyFull(t)
+	t.Parallel()
 	for _, flavor := range testkit.Flavors() {
 		t.Run(flavor.String(), func(t *testing.T) {
 			t.Parallel()

@@ -21,6 +21,7 @@ const membersRules = `      tables:
 // TestPHP runs one script of mysqli and one of PDO on all targets. Each prints what it sees:
 // every value, type, count, message and column definition.
 func TestPHP(t *testing.T) {
+	t.Parallel()
 	for _, flavor := range testkit.Flavors() {
 		if flavor != testkit.MariaDBFlavor && !full() {
 			continue

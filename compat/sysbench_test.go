@@ -21,6 +21,7 @@ var scripts = []string{"oltp_delete", "oltp_insert", "oltp_point_select", "oltp_
 // same number of reads and writes must succeed, and the same rows be there in the end.
 func TestSysbench(t *testing.T) {
 	onlyFull(t)
+	t.Parallel()
 	for _, flavor := range testkit.Flavors() {
 		t.Run(flavor.String(), func(t *testing.T) {
 			t.Parallel()

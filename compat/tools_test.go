@@ -92,6 +92,7 @@ const toolRules = `      tables:
 // TestTools runs the command line tools of each kind of server against it.
 func TestTools(t *testing.T) {
 	onlyFull(t)
+	t.Parallel()
 	for _, flavor := range testkit.Flavors() {
 		t.Run(flavor.String(), func(t *testing.T) {
 			t.Parallel()

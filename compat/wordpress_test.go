@@ -25,6 +25,7 @@ const wordpressRules = `      tables:
 // TestWordPress installs and uses WordPress on all three targets; every page, every error in
 // its log and at last every table must be the same.
 func TestWordPress(t *testing.T) {
+	t.Parallel()
 	for _, flavor := range testkit.Flavors() {
 		if flavor != testkit.MariaDBFlavor && !full() {
 			continue
