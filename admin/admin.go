@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/cache"
 	"sluice/limit"
 	"sluice/metrics"
 	"sluice/server"
@@ -42,6 +43,7 @@ type Options struct {
 	Data       *server.Server // the application's port
 	Digests    *metrics.Digests
 	Limits     *limit.Table
+	Cache      *cache.Cache // of results; nil: none
 	Metrics    *metrics.Registry
 	Reload     func(ctx context.Context) error // reloads what can be reloaded
 	Drain      func()                          // starts the drain; returns at once

@@ -47,6 +47,8 @@ func commands() []command {
 		{syntax: "SHOW DIGESTS", help: "what each kind of statement has cost on this proxy, the dearest first (times in milliseconds)",
 			columns: []string{"schema", "digest", "#count", "#errors", "#rows", "#total_ms", "p50_ms", "p95_ms", "p99_ms", "max_ms", "id"},
 			run:     showDigests},
+		{syntax: "SHOW CACHE", help: "this proxy's result cache: its state, then what it has done for each rule (times in milliseconds)",
+			columns: []string{"rule", "state", "#hits", "#misses", "#bypassed", "#refused", "#invalidations", "#suspensions", "lookup_ms", "#served_bytes", "#stored_bytes"}, run: showCache},
 		{syntax: "ADD SHARD <name> PRIMARY <'host:port'> [REPLICAS <'host:port,…'>]",
 			help: "adds a shard that owns no slot yet, with the schemas and tables of the others", run: addShard},
 		{syntax: "DROP SHARD <name>", help: "takes out a shard that owns no slot and is no schema's default shard", run: dropShard},

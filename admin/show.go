@@ -45,6 +45,23 @@ func showProxies(ctx context.Context, a *Admin, _ *server.Client, _ map[string]s
 	return rows, nil
 }
 
+// showCache gives one line for all, then one for each rule.
+func showCache(_ context.Context, a *Admin, _ *server.Client, _ map[string]string) ([][]any, error) {
+	if a.Cache == nil {
+		return [][]any{{"all", "off", nil, nil, nil, nil, nil, nil, nil, nil, nil}}, nil
+	}
+	st, rules := a.Cache.Status(), a.Cache.Rules()
+	var hits, misses, bypassed, refused, served, stored int64
+	for _, r := range rules {
+		hits, misses, bypassed, refused, served, stored = hits+r.Hits, misses+r.Misses, bypassed+r.Bypassed, refused+r.Refused, served+r.Served, stored+r.Stored
+	}
+	rows := [][]any{{"all", st.State, hits, misses, bypassed, refused, st.Invalidations, st.Suspensions, nil, served, stored}}
+	for _, r := range rules {
+		rows = append(rows, []any{r.Rule, nil, r.Hits, r.Misses, r.Bypassed, r.Refused, nil, nil, r.Lookup, r.Served, r.Stored})
+	}
+	return rows, nil
+}
+
 func showSessions(_ context.Context, a *Admin, _ *server.Client, _ map[string]string) ([][]any, error) {
 	var rows [][]any
 	for _, i := range a.sessions() {

@@ -55,6 +55,9 @@ type Bound struct {
 	// none: tables that are not sharded have no slots. Slots is valid until the next Bind.
 	All   bool
 	Slots []uint16
+	// Keys are the keys that Slots are the slots of, each as its CRC32: what the statement reads or
+	// writes of a sharded table are rows with one of them. Valid as long as Slots.
+	Keys []uint32
 
 	scratch scratch
 }
@@ -75,7 +78,7 @@ func (p *Plan) Bind(a *Args, b *Bound) (*Bound, error) {
 		b = new(Bound)
 	}
 	s := &b.scratch
-	s.params, s.slots = s.params[:0], s.slots[:0]
+	s.params, s.slots, s.sums = s.params[:0], s.slots[:0], s.sums[:0]
 	*b = Bound{Plan: p, Legs: b.Legs[:0], Limit: -1, All: p.sharded, scratch: b.scratch}
 	if p.stage != nil {
 		return b, p.stage.bind(p, a, b)
@@ -89,7 +92,7 @@ func (p *Plan) Bind(a *Args, b *Bound) (*Bound, error) {
 		if err := p.insert.bind(a, b); err != nil {
 			return nil, err
 		}
-		b.All, b.Slots = b.Strategy == Everywhere && a.Map.Joins(), s.slots
+		b.All, b.Slots, b.Keys = b.Strategy == Everywhere && a.Map.Joins(), s.slots, s.sums
 		return b, nil
 	}
 	if p.lock != nil {
@@ -297,7 +300,7 @@ func (p *Plan) placeKeys(a *Args, b *Bound) error {
 			b.leg(p.homeIndex(a.Map))
 		}
 	}
-	b.Slots = s.slots
+	b.Slots, b.Keys = s.slots, s.sums
 	return p.checkSetKeys(a, b)
 }
 

@@ -15,6 +15,7 @@ func (g *gatherPlan) bind(p *Plan, a *Args, b *Bound) error {
 	if g.denied != nil {
 		return g.denied
 	}
+	b.All, b.Slots, b.Keys = p.sharded, nil, nil // what was placed before this was tried is no more
 	s := &b.scratch
 	home := g.shard(a)
 	out, only, refusal := g.copiesOf(p, a, b, home)

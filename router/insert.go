@@ -352,7 +352,7 @@ func (ins *insertPlan) id(s *scratch, a *Args, r int) (generated bool, explicit 
 // keyShard gives the shard of a row.
 func (ins *insertPlan) keyShard(s *scratch, a *Args, r int, generated bool, id uint64) (int, error) {
 	if generated && (ins.keyAt < 0 || ins.keyAt == ins.seqAt) {
-		return s.rowOf(a.Map, shard.SlotOfUint(id)), nil
+		return s.rowOf(a.Map, shard.SumOfUint(id)), nil
 	}
 	lit := ins.read(s, a, r, ins.keyAt)
 	if lit.null { // without a strict sql_mode, and in one of several rows, it is the type's own default; so is DEFAULT
@@ -362,5 +362,5 @@ func (ins *insertPlan) keyShard(s *scratch, a *Args, r int, generated bool, id u
 	if why != "" {
 		return 0, ErrStage // the server says what is stored
 	}
-	return s.rowOf(a.Map, shard.SlotOf(key)), nil
+	return s.rowOf(a.Map, shard.Sum(key)), nil
 }

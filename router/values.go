@@ -44,6 +44,7 @@ type scratch struct {
 	params []int32  // ordinal of the parameter of each literal, -1 for others
 	shards []int16  // of each row of an INSERT
 	slots  []uint16 // that the keys came to
+	sums   []uint32 // of these keys
 	ids    []bool   // rows that get an id of the sequence
 	seen   []bool   // by shard
 	edits  []query.Edit
@@ -256,15 +257,13 @@ const (
 	reachedAll                   // a value is uncertain
 )
 
-// reach notes a slot and marks its shard.
-func (s *scratch) reach(m *shard.Map, slot uint16) {
-	s.slots = append(s.slots, slot)
-	s.seen[m.Owner(slot)] = true
-}
+// reach notes a key, by its sum, and marks its shard.
+func (s *scratch) reach(m *shard.Map, sum uint32) { s.seen[s.rowOf(m, sum)] = true }
 
-// rowOf notes the slot of a row and gives its shard.
-func (s *scratch) rowOf(m *shard.Map, slot uint16) int {
-	s.slots = append(s.slots, slot)
+// rowOf notes the key of a row, by its sum, and gives its shard.
+func (s *scratch) rowOf(m *shard.Map, sum uint32) int {
+	slot := shard.SlotOfSum(sum)
+	s.slots, s.sums = append(s.slots, slot), append(s.sums, sum)
 	return m.Owner(slot)
 }
 
@@ -297,7 +296,7 @@ func (s *scratch) mark(use *keyUse, a *Args, charset string) (r reached, absent 
 			if why != "" {
 				return reachedAll, false
 			}
-			s.reach(a.Map, shard.SlotOf(key))
+			s.reach(a.Map, shard.Sum(key))
 			continue
 		}
 		if lit.null && use.nullable {
@@ -308,7 +307,7 @@ func (s *scratch) mark(use *keyUse, a *Args, charset string) (r reached, absent 
 		case uncertain:
 			return reachedAll, false
 		case known:
-			s.reach(a.Map, shard.SlotOf(key))
+			s.reach(a.Map, shard.Sum(key))
 			if !use.typ.text && n > 1 {
 				_, magnitude, _, _ := parseInt(key)
 				strings, numbers, large = strings || lit.isString, numbers || !lit.isString, large || magnitude > exactDouble

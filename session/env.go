@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/cache"
 	"sluice/limit"
 	"sluice/metrics"
 	"sluice/query"
@@ -41,6 +42,7 @@ type Topology interface {
 	Ack(move, attempt int64)
 	Long(list []topo.Long)
 	SureUntil() time.Time
+	Proxies(ctx context.Context) ([]topo.Proxy, error)
 }
 
 // Options is what all sessions of a proxy share.
@@ -53,6 +55,7 @@ type Options struct {
 	Log       *slog.Logger
 	Slow      *slowlog.Log // nil: none
 	Limits    *limit.Table // nil: none
+	Cache     *cache.Cache // of results; nil: none
 }
 
 // Handler serves the data port: one Session a client.
@@ -77,6 +80,7 @@ type Handler struct {
 	gate      *gate
 	fences    *fences
 	limits    *limit.Table
+	cache     *results // nil: none
 }
 
 // New makes the data port's handler.
@@ -85,12 +89,16 @@ func New(opts Options) *Handler {
 	if d, ok := opts.Slow.Threshold(); ok {
 		after = min(after, d)
 	}
-	return &Handler{
+	h := &Handler{
 		limits: opts.Limits, slow: opts.Slow, slowAfter: after,
 		topo: opts.Topology, pools: opts.Pools, decisions: opts.Decisions, metrics: opts.Metrics, digests: opts.Digests, log: opts.Log,
 		plans: newPlans(), catalog: newCatalog(), sets: newSetCache(), intern: newInterner(),
 		vars: newVariables(), started: time.Now(), gate: newGate(opts.Topology), fences: &fences{pools: opts.Pools, seen: map[string]*fenceLook{}},
 	}
+	if opts.Cache != nil {
+		h.cache = &results{h: h, c: opts.Cache, queue: make(chan shard.CacheTable, 16)}
+	}
+	return h
 }
 
 // Bind tells the handler which server it serves: KILL, SHOW PROCESSLIST and COM_CHANGE_USER
@@ -113,6 +121,17 @@ func (h *Handler) Held() int { return h.gate.waiting() }
 // ctx ends.
 func (h *Handler) Run(ctx context.Context) { h.gate.run(ctx) }
 
+// Cache turns the result cache on where the map asks for it, and ends its suspensions, until ctx ends.
+func (h *Handler) Cache(ctx context.Context, cluster *CacheCluster) {
+	if h.cache == nil {
+		return
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { h.cache.c.Run(ctx) })
+	h.cache.run(ctx, cluster)
+	wg.Wait()
+}
+
 // defaults are facts of the shards' servers that every session starts from. They are
 // loaded once, from the first shard that answers.
 type defaults struct {
@@ -123,6 +142,7 @@ type defaults struct {
 	isolation  string
 	readOnly   string
 	mode       query.Mode // dialect and version
+	version    string
 	collations map[uint16]collation
 	charsets   map[string]charset
 	byName     map[string]uint16 // ids of collations
@@ -170,6 +190,7 @@ func (d *defaults) ask(c *backend.Conn) error {
 	d.sqlMode = string(rows[0][0])
 	d.autocommit = string(rows[0][2])
 	version := string(rows[0][1])
+	d.version = version
 	d.mode = query.Version(version)
 	_, rows, err = c.Query("SELECT @@GLOBAL." + d.isolationVar() + ", @@GLOBAL." + d.readOnlyVar())
 	if err != nil {

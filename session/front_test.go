@@ -60,6 +60,8 @@ func (t *memory) Ack(move, attempt int64) {
 
 func (t *memory) Long([]topo.Long) {}
 
+func (t *memory) Proxies(context.Context) ([]topo.Proxy, error) { return nil, nil }
+
 func (t *memory) SureUntil() time.Time { return time.Now().Add(time.Minute) }
 
 func (t *memory) Map() *shard.Map {

@@ -23,8 +23,10 @@ type kept struct {
 	pins pins
 	gone bool // the session must end after this answer
 
-	under  *shard.Map // the newest map when the transaction was first connected to a shard
-	cutOff int64      // the migration for which the transaction was rolled back, until the client is told
+	under   *shard.Map // the newest map when the transaction was first connected to a shard
+	changed changed    // by it, as the result cache must know
+
+	cutOff int64 // the migration for which the transaction was rolled back, until the client is told
 }
 
 // own gives the connection of a shard that the session keeps, or nil.
@@ -205,6 +207,7 @@ func (k *kept) rollback() {
 	if k.tx.Open() {
 		k.finish(k.tx.Rollback())
 	}
+	k.changed = changed{}
 }
 
 // finish puts the connections of an ended transaction where they belong.
@@ -224,9 +227,16 @@ func (k *kept) commit() error {
 		k.rollback()
 		return txn.Deadlock()
 	}
+	mark, err := k.changed.begin(k)
+	if err != nil {
+		k.rollback()
+		return err
+	}
 	ended, err := k.tx.Commit(context.Background())
 	k.finish(ended)
-	return k.commitError(err)
+	err = k.commitError(err)
+	k.changed.end(k, mark, decided(err))
+	return err
 }
 
 // commitError says what became of a transaction whose COMMIT failed. 40000 and 08007 are

@@ -74,6 +74,9 @@ func (p *planner) makePlan(ctx context.Context, st *statement, keep bool, as man
 		if err := p.planInsertID(ctx, e); err != nil {
 			return nil, err
 		}
+		if p.h.cache != nil {
+			e.uses = p.h.cache.usesOf(ctx, st, e, hints, p.state.schema, p.args.Map)
+		}
 	} else {
 		e.catVersion = p.h.catalog.snapshot(e.mapVersion, st.started).Version
 	}

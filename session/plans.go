@@ -31,6 +31,7 @@ type entry struct {
 	ids        insertIDs
 	autoColumn int    // of the rows' values, when ids is idsByValue
 	label      string // of the metrics, where the router gives none
+	uses       *uses  // of the result cache
 	text       string // the text it was made from, when it holds for that text only; else ""
 }
 

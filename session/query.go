@@ -188,8 +188,16 @@ func (s *Session) run(ctx context.Context, st *statement, e *entry) error {
 	if !plain(&s.running, e) {
 		s.c.Task.Leave()
 	}
+	if s.h.cache != nil {
+		return caching{s}.run(ctx, st, e)
+	}
+	return attempt{s}.bound(ctx, st, e)
+}
+
+// bound runs a bound statement.
+func (s attempt) bound(ctx context.Context, st *statement, e *entry) error {
 	if s.running.bound.Creation != nil {
-		return creating{s}.run(ctx, st, e)
+		return creating{s.Session}.run(ctx, st, e)
 	}
 	if limit := s.running.selectLimit(); limit != "" {
 		return s.limited(ctx, st, e, limit)
@@ -197,7 +205,6 @@ func (s *Session) run(ctx context.Context, st *statement, e *entry) error {
 	if isLock(e) {
 		return locking{&s.running}.run(ctx, st)
 	}
-	// cache: a stored result would be looked up here, between binding and running.
 	if err := s.running.before(ctx, st, e); err != nil {
 		return creating{s}.standing(st, e, err)
 	}

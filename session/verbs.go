@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"sluice/cache"
 	"sluice/query"
 	"sluice/txn"
 	"sluice/wire"
@@ -197,6 +198,13 @@ func (v *verbs) xa(ctx context.Context, st *statement, stmt *query.Statement) er
 	text := strings.ToLower(string(st.sql))
 	if strings.Contains(text, "21328") || strings.Contains(text, "0x5350") {
 		return notBuilt("XA statements with the format id of Sluice's own transactions; choose another")
+	}
+	if v.h.cache != nil { // what a branch has changed is not known to who commits it
+		mark, err := v.h.cache.c.Begin(ctx, &cache.Write{All: true})
+		if err != nil {
+			return unsafeWrite(err)
+		}
+		defer mark.End(true)
 	}
 	c, err := v.held.lease(ctx, v.kept.homeShard(), true)
 	if err != nil {

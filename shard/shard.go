@@ -15,7 +15,11 @@ const Slots = 16384
 // SlotOf gives the slot (0…16383) of a shard key in its canonical form: the shortest
 // decimal text of an integer, or the bytes of a binary or _bin string (without trailing
 // spaces where the collation pads). It equals MOD(CRC32(key), 16384) in SQL.
-func SlotOf(key []byte) uint16 { return uint16(crc32.ChecksumIEEE(key) % Slots) }
+func SlotOf(key []byte) uint16 { return SlotOfSum(Sum(key)) }
+
+// Sum gives the CRC32 of a shard key in its canonical form, and SlotOfSum the slot that it is in.
+func Sum(key []byte) uint32       { return crc32.ChecksumIEEE(key) }
+func SlotOfSum(sum uint32) uint16 { return uint16(sum % Slots) }
 
 // SlotOfInt gives the slot of a signed integer key.
 func SlotOfInt(key int64) uint16 {
@@ -24,9 +28,12 @@ func SlotOfInt(key int64) uint16 {
 }
 
 // SlotOfUint gives the slot of an unsigned integer key.
-func SlotOfUint(key uint64) uint16 {
+func SlotOfUint(key uint64) uint16 { return SlotOfSum(SumOfUint(key)) }
+
+// SumOfUint gives the CRC32 of an unsigned integer key.
+func SumOfUint(key uint64) uint32 {
 	var buf [20]byte
-	return SlotOf(strconv.AppendUint(buf[:0], key, 10))
+	return Sum(strconv.AppendUint(buf[:0], key, 10))
 }
 
 // Kind says how the rows of a table are spread.
@@ -117,6 +124,22 @@ type CacheRule struct {
 	TTL    string `json:"ttl"`
 }
 
+// CacheState is what the proxies tell each other of the result cache; see docs/CACHE.md.
+type CacheState struct {
+	Secret string       `json:"secret"`           // drawn once; from then on writes are marked
+	Ready  bool         `json:"ready"`            // all proxies do so: results may be given
+	Epoch  int64        `json:"epoch"`            // grows when a suspension ends
+	Off    []string     `json:"off,omitempty"`    // nodes that cannot mark their writes: the cache is suspended
+	Tables []CacheTable `json:"tables,omitempty"` // cached by a hint, besides those of the rules
+}
+
+// CacheTable is a table that a hint asked to cache.
+type CacheTable struct {
+	Schema string `json:"schema"`
+	Table  string `json:"table"`
+	Ready  bool   `json:"ready"` // all proxies mark their writes to it
+}
+
 // Gather bounds what is brought together on one shard for one SELECT.
 type Gather struct {
 	MaxRows  int `json:"max_rows,omitempty"`  // 0 is DefaultGatherRows
@@ -146,6 +169,8 @@ type Spec struct {
 	Gather  Gather      `json:"gather,omitzero"`
 	Moves   []Move      `json:"moves,omitempty"` // migrations that matter to routing
 	Limits  []Limit     `json:"limits,omitempty"`
+
+	CacheState CacheState `json:"cache_state,omitzero"`
 }
 
 // Map is a Spec made fast to ask. It is immutable and safe for concurrent use.

@@ -21,6 +21,8 @@ func (s Spec) Clone() Spec {
 	s.Admins = slices.Clone(s.Admins)
 	s.Cache = slices.Clone(s.Cache)
 	s.Limits = slices.Clone(s.Limits) // what they point at is never changed
+	s.CacheState.Off = slices.Clone(s.CacheState.Off)
+	s.CacheState.Tables = slices.Clone(s.CacheState.Tables)
 	s.Moves = slices.Clone(s.Moves)
 	for i := range s.Moves {
 		s.Moves[i].Slots = slices.Clone(s.Moves[i].Slots)

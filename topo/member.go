@@ -52,7 +52,7 @@ func newMember(c *conn, opts Options, instance string) *member {
 		c: c, key: opts.Prefix + "/proxies/" + opts.Node, instance: instance,
 		lease: &lease{c: c, ttl: memberTTL}, wake: make(chan struct{}, 1),
 		self: announcement{Instance: instance, Count: 1, Proxy: Proxy{Node: opts.Node, Listen: opts.Listen,
-			Version: opts.Version, Started: time.Now().UTC().Format(time.RFC3339)}},
+			Version: opts.Version, Cache: opts.Cache, Started: time.Now().UTC().Format(time.RFC3339)}},
 	}
 }
 

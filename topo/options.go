@@ -18,6 +18,7 @@ type Options struct {
 	Node      string // this proxy's name, unique in the cluster
 	Listen    string // announced in SHOW PROXIES
 	Version   string // Sluice's own version, announced in SHOW PROXIES
+	Cache     string // which shared result cache it keeps right, "" for none; announced
 	Log       *slog.Logger
 	Initial   *shard.Spec // the configuration's cluster section; used only when nothing is stored yet
 }

@@ -260,7 +260,8 @@ type Proxy struct {
 	Acks       []Ack  `json:"acks,omitempty"`
 	Long       []Long `json:"long,omitempty"`
 	Version    string `json:"version"`
-	Started    string `json:"started"` // RFC 3339
+	Started    string `json:"started"`         // RFC 3339
+	Cache      string `json:"cache,omitempty"` // the shared result cache that it keeps right
 }
 
 // Ack says that a proxy has seen a migration frozen in that attempt, and that nothing runs

@@ -86,7 +86,7 @@ func (d *Decisions) Resolve(ctx context.Context, gtrid string, commit bool) (fin
 			}
 			for _, b := range found {
 				if b.gtrid == gtrid && b.shard == shardID(shard) {
-					if err := finishBranch(c, b, want, true); err != nil {
+					if err := late(d, c, b, want, true); err != nil {
 						return err
 					}
 					finished++

@@ -72,6 +72,8 @@ type Options struct {
 	Shards   Shards
 	Log      Logger
 	Faults   *fault.Points // nil: none
+	// Late is called around the end of branches that commit after their clients were answered. nil: nothing has to know.
+	Late func(finish func() error) error
 }
 
 // Shards gives connections to the primaries.

@@ -72,7 +72,7 @@ func (d *Decisions) finishOne(ctx context.Context, gtrid string, l leftover) boo
 			for _, b := range found {
 				if b.gtrid == gtrid && b.shard == shardID(shard) {
 					// This proxy closed the connection that had the branch: it may be cut.
-					return finishBranch(c, b, l.decision, true)
+					return late(d, c, b, l.decision, true)
 				}
 			}
 			return nil
@@ -141,6 +141,15 @@ func finishBranch(c *backend.Conn, b branch, dec decision, cut bool) error {
 		time.Sleep(time.Duration(try+1) * 20 * time.Millisecond) // the server detaches it when it has ended the connection
 	}
 	return errAttached
+}
+
+// late finishes a branch whose client has its answer already, or never gets one.
+func late(d *Decisions, c *backend.Conn, b branch, dec decision, cut bool) error {
+	finish := func() error { return finishBranch(c, b, dec, cut) }
+	if dec != committed || d.opts.Late == nil {
+		return finish()
+	}
+	return d.opts.Late(finish)
 }
 
 // kill ends a connection of Sluice's account.

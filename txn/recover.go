@@ -258,7 +258,7 @@ func (w *lookout) resolveOne(ctx context.Context, gtrid string, x *doubt, cut bo
 
 func (w *lookout) finishAll(ctx context.Context, gtrid string, x *doubt, dec decision, cut bool) (failed error) {
 	for shard, b := range x.branches {
-		err := w.d.on(ctx, shard, func(c *backend.Conn) error { return finishBranch(c, b, dec, cut) })
+		err := w.d.on(ctx, shard, func(c *backend.Conn) error { return late(w.d, c, b, dec, cut) })
 		if err != nil {
 			failed = fmt.Errorf("shard %s: %w", shard, err)
 		}

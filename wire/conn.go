@@ -96,6 +96,30 @@ func (c *Conn) MaxPacket() int { return c.max }
 // Flush writes what is buffered, in one write.
 func (c *Conn) Flush() error { return c.out.flush() }
 
+// Tap begins to keep the packets that are written, as long as they are no more than most bytes.
+func (c *Conn) Tap(most int) { c.out.tap = &tap{skip: len(c.out.buf), most: most} }
+
+// Tapped ends Tap and gives the packets, with their headers, and the number that the next one
+// would have; nil when there were more than was asked for.
+func (c *Conn) Tapped() (packets []byte, next uint8) {
+	t := c.out.tap
+	if c.out.tap = nil; t == nil {
+		return nil, 0
+	}
+	t.take(c.out.buf)
+	return t.bytes, c.seq
+}
+
+// Sequence is the number of the next packet.
+func (c *Conn) Sequence() uint8 { return c.seq }
+
+// WritePackets writes packets as Tapped gave them: the first has the number of the next one, and
+// next is that of the one behind them.
+func (c *Conn) WritePackets(packets []byte, next uint8) error {
+	c.seq = next
+	return c.out.append(packets)
+}
+
 // ResetSequence starts a new command exchange: the next packet read or written is number 0.
 func (c *Conn) ResetSequence() {
 	c.seq = 0

@@ -12,6 +12,25 @@ type writer struct {
 	err   error
 	bufs  net.Buffers // of write, kept so that writev does not allocate
 	parts [2][]byte
+	tap   *tap // of what is sent; nil most of the time
+}
+
+// tap keeps what is sent, up to a size.
+type tap struct {
+	bytes []byte
+	skip  int // of the buffer: what was in it before
+	most  int
+	over  bool // there was more
+}
+
+func (t *tap) take(b []byte) {
+	n := min(t.skip, len(b))
+	t.skip -= n
+	if b = b[n:]; t.over || len(t.bytes)+len(b) > t.most {
+		t.bytes, t.over = nil, true
+		return
+	}
+	t.bytes = append(t.bytes, b...)
 }
 
 // directSize is the size from which bytes are written from where they are, together with
@@ -70,6 +89,10 @@ func (w *writer) flush() error {
 func (w *writer) write(b []byte) error {
 	if w.err != nil {
 		return w.err
+	}
+	if w.tap != nil {
+		w.tap.take(w.buf)
+		w.tap.take(b)
 	}
 	switch {
 	case w.comp != nil:

@@ -17,6 +17,7 @@ import (
 
 	"sluice/admin"
 	"sluice/backend"
+	"sluice/cache"
 	"sluice/config"
 	"sluice/engine"
 	"sluice/internal/fault"
@@ -40,6 +41,8 @@ type proxy struct {
 	pools     *backend.Pools
 	decisions *txn.Decisions
 	sessions  *session.Handler
+	cache     *cache.Cache // nil: none
+	cluster   *session.CacheCluster
 	slow      *slowlog.Log
 	moves     *reshard.Service
 	engine    *engine.Engine
@@ -86,7 +89,7 @@ func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *pr
 	startCtx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	p.store, err = topo.Open(startCtx, topo.Options{
-		Endpoints: cfg.Etcd.Endpoints, Prefix: cfg.Etcd.Prefix, DataDir: cfg.DataDir, Node: cfg.Node, Listen: cfg.Listen,
+		Endpoints: cfg.Etcd.Endpoints, Prefix: cfg.Etcd.Prefix, DataDir: cfg.DataDir, Node: cfg.Node, Listen: cfg.Listen, Cache: cacheStore(cfg),
 		Version: version, Log: log, Initial: spec,
 	})
 	if err != nil {
@@ -109,7 +112,10 @@ func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *pr
 	registry.Collect("sluice_map_version", "Version of the map that this proxy serves.", nil, func() []metrics.Sample {
 		return []metrics.Sample{{Value: float64(p.store.Map().Version)}}
 	})
-	p.decisions = txn.NewDecisions(txn.Options{Topology: p.store, Shards: p.pools, Log: log, Faults: faults})
+	if err := p.openCache(startCtx, registry, faults); err != nil {
+		return p, err
+	}
+	p.decisions = txn.NewDecisions(txn.Options{Topology: p.store, Shards: p.pools, Log: log, Faults: faults, Late: p.late()})
 	countTransactions(registry, p.decisions)
 	if cfg.SlowLog.File != "" {
 		if p.slow, err = slowlog.Open(cfg.SlowLog.File, cfg.SlowLog.Threshold, log); err != nil {
@@ -120,7 +126,7 @@ func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *pr
 		})
 	}
 	p.moves = reshard.New(reshard.Options{Node: cfg.Node, Topology: p.store, Migrations: topo.NewMigrations(p.store), Shards: p.pools, Metrics: registry, Log: log, Faults: faults})
-	handler := session.New(session.Options{Topology: p.store, Pools: p.pools, Decisions: p.decisions, Metrics: registry, Digests: digests, Log: log, Slow: p.slow, Limits: limits})
+	handler := session.New(session.Options{Topology: p.store, Pools: p.pools, Decisions: p.decisions, Metrics: registry, Digests: digests, Log: log, Slow: p.slow, Limits: limits, Cache: p.cache})
 	p.data = server.New(p.dataOptions(registry), accounts{p.store}, handler)
 	handler.Bind(p.data)
 	p.sessions = handler
@@ -129,7 +135,7 @@ func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *pr
 	})
 	console := admin.New(admin.Options{
 		Node: cfg.Node, Version: version, Topology: p.store, Pools: p.pools, Decisions: p.decisions, Migrations: p.moves, Data: p.data, Digests: digests, Limits: limits,
-		Metrics: registry, Log: log, Reload: func(context.Context) error { return p.reload() }, Drain: p.askDrain, Draining: p.draining.Load,
+		Cache: p.cache, Metrics: registry, Log: log, Reload: func(context.Context) error { return p.reload() }, Drain: p.askDrain, Draining: p.draining.Load,
 	})
 	p.admin = server.New(p.adminOptions(registry), admins{p.store}, console)
 	p.http.Handler = console.HTTP()
@@ -242,6 +248,7 @@ func (p *proxy) run(ctx context.Context, hangup <-chan os.Signal) error {
 		p.moves.Run(moving)
 	})
 	wg.Go(func() { p.sessions.Run(serving) })
+	wg.Go(func() { p.sessions.Cache(serving, p.cluster) })
 	wg.Go(func() { failed <- p.data.Serve(serving) })
 	wg.Go(func() { failed <- p.admin.Serve(serving) })
 	if p.httpLis != nil {
@@ -304,6 +311,9 @@ func (p *proxy) close() {
 		p.httpLis.Close()
 	}
 	p.slow.Close()
+	if p.cache != nil {
+		p.cache.Close()
+	}
 	if p.pools != nil {
 		p.pools.Close()
 	}

@@ -1,0 +1,230 @@
+// Package cache keeps results of SELECT statements: in Redis, which all proxies of a cluster
+// share, or in this process when it is the only one. It promises that after an acknowledged write
+// no proxy gives an older result, whatever dies; docs/CACHE.md has the protocol and its proof.
+//
+//	read:  look at the tags' versions and the entry ─▶ all clean and as in the entry ─▶ hit
+//	                     └─▶ run the statement ─▶ store it under the versions looked at before
+//	write: mark the tags "being written" ─▶ commit ─▶ new versions, mark off ─▶ answer the client
+//	       └─ cannot ─▶ suspend the cache on all proxies ─▶ commit ─▶ answer the client
+//
+// What it refuses to do: to guess. A tag that is missing, that somebody writes, or that a Redis
+// with another history holds is no hit; when it cannot be told what others may serve, a write waits or is
+// refused before it is carried out. It knows no SQL: what a statement depends on, and what it changes, is the caller's to say.
+package cache
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"sluice/internal/fault"
+	"sluice/metrics"
+)
+
+// Bounds of what is kept.
+const (
+	MaxResult = 256 << 10 // bytes of a result's packets
+	maxTTL    = 24 * time.Hour
+	maxKeys   = 16 // of a read that are tags of their own; with more it depends on its tables as a whole
+	MaxWrites = 64 // keys of a write; with more it is one of the whole table
+)
+
+// Times. A read waits no longer for Redis than a point read of the database takes on a bad day;
+// a write may, because what comes after it is dearer for everybody.
+const (
+	readBudget  = 10 * time.Millisecond
+	writeBudget = 250 * time.Millisecond
+	markLease   = 60 * time.Second // the servers' longest waits for an answer to COMMIT are a fifth of it
+	suspendWait = 15 * time.Second // a proxy that hangs loses its lease after 10 s
+)
+
+// Cluster is what the cache needs of the cluster's store.
+type Cluster interface {
+	// CacheState gives what the newest map says.
+	CacheState() State
+	// Sure tells whether others that wait for this proxy still do: what the map said a moment ago holds.
+	Sure() bool
+	// Suspend writes this node into the map's list of those that cannot keep the cache right, and
+	// returns when every live proxy serves that map.
+	Suspend(ctx context.Context) error
+	// Resume takes this node and those that are gone out of the list, under a new epoch.
+	Resume(ctx context.Context) error
+}
+
+// State is the part of the map that the cache goes by.
+type State struct {
+	Secret    string // authenticates values and hides texts; "": no table is cached
+	Epoch     int64  // results of another epoch are unreachable
+	Ready     bool   // every proxy marks its writes: there may be hits
+	Suspended bool   // a node cannot: no hits
+	Self      bool   // this one is among them
+}
+
+// Options are what a Cache is made of.
+type Options struct {
+	Cluster Cluster
+	Redis   *Redis // nil: the results stay in this process, which must be the cluster's only one
+	Metrics *metrics.Registry
+	Log     *slog.Logger
+	Faults  *fault.Points
+}
+
+// Redis says where the shared level is. Several addresses are a Redis Cluster.
+type Redis struct {
+	Addrs              []string
+	Username, Password string
+}
+
+// Cache is the result cache of one proxy. It is safe for concurrent use.
+type Cache struct {
+	cluster Cluster
+	store   store
+	log     *slog.Logger
+	faults  *fault.Points
+	writers string // begins the names of this proxy's writes
+	writes  atomic.Uint64
+	ring    atomic.Pointer[ring]
+	breaker breaker
+	guard   guard
+	stats   stats
+}
+
+// New makes a cache. It connects when it is first asked something.
+func New(opts Options) *Cache {
+	c := &Cache{cluster: opts.Cluster, log: opts.Log, faults: opts.Faults, writers: strings.ToLower(token()[:10])}
+	c.guard.changed = make(chan struct{})
+	if opts.Redis != nil {
+		c.store = newRedis(opts.Redis, opts.Log, opts.Faults)
+	} else {
+		c.store = newLocal()
+	}
+	c.register(opts.Metrics)
+	return c
+}
+
+// Close ends its connections.
+func (c *Cache) Close() { c.store.close() }
+
+// Table is a table that a statement reads or writes.
+type Table struct {
+	Schema, Name string
+	Keyed        bool // the statement's keys say which of its rows
+}
+
+func (t Table) id() string { return t.Schema + "." + t.Name }
+
+// Query is a read that may be answered from the cache.
+type Query struct {
+	Key    []byte // all that its answer depends on besides the data
+	Tables []Table
+	Keys   []uint32 // of the keyed tables' rows
+	TTL    time.Duration
+	Rule   string // by which it is counted
+}
+
+// Result is an answer: its packets as they go to a client, from sequence number 1 on.
+type Result struct {
+	Packets []byte
+	Next    uint8  // the sequence number behind them
+	Rows    uint64 // sent
+	Found   uint64 // as FOUND_ROWS() tells
+}
+
+// Miss is a read that was not answered, and that may be stored when the database has answered it.
+type Miss struct {
+	q      *Query
+	at     place
+	states []string // of its tags, before the database was asked
+	ring   *ring
+}
+
+// Lookup gives a stored result, or what Store needs for the database's. Both are nil where the
+// cache has no say now.
+func (c *Cache) Lookup(ctx context.Context, q *Query) (*Result, *Miss) {
+	st := c.cluster.CacheState()
+	if !st.Ready || st.Suspended || !c.cluster.Sure() || !c.breaker.closed() {
+		c.stats.of(q.Rule).bypassed.Add(1)
+		return nil, nil
+	}
+	began, r := time.Now(), c.rings(&st)
+	at := r.placeOf(q)
+	ctx, cancel := context.WithTimeout(ctx, readBudget)
+	defer cancel()
+	states, value, err := c.store.look(ctx, &at)
+	if err == nil && !clean(states) {
+		// Made now, or somebody writes: what nobody has ended in its time is ended here.
+		value = nil
+		states, err = c.store.fresh(ctx, &at, token())
+	}
+	s := c.stats.of(q.Rule)
+	s.took(time.Since(began))
+	if c.breaker.report(err) != nil || !clean(states) {
+		s.bypassed.Add(1)
+		return nil, nil
+	}
+	if value != nil {
+		if res, ok := r.open(&at, states, value); ok {
+			s.hits.Add(1)
+			s.served.Add(int64(len(res.Packets)))
+			return res, nil
+		}
+	}
+	s.misses.Add(1)
+	return nil, &Miss{q: q, at: at, states: states, ring: r}
+}
+
+// Store keeps the database's answer, unless something that it depends on has been written since
+// the Lookup.
+func (c *Cache) Store(ctx context.Context, m *Miss, res *Result) {
+	if len(res.Packets) > MaxResult {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, readBudget)
+	defer cancel()
+	s := c.stats.of(m.q.Rule)
+	if c.faults.Off("cache.race") { // what it would be without the check
+		m.states, _ = c.store.fresh(ctx, &m.at, token())
+	}
+	value := m.ring.seal(&m.at, m.states, res)
+	stored, err := c.store.fill(ctx, &m.at, m.states, value, jitter(min(m.q.TTL, maxTTL)))
+	if c.breaker.report(err) != nil {
+		return
+	}
+	if !stored {
+		s.refused.Add(1)
+		return
+	}
+	s.stored.Add(int64(len(value)))
+}
+
+// jitter takes up to a tenth off a time, so that what was stored together does not end together.
+func jitter(d time.Duration) time.Duration {
+	var b [1]byte
+	rand.Read(b[:]) // never fails
+	return d - d*time.Duration(b[0])/2560
+}
+
+// clean tells whether all tags have a version and nobody writes.
+func clean(states []string) bool {
+	for _, s := range states {
+		if s == "" || strings.IndexByte(s, '|') >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// token is a version that was never there before and never comes again.
+func token() string {
+	var b [12]byte
+	rand.Read(b[:]) // never fails
+	return base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:])
+}
+
+// errMixed is the answer of a Redis whose keys are not where they were expected.
+var errMixed = errors.New("the answer of Redis is not understood")

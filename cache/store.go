@@ -1,0 +1,68 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// store holds tags and entries. A tag's state is its version, and behind it the marks of those
+// who write: "VERSION|WRITER:END|…", END in milliseconds of the store's clock. "" is a tag that is not there.
+type store interface {
+	buckets() int
+	// look gives the states of the tags, and the entry's value, nil when there is none.
+	look(ctx context.Context, at *place) (states []string, value []byte, err error)
+	// fresh gives the states of the tags, each of which is there then; a mark whose time is over
+	// is taken off, for a new version.
+	fresh(ctx context.Context, at *place, version string) ([]string, error)
+	// fill stores an entry if the tags are still in these states, as far as one step can tell.
+	fill(ctx context.Context, at *place, states []string, value []byte, ttl time.Duration) (stored bool, err error)
+	// begin gives all tags a new version and the writer's mark; end a new version, without it.
+	begin(ctx context.Context, tags []key, version, writer string, lease time.Duration) error
+	end(ctx context.Context, tags []key, version, writer string) error
+	ping(ctx context.Context) error
+	close()
+}
+
+// errOpen is what a breaker that is open says.
+var errOpen = errors.New("Redis has not answered; it is left alone for a moment")
+
+// breaker keeps reads from waiting for a Redis that does not answer: after some failures in a row
+// there are none for a while, then one at a time tries.
+type breaker struct {
+	failures atomic.Int32
+	until    atomic.Int64 // Unix nanoseconds
+	opened   atomic.Int64 // how often
+}
+
+const (
+	breakerAfter = 5
+	breakerTime  = 500 * time.Millisecond
+)
+
+// closed tells whether Redis may be asked.
+func (b *breaker) closed() bool {
+	if b.failures.Load() < breakerAfter {
+		return true
+	}
+	until, now := b.until.Load(), time.Now().UnixNano()
+	return now >= until && b.until.CompareAndSwap(until, now+int64(breakerTime)) // one tries
+}
+
+// report notes how an attempt ended and gives its error.
+func (b *breaker) report(err error) error {
+	if err == nil {
+		if b.failures.Load() != 0 {
+			b.failures.Store(0)
+		}
+		return nil
+	}
+	if b.failures.Add(1) >= breakerAfter {
+		if until := b.until.Load(); time.Now().UnixNano() >= until {
+			b.until.Store(time.Now().Add(breakerTime).UnixNano())
+			b.opened.Add(1)
+		}
+	}
+	return err
+}

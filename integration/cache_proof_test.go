@@ -1,0 +1,346 @@
+package integration
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"sluice/internal/testkit"
+)
+
+// registers are values that only grow, one a row, each written by one client and read by many
+// through three proxies: a read that begins after a write was acknowledged, or after another read
+// has seen it, must not give an older value. That is linearizability for such histories.
+type registers struct {
+	t     *testing.T
+	c     *cluster
+	redis *testkit.Store
+	link  *testkit.Link
+	ctl   *redis.Client
+
+	floor  [cacheKeys]atomic.Int64 // of the value of the next read
+	writes atomic.Int64
+	reads  atomic.Int64
+	failed atomic.Int64
+
+	mu  sync.Mutex
+	bad []string
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+const cacheKeys = 6
+
+// newRegisters starts three proxies, each with a Redis account of its own, so that one alone can be shut
+// out. faults are those of every proxy.
+func newRegisters(t *testing.T, flavor testkit.Flavor, faults string) *registers {
+	r := &registers{t: t, redis: testkit.Redis(t)}
+	r.link = testkit.NewLink(t, r.redis.Addr)
+	r.ctl = redis.NewClient(&redis.Options{Addr: r.redis.Addr})
+	t.Cleanup(func() { r.ctl.Close() })
+	r.accounts()
+	env := func(i int) []string {
+		list := []string{fmt.Sprintf("REDIS_USER=p%d", i)}
+		if faults != "" {
+			list = append(list, "SLUICE_FAULT="+faults)
+		}
+		return list
+	}
+	r.c = start(t, setup{flavor: flavor, own: true, shards: 2, schemas: cached, etcd: testkit.Etcd(t).Addr, env: env(1),
+		node: fmt.Sprintf("redis: {addrs: [\"%s\"], username: \"${REDIS_USER}\", password: secret}\n", r.link.Addr)})
+	r.c.addProxy(env(2)...)
+	r.c.addProxy(env(3)...)
+	db := r.c.open("shop", interpolated)
+	must(t, db, "CREATE TABLE users (user_id BIGINT PRIMARY KEY, n BIGINT)")
+	for k := range cacheKeys {
+		must(t, db, fmt.Sprintf("INSERT INTO users VALUES (%d, 0)", k))
+	}
+	cacheOn(t, r.c.px...)
+	return r
+}
+
+// accounts makes the proxies' accounts, which no restart brings back.
+func (r *registers) accounts() {
+	for i := range 3 {
+		r.account(i, true)
+	}
+}
+
+func (r *registers) account(i int, on bool) {
+	ctx := context.Background()
+	name, state := fmt.Sprintf("p%d", i+1), "off"
+	if on {
+		state = "on"
+	}
+	r.ctl.Do(ctx, "ACL", "SETUSER", name, state, ">secret", "~*", "&*", "+@all")
+	if !on {
+		r.ctl.Do(ctx, "CLIENT", "KILL", "USER", name)
+	}
+}
+
+func raise(a *atomic.Int64, v int64) {
+	for old := a.Load(); old < v && !a.CompareAndSwap(old, v); old = a.Load() {
+	}
+}
+
+func (r *registers) fault(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bad = append(r.bad, fmt.Sprintf(format, args...))
+}
+
+// run starts the clients.
+func (r *registers) run() {
+	ctx, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	for w := range 2 {
+		r.done.Go(func() { r.write(ctx, w) })
+	}
+	for i := range r.c.px {
+		for range 2 {
+			r.done.Go(func() { r.read(ctx, i) })
+		}
+	}
+}
+
+func (r *registers) end() []string {
+	r.stop()
+	r.done.Wait()
+	r.t.Logf("%d writes, %d reads, %d statements failed", r.writes.Load(), r.reads.Load(), r.failed.Load())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bad
+}
+
+// write writes the keys of one writer, each time through another proxy and in another way.
+func (r *registers) write(ctx context.Context, w int) {
+	var dbs []*sql.DB
+	for _, p := range r.c.px {
+		dbs = append(dbs, p.open("shop", interpolated))
+	}
+	for v := int64(1); ctx.Err() == nil; v++ {
+		for k := w; k < cacheKeys && ctx.Err() == nil; k += 2 {
+			db := dbs[rand.IntN(len(dbs))]
+			sql := fmt.Sprintf("UPDATE users SET n = %d WHERE user_id = %d AND n < %[1]d", v, k)
+			var err error
+			switch rand.IntN(4) {
+			case 0:
+				err = inTransaction(db, sql)
+			case 1: // without the key, on all shards
+				_, err = db.Exec(fmt.Sprintf("UPDATE users SET n = %d WHERE n < %[1]d AND user_id + 0 = %d", v, k))
+			default:
+				_, err = db.Exec(sql)
+			}
+			if err != nil {
+				r.failed.Add(1)
+				sleepFor(ctx, 20*time.Millisecond)
+				continue
+			}
+			raise(&r.floor[k], v)
+			r.writes.Add(1)
+		}
+		sleepFor(ctx, time.Duration(rand.IntN(8))*time.Millisecond)
+	}
+}
+
+func sleepFor(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+func inTransaction(db *sql.DB, statement string) error {
+	tx, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(statement); err != nil {
+		_ = tx.Rollback() // its error is the first one's
+		return err
+	}
+	return tx.Commit()
+}
+
+func (r *registers) read(ctx context.Context, i int) {
+	db := r.c.px[i].open("shop", interpolated)
+	for ctx.Err() == nil {
+		var floor [cacheKeys]int64
+		for k := range floor {
+			floor[k] = r.floor[k].Load()
+		}
+		k := rand.IntN(cacheKeys)
+		query := fmt.Sprintf("SELECT user_id, n FROM users WHERE user_id = %d", k)
+		switch rand.IntN(10) {
+		case 0:
+			query = "SELECT user_id, n FROM users ORDER BY user_id"
+		case 1:
+			query = "/*sluice: nocache*/ " + query
+		case 2:
+			query = fmt.Sprintf("SELECT user_id, n FROM users WHERE user_id IN (%d, %d)", k, (k+1)%cacheKeys)
+		}
+		got, err := tryRows(db, query)
+		if err != nil {
+			r.failed.Add(1)
+			sleepFor(ctx, 20*time.Millisecond)
+			continue
+		}
+		r.reads.Add(1)
+		for _, row := range got {
+			var k int
+			var n int64
+			if _, err := fmt.Sscan(row, &k, &n); err != nil {
+				r.fault("%s: %q", query, row)
+				continue
+			}
+			if n < floor[k] {
+				r.fault("proxy %d: %s gave %d for %d; %d was acknowledged or seen before it began", i+1, query, n, k, floor[k])
+			}
+			raise(&r.floor[k], n)
+		}
+	}
+}
+
+// faults are what happens to Redis and the proxies, one after the other.
+func (r *registers) happen(names ...string) {
+	ctx := context.Background()
+	pause := func(d time.Duration) { time.Sleep(d) }
+	for _, name := range names {
+		switch name {
+		case "flush":
+			r.ctl.FlushAll(ctx)
+		case "kill": // and start with nothing
+			r.ctl.Save(ctx)
+			r.redis.Kill()
+			pause(300 * time.Millisecond)
+			r.redis.Start()
+			r.accounts()
+		case "old dump":
+			r.ctl.Save(ctx)
+			pause(500 * time.Millisecond)
+			r.redis.Kill()
+			r.redis.Start()
+			r.accounts()
+		case "pause":
+			r.redis.Pause()
+			pause(600 * time.Millisecond)
+			r.redis.Resume()
+		case "slow":
+			r.link.Delay(30 * time.Millisecond)
+			pause(600 * time.Millisecond)
+			r.link.Delay(0)
+		case "shut out":
+			r.account(1, false)
+			pause(700 * time.Millisecond)
+			r.account(1, true)
+		case "proxy":
+			r.c.px[2].Kill()
+			pause(200 * time.Millisecond)
+			r.c.px[2].Start()
+		case "move":
+			r.c.px[0].move(r.t)
+		}
+		pause(400 * time.Millisecond)
+	}
+}
+
+// move moves some slots to the other shard, while statements run.
+func (p *px) move(t *testing.T) {
+	dba := p.dba()
+	defer dba.Close()
+	if _, err := tryRows(dba, "MOVE SLOTS 0-4095 TO s1 AUTO"); err != nil {
+		t.Logf("no move: %v", err)
+	}
+}
+
+// TestCacheProof: nothing older than what was acknowledged or seen is given, whatever happens.
+func TestCacheProof(t *testing.T) {
+	t.Parallel()
+	happen := []string{"flush", "old dump", "shut out", "pause", "slow"}
+	flavors := []testkit.Flavor{testkit.Flavors()[0]}
+	if soak() {
+		flavors = testkit.Flavors()
+		for range 6 {
+			happen = append(happen, "kill", "proxy", "shut out", "old dump", "flush", "slow", "proxy", "pause")
+		}
+	}
+	for _, flavor := range flavors {
+		t.Run(flavor.String(), func(t *testing.T) {
+			r := newRegisters(t, flavor, "")
+			r.run()
+			time.Sleep(700 * time.Millisecond)
+			r.happen(happen...)
+			for _, f := range r.end() {
+				t.Error(f)
+			}
+			if t.Failed() {
+				return
+			}
+			cacheOn(t, r.c.px...) // it comes back by itself
+			hits := 0
+			for _, p := range r.c.px {
+				if cacheHits(t, p, "shop.users") != "0" {
+					hits++
+				}
+			}
+			if hits != 3 {
+				t.Errorf("%d proxies had hits", hits)
+			}
+		})
+	}
+}
+
+// TestCacheControls takes safeguards away and must see what goes wrong then.
+func TestCacheControls(t *testing.T) {
+	t.Parallel()
+	for i, x := range []struct {
+		name, off, with string
+		happen          []string
+	}{
+		{"the versions of the time before the read", "cache.race:off", "", []string{""}},
+		{"the suspension", "cache.suspend:off", "", []string{"shut out"}},
+		{"the process of Redis", "cache.process:off", "", []string{"old dump"}},
+		{"the marks", "cache.marks:off", "cache.committed:delay=15ms", []string{""}},
+	} {
+		if i > 0 && !soak() {
+			break
+		}
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			run := func(faults ...string) []string {
+				r := newRegisters(t, testkit.Flavors()[0], strings.Trim(strings.Join(faults, ","), ","))
+				r.run()
+				for range 20 {
+					r.happen(x.happen...)
+					r.mu.Lock()
+					n := len(r.bad)
+					r.mu.Unlock()
+					if n > 0 {
+						break
+					}
+				}
+				return r.end()
+			}
+			list := run(x.off, x.with)
+			if len(list) == 0 {
+				t.Error("nothing went wrong without it")
+			} else {
+				t.Log("as expected: ", list[0])
+			}
+			if soak() && x.with != "" {
+				for _, f := range run(x.with) {
+					t.Error(f)
+				}
+			}
+		})
+	}
+}
