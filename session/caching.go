@@ -95,6 +95,24 @@ func (s caching) write(ctx context.Context, st *statement, e *entry, w *cache.Wr
 	return err
 }
 
+// local answers a statement of the session's own. Functions in it may write.
+func (s caching) local(ctx context.Context, st *statement, e *entry) error {
+	if s.h.cache == nil || len(e.stmt.Routines) == 0 {
+		return s.Session.local(ctx, st, e)
+	}
+	all := &cache.Write{All: true}
+	mark, err := s.h.cache.c.Begin(ctx, all)
+	if err != nil {
+		return unsafeWrite(err)
+	}
+	err = s.Session.local(ctx, st, e)
+	if s.kept.tx.Open() {
+		s.kept.changed.write.Add(all)
+	}
+	mark.End(decided(err) && !s.kept.gone)
+	return err
+}
+
 // unsafeWrite is ER_OPTION_PREVENTS_STATEMENT's relative: nothing was executed.
 func unsafeWrite(err error) error { return refuse(1105, "HY000", "%v", err) }
 
@@ -168,6 +186,10 @@ func (s caching) query(st *statement, e *entry) cache.Query {
 	key := make([]byte, 0, 256+len(st.sql))
 	for _, part := range []string{s.c.User, s.state.schema, s.state.vars.backend.Key, s.h.defaults.version} {
 		key = text(key, []byte(part))
+	}
+	key = binary.LittleEndian.AppendUint32(key, s.c.Capabilities)
+	if s.state.class.Extended {
+		key = append(key, 'x')
 	}
 	for i := range b.Legs {
 		key = text(key, []byte(s.args.Map.ShardName(b.Legs[i].Shard)))

@@ -88,7 +88,7 @@ func (s *Session) query(ctx context.Context, st *statement) error {
 	}
 	switch entry.action {
 	case local:
-		err = s.local(ctx, st, entry)
+		err = caching{s}.local(ctx, st, entry)
 	case substitute:
 		return s.substituted(ctx, st, entry)
 	default:
@@ -206,7 +206,7 @@ func (s attempt) bound(ctx context.Context, st *statement, e *entry) error {
 		return locking{&s.running}.run(ctx, st)
 	}
 	if err := s.running.before(ctx, st, e); err != nil {
-		return creating{s}.standing(st, e, err)
+		return creating{s.Session}.standing(st, e, err)
 	}
 	outcome, err := s.running.run(ctx, st, e)
 	return s.settle.after(ctx, st, e, &outcome, err)
@@ -220,7 +220,7 @@ func (s *Session) executeCursor(ctx context.Context, st *statement, p *prepared)
 	if err != nil {
 		return s.reply.fail(err)
 	}
-	if e.action != route || e.bounds != nil || e.plan.Write && !e.plan.Locking || readsInsertID(st.scan, e.stmt) || e.stmt.CalcFoundRows {
+	if e.action != route || e.bounds != nil || e.plan.Write && !e.plan.Locking || readsInsertID(st.scan, e.stmt) || e.stmt.CalcFoundRows || s.h.cache != nil && mayWrite(e.stmt) {
 		return s.query(ctx, st)
 	}
 	if err := tell(&s.kept, e.stmt); err != nil {
