@@ -1,0 +1,267 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+)
+
+// alone is a cluster of one proxy.
+type alone struct {
+	state   State
+	unsure  bool
+	suspend error
+}
+
+func (a *alone) CacheState() State { return a.state }
+func (a *alone) Sure() bool        { return !a.unsure }
+func (a *alone) Suspend(context.Context) error {
+	if a.suspend == nil {
+		a.state.Suspended, a.state.Self = true, true
+	}
+	return a.suspend
+}
+func (a *alone) Resume(context.Context) error {
+	a.state.Suspended, a.state.Self = false, false
+	a.state.Epoch++
+	return nil
+}
+
+// broken is a store whose writes fail while it is told to.
+type broken struct {
+	*local
+	down bool
+}
+
+var errDown = errors.New("down")
+
+func (b *broken) begin(ctx context.Context, tags []key, version, writer string, lease time.Duration) error {
+	if b.down {
+		return errDown
+	}
+	return b.local.begin(ctx, tags, version, writer, lease)
+}
+
+func (b *broken) ping(context.Context) error {
+	if b.down {
+		return errDown
+	}
+	return nil
+}
+
+func open(t *testing.T) (*Cache, *alone, *broken) {
+	cl := &alone{state: State{Secret: "s", Ready: true}}
+	c := New(Options{Cluster: cl, Log: slog.New(slog.DiscardHandler)})
+	b := &broken{local: c.store.(*local)}
+	c.store = b
+	t.Cleanup(c.Close)
+	return c, cl, b
+}
+
+func read(keys ...uint32) *Query {
+	return &Query{Key: []byte("q"), Tables: []Table{{Schema: "s", Name: "t", Keyed: true}}, Keys: keys, TTL: time.Minute}
+}
+
+// put stores what is not there.
+func put(t *testing.T, c *Cache, q *Query, text string) {
+	t.Helper()
+	res, miss := c.Lookup(context.Background(), q)
+	if res != nil || miss == nil {
+		t.Fatalf("a hit (%v), or no say (%v)", res, miss)
+	}
+	c.Store(context.Background(), miss, &Result{Packets: []byte(text), Next: 5, Rows: 2, Found: 3})
+}
+
+func has(c *Cache, q *Query) bool {
+	res, _ := c.Lookup(context.Background(), q)
+	return res != nil
+}
+
+func write(keys ...uint32) *Write {
+	return &Write{Tables: []Table{{Schema: "s", Name: "t", Keyed: len(keys) > 0}}, Keys: keys}
+}
+
+func TestDrops(t *testing.T) {
+	byKey, other, whole := read(1), read(2), read()
+	for _, x := range []struct {
+		name string
+		w    *Write
+		left []bool // of these three
+	}{
+		{"its key", write(1), []bool{false, true, false}},
+		{"another key", write(9), []bool{true, true, false}},
+		{"the table", write(), []bool{false, false, false}},
+		{"the schema", &Write{Schemas: []string{"s"}}, []bool{false, false, false}},
+		{"everything", &Write{All: true}, []bool{false, false, false}},
+		{"another table", &Write{Tables: []Table{{Schema: "s", Name: "u"}}}, []bool{true, true, true}},
+	} {
+		c, _, _ := open(t)
+		list := []*Query{byKey, other, whole}
+		for _, q := range list {
+			put(t, c, q, "x")
+		}
+		m, err := c.Begin(context.Background(), x.w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		during := has(c, byKey)
+		m.End(true)
+		if during != x.left[0] {
+			t.Errorf("%s: while it is written a hit: %v", x.name, during)
+		}
+		for i, q := range list {
+			if has(c, q) != x.left[i] {
+				t.Errorf("%s: %d is left: %v", x.name, i, !x.left[i])
+			}
+		}
+	}
+}
+
+// TestRace: what was read before a write and stored after it is not stored.
+func TestRace(t *testing.T) {
+	c, _, _ := open(t)
+	_, miss := c.Lookup(context.Background(), read(1))
+	m, err := c.Begin(context.Background(), write(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, during := c.Lookup(context.Background(), read(1)); during != nil {
+		t.Error("what is being written may be stored")
+	}
+	m.End(true)
+	c.Store(context.Background(), miss, &Result{Packets: []byte("old")})
+	if has(c, read(1)) || c.Rules()[0].Refused != 1 {
+		t.Error("an old result was stored")
+	}
+}
+
+// TestUnknown: a write of unknown outcome keeps its mark.
+func TestUnknown(t *testing.T) {
+	c, _, _ := open(t)
+	put(t, c, read(1), "x")
+	m, err := c.Begin(context.Background(), write(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.End(false)
+	if res, miss := c.Lookup(context.Background(), read(1)); res != nil || miss != nil {
+		t.Error("nobody knows what is there")
+	}
+}
+
+// TestSuspension: a write that cannot be marked suspends the cache, costs nothing more then, and
+// what was stored before is not found after it.
+func TestSuspension(t *testing.T) {
+	c, cl, b := open(t)
+	put(t, c, read(1), "x")
+	b.down = true
+	m, err := c.Begin(context.Background(), write(1))
+	if err != nil || !cl.state.Suspended || !m.plain {
+		t.Fatal(err, cl.state, m.plain)
+	}
+	if has(c, read(1)) {
+		t.Error("a hit while it is suspended")
+	}
+	m.End(true)
+	b.down = false
+	if !c.lift(context.Background()) || cl.state.Suspended {
+		t.Error("not resumed")
+	}
+	if has(c, read(1)) {
+		t.Error("found under another epoch")
+	}
+	b.down, cl.suspend = true, errDown
+	if _, err := c.Begin(context.Background(), write(1)); !errors.Is(err, ErrUnsafe) {
+		t.Error(err)
+	}
+	if m, err := c.Begin(context.Background(), &Write{}); err != nil || m.c != nil {
+		t.Error("a write of nothing that is cached:", err)
+	}
+}
+
+func TestNoSay(t *testing.T) {
+	for name, change := range map[string]func(*alone){
+		"unsure": func(a *alone) { a.unsure = true }, "suspended": func(a *alone) { a.state.Suspended = true }, "not ready": func(a *alone) { a.state.Ready = false },
+	} {
+		c, cl, _ := open(t)
+		put(t, c, read(1), "x")
+		change(cl)
+		if res, miss := c.Lookup(context.Background(), read(1)); res != nil || miss != nil {
+			t.Errorf("%s: it has a say", name)
+		}
+	}
+}
+
+// TestValues: a value is believed under its own name, secret and versions only, and to the last bit.
+func TestValues(t *testing.T) {
+	c, cl, _ := open(t)
+	r := c.rings(&cl.state)
+	at := r.placeOf(read(1))
+	states := []string{"a", "b"}
+	for _, text := range []string{"", "short", strings.Repeat("long ", 4000)} {
+		res := &Result{Packets: []byte(text), Next: 7, Rows: 1, Found: 9}
+		b := r.seal(&at, states, res)
+		got, ok := r.open(&at, states, b)
+		if !ok || !bytes.Equal(got.Packets, res.Packets) || got.Next != 7 || got.Rows != 1 || got.Found != 9 {
+			t.Fatal(got, ok)
+		}
+		if len(text) > 10000 && len(b) > len(text)/2 {
+			t.Error("not compressed")
+		}
+		for i := range b {
+			if i > 64 && i < len(b)-4 {
+				continue
+			}
+			b[i] ^= 1
+			if _, ok := r.open(&at, states, b); ok {
+				t.Fatalf("byte %d is not looked at", i)
+			}
+			b[i] ^= 1
+		}
+		other := r.placeOf(read(2))
+		if _, ok := r.open(&other, states, b); ok {
+			t.Error("under another name")
+		}
+		if _, ok := r.open(&at, []string{"a", "c"}, b); ok {
+			t.Error("under other versions")
+		}
+		if _, ok := r.open(&at, states, b[:len(b)/2]); ok {
+			t.Error("half of it")
+		}
+	}
+	if other := c.rings(&State{Secret: "x"}).placeOf(read(1)); other.entry.name == at.entry.name {
+		t.Error("the secret is not in the name")
+	}
+}
+
+// TestManyKeys: a write of too many keys is one of the table.
+func TestManyKeys(t *testing.T) {
+	var w Write
+	for k := range uint32(MaxWrites + 1) {
+		w.Add(write(k))
+	}
+	if w.Tables[0].Keyed {
+		t.Error("keyed")
+	}
+}
+
+func TestBreaker(t *testing.T) {
+	var b breaker
+	for range breakerAfter {
+		if !b.closed() {
+			t.Fatal("open too soon")
+		}
+		_ = b.report(errDown)
+	}
+	if b.closed() {
+		t.Error("closed")
+	}
+	_ = b.report(nil)
+	if !b.closed() {
+		t.Error("open")
+	}
+}
