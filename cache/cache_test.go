@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -63,7 +64,7 @@ func open(t *testing.T) (*Cache, *alone, *broken) {
 }
 
 func read(keys ...uint32) *Query {
-	return &Query{Key: []byte("q"), Tables: []Table{{Schema: "s", Name: "t", Keyed: true}}, Keys: keys, TTL: time.Minute}
+	return &Query{Key: fmt.Append(nil, keys), Tables: []Table{{Schema: "s", Name: "t", Keyed: true}}, Keys: keys, TTL: time.Minute}
 }
 
 // put stores what is not there.

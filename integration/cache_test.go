@@ -85,8 +85,9 @@ func testCache(t *testing.T, c *cluster) {
 	const one, two, all = "SELECT name, n FROM users WHERE user_id = 42", "SELECT name, n FROM users WHERE user_id = 2", "SELECT COUNT(*), SUM(n) FROM users"
 	is := func(want bool, rule, query string) {
 		t.Helper()
+		before := cacheCounts(t, p, rule)
 		if got := hit(t, p, db, rule, query); got != want {
-			t.Errorf("%s: a hit: %v", query, got)
+			t.Errorf("%s: a hit: %v (hits, misses, bypassed: %v, then %v)", query, got, before, cacheCounts(t, p, rule))
 		}
 	}
 	fill := func() {
