@@ -2,6 +2,7 @@ package router
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -232,6 +233,27 @@ func TestTablesThatMoveAreChangedVisibly(t *testing.T) {
 			t.Errorf("%s: %+v, %v", sql, b, err)
 		}
 	}
+}
+
+// TestGatheredTouchesAll: a statement that is gathered because its keys are on different shards
+// touches all slots, and no keys are known of it.
+func TestGatheredTouchesAll(t *testing.T) {
+	w := fixture(t)
+	for i := range 64 {
+		p, a := w.prepare(t, fmt.Sprintf("SELECT u.email, o.user_id FROM users u, orders o WHERE u.user_id = 1 AND o.user_id = %d", i+2), nil)
+		b, err := p.Bind(a, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Gathering == nil {
+			continue
+		}
+		if !b.All || len(b.Slots) != 0 || len(b.Keys) != 0 {
+			t.Errorf("all: %v, slots %v, keys %v", b.All, b.Slots, b.Keys)
+		}
+		return
+	}
+	t.Fatal("none was gathered")
 }
 
 func TestDeclare(t *testing.T) {
