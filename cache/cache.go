@@ -86,7 +86,8 @@ type Cache struct {
 	store   store
 	log     *slog.Logger
 	faults  *fault.Points
-	writers string // begins the names of this proxy's writes
+	budget  time.Duration // of a read
+	writers string        // begins the names of this proxy's writes
 	writes  atomic.Uint64
 	ring    atomic.Pointer[ring]
 	breaker breaker
@@ -96,7 +97,10 @@ type Cache struct {
 
 // New makes a cache. It connects when it is first asked something.
 func New(opts Options) *Cache {
-	c := &Cache{cluster: opts.Cluster, log: opts.Log, faults: opts.Faults, writers: strings.ToLower(token()[:10])}
+	c := &Cache{cluster: opts.Cluster, log: opts.Log, faults: opts.Faults, budget: readBudget, writers: strings.ToLower(token()[:10])}
+	if c.faults.Off("cache.hurry") { // on a slow machine tests would see few hits
+		c.budget = 5 * time.Second
+	}
 	c.guard.changed = make(chan struct{})
 	if opts.Redis != nil {
 		c.store = newRedis(opts.Redis, opts.Log, opts.Faults)
@@ -153,7 +157,7 @@ func (c *Cache) Lookup(ctx context.Context, q *Query) (*Result, *Miss) {
 	}
 	began, r := time.Now(), c.rings(&st)
 	at := r.placeOf(q)
-	ctx, cancel := context.WithTimeout(ctx, readBudget)
+	ctx, cancel := context.WithTimeout(ctx, c.budget)
 	defer cancel()
 	states, value, err := c.store.look(ctx, &at)
 	if err == nil && !clean(states) {
@@ -184,7 +188,8 @@ func (c *Cache) Store(ctx context.Context, m *Miss, res *Result) {
 	if len(res.Packets) > MaxResult {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, readBudget)
+	_ = c.faults.At("cache.fill")
+	ctx, cancel := context.WithTimeout(ctx, c.budget)
 	defer cancel()
 	s := c.stats.of(m.q.Rule)
 	if c.faults.Off("cache.race") { // what it would be without the check

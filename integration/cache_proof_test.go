@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -294,52 +293,6 @@ func TestCacheProof(t *testing.T) {
 			}
 			if hits != 3 {
 				t.Errorf("%d proxies had hits", hits)
-			}
-		})
-	}
-}
-
-// TestCacheControls takes safeguards away and must see what goes wrong then.
-func TestCacheControls(t *testing.T) {
-	t.Parallel()
-	for i, x := range []struct {
-		name, off, with string
-		happen          []string
-	}{
-		{"the versions of the time before the read", "cache.race:off", "", []string{""}},
-		{"the suspension", "cache.suspend:off", "", []string{"shut out"}},
-		{"the process of Redis", "cache.process:off", "", []string{"old dump"}},
-		{"the marks", "cache.marks:off", "cache.committed:delay=15ms", []string{""}},
-	} {
-		if i > 0 && !soak() {
-			break
-		}
-		t.Run(x.name, func(t *testing.T) {
-			t.Parallel()
-			run := func(faults ...string) []string {
-				r := newRegisters(t, testkit.Flavors()[0], strings.Trim(strings.Join(faults, ","), ","))
-				r.run()
-				for range 20 {
-					r.happen(x.happen...)
-					r.mu.Lock()
-					n := len(r.bad)
-					r.mu.Unlock()
-					if n > 0 {
-						break
-					}
-				}
-				return r.end()
-			}
-			list := run(x.off, x.with)
-			if len(list) == 0 {
-				t.Error("nothing went wrong without it")
-			} else {
-				t.Log("as expected: ", list[0])
-			}
-			if soak() && x.with != "" {
-				for _, f := range run(x.with) {
-					t.Error(f)
-				}
 			}
 		})
 	}

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"sluice/cache"
 	"sluice/config"
@@ -17,8 +15,8 @@ import (
 // embedded etcd has one proxy only, whose memory will do.
 func cacheStore(cfg *config.Config) string {
 	switch {
-	case cfg.Redis != nil:
-		return "redis " + strings.Join(slices.Sorted(slices.Values(cfg.Redis.Addrs)), ",")
+	case cfg.Redis != nil && len(cfg.Redis.Addrs) == 1: // what it promises on a Redis Cluster is not proven
+		return "redis " + cfg.Redis.Addrs[0]
 	case len(cfg.Etcd.Endpoints) == 0:
 		return "memory"
 	}
@@ -33,13 +31,15 @@ func (p *proxy) openCache(ctx context.Context, registry *metrics.Registry, fault
 		return fmt.Errorf("the result cache: %w", err)
 	}
 	if store == "" {
-		if len(p.store.Map().Spec.Cache) > 0 {
+		if p.cfg.Redis != nil {
+			p.log.Warn("redis.addrs has several addresses; the result cache is not used over a Redis Cluster and stays off")
+		} else if len(p.store.Map().Spec.Cache) > 0 {
 			p.log.Warn("cluster.cache has rules, but this proxy has no redis: section; several proxies need one for the result cache, which stays off")
 		}
 		return nil
 	}
 	opts := cache.Options{Cluster: p.cluster, Metrics: registry, Log: p.log, Faults: faults}
-	if r := p.cfg.Redis; r != nil {
+	if r := p.cfg.Redis; store != "memory" {
 		opts.Redis = &cache.Redis{Addrs: r.Addrs, Username: r.Username, Password: r.Password.Reveal()}
 	}
 	p.cache = cache.New(opts)
