@@ -19,6 +19,9 @@ type caching struct{ *Session }
 // it can be seen to after it is decided. In a transaction that is the COMMIT's affair.
 func (s caching) run(ctx context.Context, st *statement, e *entry) error {
 	u := e.uses
+	if u != nil {
+		s.c.Task.Leave() // Redis and etcd are waited for
+	}
 	switch {
 	case u != nil && u.read != nil && s.mayRead(st):
 		return s.read(ctx, st, e)
@@ -34,7 +37,8 @@ func (s caching) run(ctx context.Context, st *statement, e *entry) error {
 		s.kept.changed.unmarked = under
 	}
 	err := attempt{s.Session}.bound(ctx, st, e)
-	if !s.kept.tx.Open() {
+	if !s.kept.tx.Open() && s.h.cache.begun(under) {
+		s.c.Task.Leave()
 		s.h.cache.late(under)
 	}
 	return err
@@ -43,10 +47,14 @@ func (s caching) run(ctx context.Context, st *statement, e *entry) error {
 // late drops everything where the cache has begun to be used, for some tables, while a write ran that did not
 // know.
 func (r *results) late(under *shard.Map) {
-	was, now := &under.Spec.CacheState, &r.h.topo.Map().Spec.CacheState
-	if was.Secret != now.Secret || len(was.Tables) != len(now.Tables) {
+	if r.begun(under) {
 		r.c.Bump(context.Background(), &cache.Write{All: true})
 	}
+}
+
+func (r *results) begun(under *shard.Map) bool {
+	was, now := &under.Spec.CacheState, &r.h.topo.Map().Spec.CacheState
+	return was.Secret != now.Secret || len(was.Tables) != len(now.Tables)
 }
 
 // inTx tells whether what the statement does is decided by a COMMIT to come.
