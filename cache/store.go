@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 )
@@ -24,9 +23,6 @@ type store interface {
 	ping(ctx context.Context) error
 	close()
 }
-
-// errOpen is what a breaker that is open says.
-var errOpen = errors.New("Redis has not answered; it is left alone for a moment")
 
 // breaker keeps reads from waiting for a Redis that does not answer: after some failures in a row
 // there are none for a while, then one at a time tries.

@@ -29,14 +29,14 @@ func (s caching) run(ctx context.Context, st *statement, e *entry) error {
 		w := s.bound(u.write)
 		return s.write(ctx, st, e, &w)
 	case !changes(e) || e.stmt.Temporary:
-		return attempt{s.Session}.bound(ctx, st, e)
+		return attempt(s).bound(ctx, st, e)
 	}
 	// Nothing was known to depend on it when it was planned.
 	under := s.args.Map
 	if s.inTx(e) && s.kept.changed.unmarked == nil {
 		s.kept.changed.unmarked = under
 	}
-	err := attempt{s.Session}.bound(ctx, st, e)
+	err := attempt(s).bound(ctx, st, e)
 	if !s.kept.tx.Open() && s.h.cache.begun(under) {
 		s.c.Task.Leave()
 		s.h.cache.late(under)
@@ -81,7 +81,7 @@ func (s caching) write(ctx context.Context, st *statement, e *entry, w *cache.Wr
 	if s.inTx(e) {
 		s.kept.changed.write.Add(w)
 		if !e.uses.inside && !s.kept.pins.locked() {
-			return attempt{s.Session}.bound(ctx, st, e)
+			return attempt(s).bound(ctx, st, e)
 		}
 		w = &s.kept.changed.write
 	}
@@ -89,7 +89,7 @@ func (s caching) write(ctx context.Context, st *statement, e *entry, w *cache.Wr
 	if err != nil {
 		return unsafeWrite(err)
 	}
-	err = attempt{s.Session}.bound(ctx, st, e)
+	err = attempt(s).bound(ctx, st, e)
 	if s.kept.tx.Open() { // which the statement may have begun
 		s.kept.changed.write.Add(w)
 	}
@@ -171,10 +171,10 @@ func (s caching) read(ctx context.Context, st *statement, e *entry) error {
 		s.reply.rows = res.Rows
 		return s.c.WritePackets(res.Packets, res.Next)
 	case miss == nil:
-		return attempt{s.Session}.bound(ctx, st, e)
+		return attempt(s).bound(ctx, st, e)
 	}
 	s.c.Tap(cache.MaxResult)
-	err := attempt{s.Session}.bound(ctx, st, e)
+	err := attempt(s).bound(ctx, st, e)
 	packets, next := s.c.Tapped()
 	if err != nil || len(packets) == 0 || s.reply.failed || s.answers.count > 0 || s.kept.gone || s.kept.tx.Open() || len(s.kept.pins.list) > 0 || s.running.seen {
 		return err

@@ -197,7 +197,7 @@ func (s *Session) run(ctx context.Context, st *statement, e *entry) error {
 // bound runs a bound statement.
 func (s attempt) bound(ctx context.Context, st *statement, e *entry) error {
 	if s.running.bound.Creation != nil {
-		return creating{s.Session}.run(ctx, st, e)
+		return creating(s).run(ctx, st, e)
 	}
 	if limit := s.running.selectLimit(); limit != "" {
 		return s.limited(ctx, st, e, limit)
@@ -206,7 +206,7 @@ func (s attempt) bound(ctx context.Context, st *statement, e *entry) error {
 		return locking{&s.running}.run(ctx, st)
 	}
 	if err := s.running.before(ctx, st, e); err != nil {
-		return creating{s.Session}.standing(st, e, err)
+		return creating(s).standing(st, e, err)
 	}
 	outcome, err := s.running.run(ctx, st, e)
 	return s.settle.after(ctx, st, e, &outcome, err)
