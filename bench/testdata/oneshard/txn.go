@@ -41,7 +41,7 @@ func (t *Tx) Begin(begin, next string) {
 	*t = Tx{open: true, begin: begin, next: next, legs: t.legs[:0]}
 }
 
-func (t *Tx) BeginStatement() { t.Begin("BEGIN", "") }
+func (t *Tx) BeginStatement(next string) { t.Begin("BEGIN", next) }
 
 func (t *Tx) BeginImplicit(autocommit bool, next string) {
 	t.Begin("", next)
@@ -139,6 +139,7 @@ type Options struct {
 	Shards   Shards
 	Log      any
 	Faults   *fault.Points
+	Late     func(func() error) error
 }
 
 func NewDecisions(Options) *Decisions { return &Decisions{} }
