@@ -199,7 +199,7 @@ var quarters = [3]uint64{0x9837f0518db8a96f, 0xb504f333f9de6484, 0xd744fccad69d6
 // CoDel, as Facebook runs it in front of its servers: B. Maurer, "Fail at Scale", ACM Queue 13/8, 2015.)
 const (
 	standing      = 500 * time.Millisecond
-	leastPatience = 50 * time.Millisecond
+	leastPatience = 2 * time.Second
 	patienceTimes = 2
 )
 

@@ -203,7 +203,7 @@ func TestInsertIDs(t *testing.T) {
 	})
 }
 
-// TestInformationSchemaHome: the tables of a schema are listed by the shard that has all of them.
+// TestInformationSchemaHome: the tables of a schema are listed by the shard that has all of them, those of several once.
 func TestInformationSchemaHome(t *testing.T) {
 	c := start(t, setup{schemas: reviewSchemas})
 	db := c.open("shop", interpolated)
@@ -215,8 +215,7 @@ func TestInformationSchemaHome(t *testing.T) {
 	if got := rows(t, c.open("shop"), "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?", "plain"); len(got) != 1 || got[0] != "there" {
 		t.Errorf("with a parameter: %q", got)
 	}
-	expectError(t, db, "SELECT TABLE_NAME FROM information_schema.TABLES", 1235, "TABLE_SCHEMA")
-	expectError(t, db, "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA IN ('shop', 'plain')", 1235)
+	expect(t, db, "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA IN ('shop', 'plain') ORDER BY 1", "own", "t", "there")
 }
 
 // TestHintedWrites: no hint puts a row on a shard on which its key does not find it.
