@@ -280,6 +280,7 @@ func (r *run) compare(ctx context.Context, do func(context.Context) (mover.Repor
 	}()
 	report, err := do(within)
 	cancel(nil)
+	<-stop // it reads the record that is stored below
 	if context.Cause(within) == errMoved {
 		return report, errMoved
 	}
