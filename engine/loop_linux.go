@@ -63,9 +63,9 @@ type loop struct {
 	stop   atomic.Bool
 	asleep atomic.Bool // it blocks, or is about to
 
-	mu    sync.Mutex
-	inbox []*Task // to be resumed, from other threads
-	empty atomic.Bool
+	mu     sync.Mutex
+	inbox  []*Task     // to be resumed, from other threads
+	posted atomic.Bool // there may be something in the inbox
 
 	spare  []*Task
 	again  []*Task // gave way and go on after the others
@@ -151,7 +151,7 @@ func (l *loop) block(list []unix.EpollEvent) int {
 
 // takeIn resumes what other threads have sent.
 func (l *loop) takeIn() {
-	if !l.empty.CompareAndSwap(true, false) {
+	if !l.posted.CompareAndSwap(true, false) {
 		return
 	}
 	l.mu.Lock()
@@ -181,7 +181,7 @@ func (l *loop) post(t *Task) {
 	l.mu.Lock()
 	l.inbox = append(l.inbox, t)
 	l.mu.Unlock()
-	l.empty.Store(true)
+	l.posted.Store(true)
 	if l.asleep.Load() {
 		l.wake()
 	}

@@ -72,7 +72,6 @@ func (p *pins) temporary() bool {
 	return false
 }
 
-// has tells whether a connection is pinned.
 // any tells whether a connection is pinned.
 func (p *pins) any() bool { return len(p.list) > 0 }
 
