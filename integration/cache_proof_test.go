@@ -285,14 +285,14 @@ func TestCacheProof(t *testing.T) {
 				return
 			}
 			cacheOn(t, r.c.px...) // it comes back by itself
-			hits := 0
 			for _, p := range r.c.px {
-				if n := cacheCounts(t, p, "shop.users"); n[0] != "0" && n[0] != "" {
-					hits++
-				}
-			}
-			if hits != 3 {
-				t.Errorf("%d proxies had hits", hits)
+				db := p.open("shop", interpolated)
+				// A busy machine's Redis may miss a read's 10 ms often, so that there were none before.
+				eventually(t, "a hit", func() bool {
+					rows(t, db, "SELECT n FROM users WHERE user_id = 1")
+					n := cacheCounts(t, p, "shop.users")
+					return n[0] != "0" && n[0] != ""
+				})
 			}
 		})
 	}

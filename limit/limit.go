@@ -203,6 +203,8 @@ func (b *Bounds) TimeOf() string { return b.time.name() }
 func (b *Bounds) RowsOf() string { return b.rows.name() }
 
 func (g *Gate) name() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if g.rule.Of == shard.OfDigest {
 		return "digest " + shard.DigestID(g.rule.Name)
 	}
