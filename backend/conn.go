@@ -16,6 +16,7 @@ import (
 type Conn struct {
 	*wire.Conn
 	driven   engine.Socket // nil: goroutines wait for it
+	task     *engine.Task  // that has the lease
 	pool     *pool
 	class    Class
 	version  string
@@ -57,12 +58,16 @@ func (c *Conn) ServerVersion() string { return c.version }
 
 // use says which task uses the connection. One that no engine drives is waited for by a goroutine.
 func (c *Conn) use(t *engine.Task) {
+	c.task = t
 	if c.driven == nil {
 		t.Leave()
 		return
 	}
 	c.driven.Bind(t)
 }
+
+// Leave says that the lease's owner is about to wait for something else than its connections.
+func (c *Conn) Leave() { c.task.Leave() }
 
 // SetDeadline bounds every following read and write until it is set again; the zero time
 // removes the bound, and so does Put.

@@ -72,11 +72,11 @@ func (c *Conn) Put() {
 		return
 	}
 	c.Release()
-	if c.driven != nil {
+	if c.task = nil; c.driven != nil {
 		c.driven.Bind(nil)
 	}
-	if !c.pool.put(c) {
-		quit(c.Conn)
+	if p := c.pool; !p.put(c) {
+		p.wg.Go(func() { quit(c.Conn) })
 	}
 }
 

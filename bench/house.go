@@ -37,7 +37,7 @@ func (h *house) close() {
 const shards = 4
 
 // open starts a MariaDB for the direct connections, HAProxy and the bare relay before it, four MariaDB
-// shards, and before those Sluice twice: on goroutines and on its engine.
+// shards, and before those Sluice twice: as it is, and on goroutines.
 func (h *house) open(ctx context.Context, sluice string) ([]*target, error) {
 	fmt.Println("== starting the servers")
 	direct := h.server()
@@ -60,14 +60,14 @@ func (h *house) open(ctx context.Context, sluice string) ([]*target, error) {
 		list = append(list, s.Addr)
 	}
 	const rules = `"sbtest*": {shard_key: id}`
-	driven := h.proxy("engine", sluice, list, rules, "SLUICE_ENGINE=on")
-	driven.filled = true // before the same shards
+	goroutines := h.proxy("goroutines", sluice, list, rules, "SLUICE_ENGINE=off")
+	goroutines.filled = true // before the same shards
 	return []*target{
 		{name: "direct", port: portOf(direct.Addr)},
 		{name: haproxyName, port: haproxyPort, pid: haproxy.PID(), filled: true},
 		{name: relayName, port: relayPort, pid: relay.PID(), filled: true},
 		h.proxy("sluice", sluice, list, rules),
-		driven,
+		goroutines,
 	}, nil
 }
 

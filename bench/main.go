@@ -1,4 +1,4 @@
-// Command bench measures Sluice, on goroutines and on its engine, beside direct connections, HAProxy
+// Command bench measures Sluice, as it is and on goroutines, beside direct connections, HAProxy
 // (TCP mode) and a bare relay of packets on Go's netpoller (bench/relay) in one run, with real sysbench
 // against real MariaDB servers.
 //

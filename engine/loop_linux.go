@@ -61,6 +61,7 @@ type loop struct {
 	epoll  int
 	bell   int // an eventfd: written to when the loop blocks and has to look at its inbox
 	stop   atomic.Bool
+	turns  atomic.Uint64
 	asleep atomic.Bool // it blocks, or is about to
 
 	mu     sync.Mutex
@@ -100,6 +101,7 @@ const events = 128
 func (l *loop) run() {
 	var list [events]unix.EpollEvent
 	for !l.stop.Load() {
+		l.turns.Add(1)
 		n := l.poll(list[:])
 		if n == 0 && len(l.again) == 0 {
 			n = l.block(list[:])

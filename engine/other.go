@@ -2,7 +2,11 @@
 
 package engine
 
-import "net"
+import (
+	"context"
+	"net"
+	"time"
+)
 
 // Engine is nil where there is none.
 type Engine struct{}
@@ -18,6 +22,9 @@ func (*Engine) Close() {}
 
 // Adopt gives nc back.
 func (*Engine) Adopt(nc net.Conn) (net.Conn, error) { return nc, nil }
+
+// Watch does nothing.
+func (*Engine) Watch(context.Context, time.Duration, func(int)) {}
 
 // Go runs f on a goroutine.
 func (*Engine) Go(f func(*Task)) { go f(nil) }

@@ -53,7 +53,11 @@ func (s *side) wait() error {
 		}
 		w.park()
 	}
-	return s.fault()
+	err := s.fault()
+	if err != nil {
+		s.ready.Store(true) // bytes may have come as well, of which nobody will be told again
+	}
+	return err
 }
 
 // signal says that something has happened; l is the loop whose thread this is, or nil.

@@ -157,11 +157,17 @@ func readFailed(c *server.Client, s *state, err error) {
 	}
 }
 
+// long is the size from which a command is not brief: to scan and bind it takes some 100 us.
+const long = 64 << 10
+
 // brief tells whether a command may be carried out on the engine's loop as far as it does not
 // turn out to be more.
 func brief(packet []byte) bool {
 	if len(packet) == 0 {
 		return true
+	}
+	if len(packet) > long {
+		return false
 	}
 	switch packet[0] {
 	case wire.ComQuery, wire.ComStmtExecute, wire.ComStmtClose, wire.ComStmtSendLongData, wire.ComPing, wire.ComQuit:
@@ -172,6 +178,7 @@ func brief(packet []byte) bool {
 
 // close gives up everything that the session holds: connections may be another's at once.
 func (s *Session) close() {
+	s.c.Task.Leave() // a transaction's end may have to ask whether a shard still works
 	takeUp(&s.shared, &s.kept)
 	s.handles.clear()
 	s.held.drop()

@@ -51,6 +51,7 @@ func hear(c *backend.Conn, n int, until time.Time) error {
 		return err
 	}
 	return receive(c, n, func() bool {
+		c.Leave()
 		ctx, cancel := context.WithTimeout(context.Background(), probeTime)
 		defer cancel()
 		return c.AtWork(ctx) && c.SetDeadline(time.Now().Add(answerTime)) == nil

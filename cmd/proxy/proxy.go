@@ -46,6 +46,7 @@ type proxy struct {
 	slow      *slowlog.Log
 	moves     *reshard.Service
 	engine    *engine.Engine
+	stalls    atomic.Uint64 // of its loops
 	data      *server.Server
 	admin     *server.Server
 	http      *http.Server
@@ -117,6 +118,7 @@ func openProxy(ctx context.Context, cfg *config.Config, log *slog.Logger) (p *pr
 	}
 	p.decisions = txn.NewDecisions(txn.Options{Topology: p.store, Shards: p.pools, Log: log, Faults: faults, Late: p.late()})
 	countTransactions(registry, p.decisions)
+	p.countStalls(registry)
 	if cfg.SlowLog.File != "" {
 		if p.slow, err = slowlog.Open(cfg.SlowLog.File, cfg.SlowLog.Threshold, log); err != nil {
 			return p, fmt.Errorf("slow_log: %w", err)
@@ -176,15 +178,6 @@ func (p *proxy) adminOptions(registry *metrics.Registry) server.Options {
 	}
 }
 
-// openEngine starts the engine if SLUICE_ENGINE=on asks for it: it is not the default before it has
-// gone through all that the goroutines have.
-func openEngine() (*engine.Engine, error) {
-	if os.Getenv("SLUICE_ENGINE") != "on" {
-		return nil, nil
-	}
-	return engine.New(0)
-}
-
 // serverVersion is what clients see in the greeting: the version of the shards, because
 // drivers choose their SQL by it.
 func (p *proxy) serverVersion() string {
@@ -242,6 +235,7 @@ func (p *proxy) run(ctx context.Context, hangup <-chan os.Signal) error {
 	failed := make(chan error, 3)
 	var wg sync.WaitGroup
 	wg.Go(func() { p.decisions.Run(serving) })
+	wg.Go(func() { p.engine.Watch(serving, stallTime, p.stalled) })
 	moved := make(chan struct{})
 	wg.Go(func() {
 		defer close(moved)

@@ -171,8 +171,34 @@ func (p *Process) Wait(d time.Duration) int {
 }
 
 // Pause stops the process (SIGSTOP) as a stalled machine would: its connections stay open and
-// nothing answers. Resume lets it go on.
-func (p *Process) Pause() { p.signal(syscall.SIGSTOP) }
+// nothing answers. Resume lets it go on. On a busy machine threads go on for a while after the
+// signal was sent: Pause returns when all of them stand.
+func (p *Process) Pause() {
+	p.t.Helper()
+	p.signal(syscall.SIGSTOP)
+	pid, limit := p.PID(), time.Now().Add(10*time.Second)
+	for !stands(pid) {
+		if time.Now().After(limit) {
+			p.t.Fatalf("testkit: %s goes on after SIGSTOP", p.spec.Name)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// stands tells whether no thread of a process runs.
+func stands(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, path := range threads {
+		b, err := os.ReadFile(path) // pid (name) state …
+		if err != nil {
+			continue // it has ended
+		}
+		if rest := string(b[strings.LastIndexByte(string(b), ')')+1:]); !strings.HasPrefix(rest, " T") {
+			return false
+		}
+	}
+	return true
+}
 
 // Resume ends a Pause.
 func (p *Process) Resume() { p.signal(syscall.SIGCONT) }
