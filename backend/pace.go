@@ -15,6 +15,9 @@ import (
 //
 //	limit ← limit · clamp(tolerance · base / median, 1/2, 1) + √limit      each window, a part of the way
 //
+// By the same law limit/median is the throughput. Where it has become less than at few at once (they get in each other's way:
+// all change the same row), the limit shrinks by that ratio and the √limit that tries for more is left out.
+//
 // This is the gradient of Netflix's concurrency-limits ("Performance Under Load", 2018) with the
 // baseline of Envoy's adaptive concurrency filter: measured, at few at once, and again from time to
 // time, so that it follows what the statements are; a minimum (TCP Vegas) would take the cheapest
@@ -47,6 +50,8 @@ const (
 	// tolerance: a server that takes twice as long as at rest is busy, not overloaded. (Netflix
 	// has 1.5 for services that do not wait for disks.)
 	tolerance = 2.0
+	// worthwhile is the least part of the throughput at few at once with which more at once are let on.
+	worthwhile = 0.9
 	// smoothing is the part of the way to its new value that the limit goes in one window.
 	smoothing = 0.3
 
@@ -145,6 +150,11 @@ func (a *pace) adjust() {
 		a.limit = min(a.limit, float64(a.peak))
 	}
 	want := a.limit*gradient + math.Sqrt(a.limit)
+	if a.median > 0 && a.base > 0 {
+		if rate := a.limit / a.floor() * a.base / a.median; rate < worthwhile {
+			want = a.limit * max(rate, 0.5)
+		}
+	}
 	a.limit = min(max(a.limit+smoothing*(want-a.limit), a.floor()), float64(a.max))
 }
 

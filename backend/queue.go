@@ -18,6 +18,8 @@ type Ask struct {
 	// Sluice's own (recovery, migrations, the admin port). It goes before newcomers, is not
 	// counted against the shard's limit, and has some places that newcomers do not get.
 	Held bool
+	// Wait is the longest that it waits while it is a newcomer. 0: as long as the pool's settings allow.
+	Wait time.Duration
 }
 
 // waiter is a lease that waits, or has its answer in ready.
@@ -158,6 +160,9 @@ func (p *pool) wait(ctx context.Context, ask Ask, k int, bare bool, now time.Tim
 	p.queue.add(w, ask.Held)
 	p.waiting.Store(int32(p.queue.n))
 	limit := p.opts.WaitTimeout
+	if ask.Wait > 0 && !ask.Held {
+		limit = min(limit, ask.Wait)
+	}
 	if down != nil {
 		limit = min(limit, downWait)
 		p.hasten()
@@ -175,7 +180,7 @@ func (p *pool) wait(ctx context.Context, ask Ask, k int, bare bool, now time.Tim
 	case <-ctx.Done():
 		why = context.Cause(ctx)
 	case <-timer.C:
-		why = fmt.Errorf("none became free within %v", p.opts.WaitTimeout)
+		why = fmt.Errorf("none became free within %v", limit)
 	}
 	p.mu.Lock()
 	if w.place != nil {

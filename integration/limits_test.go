@@ -30,7 +30,7 @@ func limitRow(t *testing.T, p *px, name string) []string {
 // stops is told so with numbers that drivers know, and the connection goes on.
 func TestLimits(t *testing.T) {
 	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
-		c := start(t, setup{flavor: flavor, shards: 2})
+		c := start(t, setup{flavor: flavor, shards: 2, maxConns: 8})
 		db := c.open("shop", interpolated)
 		create(t, db)
 		users(t, db, 300)
@@ -92,6 +92,76 @@ func TestLimits(t *testing.T) {
 			expect(t, db, "SELECT name FROM users WHERE user_id = 7", "user 7")
 			must(t, dba, "UNLIMIT DIGEST '"+id+"'")
 			expect(t, db, fmt.Sprintf(sleep, 7), "0\t7")
+		})
+
+		t.Run("wait", func(t *testing.T) {
+			// All connections of a shard are taken: who waits, waits no longer than the limit says.
+			must(t, dba, "LIMIT USER app WAIT 150ms")
+			begun, end := make(chan error, 7), make(chan struct{})
+			var wg sync.WaitGroup
+			for range 7 {
+				wg.Go(func() {
+					conn, err := db.Conn(context.Background())
+					if err == nil {
+						defer conn.Close()
+						_, err = conn.ExecContext(context.Background(), "LOCK TABLES settings READ")
+					}
+					if begun <- err; err == nil {
+						<-end
+						_, _ = conn.ExecContext(context.Background(), "UNLOCK TABLES")
+					}
+				})
+			}
+			for range 7 {
+				if err := <-begun; err != nil {
+					t.Fatal(err)
+				}
+			}
+			expectError(t, db, "SELECT * FROM settings", 1205, "none became free within 150ms", "try restarting transaction")
+			close(end)
+			wg.Wait()
+			must(t, dba, "UNLIMIT USER app")
+			expect(t, db, "SELECT COUNT(*) >= 0 FROM settings", "1")
+		})
+
+		t.Run("killed in its wait", func(t *testing.T) {
+			const sleep = "SELECT SLEEP(%d), name FROM users WHERE user_id = 9"
+			must(t, dba, `LIMIT DIGEST "`+fmt.Sprintf(sleep, 1)+`" CONCURRENCY 1 WAIT 1m`)
+			runs, waits := make(chan error, 1), make(chan error, 1)
+			say := func(into chan error, seconds int) (id string) {
+				conn, err := db.Conn(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				id = rows(t, conn, "SELECT CONNECTION_ID()")[0]
+				go func() {
+					defer conn.Close()
+					_, err := tryRows(conn, fmt.Sprintf(sleep, seconds))
+					into <- err
+				}()
+				return id
+			}
+			counts := func(running, waiting string) {
+				eventually(t, running+" run and "+waiting+" wait", func() bool {
+					for _, row := range rows(t, dba, "SHOW LIMITS") {
+						if f := strings.Split(row, "\t"); f[0] == "digest" {
+							return f[7] == running && f[8] == waiting
+						}
+					}
+					return false
+				})
+			}
+			first := say(runs, 50)
+			counts("1", "0")
+			second := say(waits, 51)
+			counts("1", "1")
+			must(t, db, "KILL QUERY "+second)
+			checkError(t, "who waits", <-waits, 1317, "interrupted")
+			counts("1", "0")
+			must(t, db, "KILL QUERY "+first)
+			<-runs // SLEEP() may end without an error
+			counts("0", "0")
+			must(t, dba, `UNLIMIT DIGEST "`+fmt.Sprintf(sleep, 1)+`"`)
 		})
 
 		t.Run("time", func(t *testing.T) {

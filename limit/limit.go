@@ -33,6 +33,7 @@ func New() *Table { return &Table{gates: map[key]*Gate{}} }
 type Bounds struct {
 	Time time.Duration // 0: no limit
 	Rows uint64        // 0: no limit
+	Wait time.Duration // for a shard's turn, at most; 0: as long as others
 
 	time, rows *Gate   // whose they are
 	gates      []*Gate // with a limit of statements at once
@@ -75,6 +76,9 @@ func (b *Bounds) add(g *Gate) {
 	}
 	if r.Rows > 0 && (b.Rows == 0 || r.Rows < b.Rows) {
 		b.Rows, b.rows = r.Rows, g
+	}
+	if r.Wait > 0 && (b.Wait == 0 || r.Wait < b.Wait) {
+		b.Wait = r.Wait
 	}
 	if r.Concurrency != nil {
 		b.gates = append(b.gates, g)

@@ -16,7 +16,7 @@ type bounding struct{ *Session }
 func (s bounding) run(ctx context.Context, st *statement, e *entry) error {
 	s.c.Task.Leave() // it may wait for a place, and timers and a kill may stop it
 	b := e.bounds
-	if err := b.Enter(ctx, wants(&s.kept).Held); err != nil {
+	if err := s.enter(ctx, b); err != nil {
 		var refused *limit.Refused
 		switch {
 		case errors.As(err, &refused) && refused.Never:
@@ -27,7 +27,7 @@ func (s bounding) run(ctx context.Context, st *statement, e *entry) error {
 		return err
 	}
 	defer b.Leave()
-	s.running.bounds = b
+	s.running.bounds, s.kept.patience = b, b.Wait
 	if b.Time == 0 {
 		return s.routed(ctx, st, e)
 	}
@@ -43,6 +43,25 @@ func (s bounding) run(ctx context.Context, st *statement, e *entry) error {
 		}
 	}
 	return err
+}
+
+// enter waits for a place until a Kill ends that.
+func (s bounding) enter(ctx context.Context, b *limit.Bounds) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	sh := &s.shared
+	sh.mu.Lock() // the session has left its loop
+	if sh.kill != notKilled {
+		cancel(interrupted())
+	}
+	sh.give = cancel
+	sh.mu.Unlock()
+	defer func() {
+		sh.mu.Lock()
+		sh.give = nil
+		sh.mu.Unlock()
+	}()
+	return b.Enter(ctx, wants(&s.kept).Held)
 }
 
 // queryInterrupted is ER_QUERY_INTERRUPTED.

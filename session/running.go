@@ -39,7 +39,7 @@ type running struct {
 
 // start forgets the statement before.
 func (r *running) start() {
-	r.bounds = nil
+	r.bounds, r.kept.patience = nil, 0
 	r.bound.Legs, r.bound.Gathering, r.bound.Load, r.bound.Staging, r.bound.Creation = r.bound.Legs[:0], nil, nil, nil, nil
 	r.held.asked = asked{}
 	if r.shared.touch.m != nil { // only this goroutine sets it

@@ -26,6 +26,7 @@ type shared struct {
 	running bool
 	kill    killState
 	conns   []*backend.Conn // of the running statement
+	give    func(error)     // ends the wait under a limit in which it is; nil: it is in none
 	touch   touch
 
 	infoMu sync.Mutex
@@ -201,6 +202,9 @@ func (sh *shared) Kill(whole bool) {
 	}
 	if !whole && sh.kill == notKilled {
 		sh.kill = killQuery
+	}
+	if sh.give != nil {
+		sh.give(interrupted())
 	}
 	sh.stop(ctx)
 }

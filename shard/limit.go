@@ -14,7 +14,7 @@ type Limit struct {
 	Name        string        `json:"name"`                  // of a digest: its fingerprint, literals out
 	Concurrency *int          `json:"concurrency,omitempty"` // statements at once; 0 lets none through; nil is no limit
 	Queue       *int          `json:"queue,omitempty"`       // that may wait for a place; nil is DefaultLimitQueue
-	Wait        time.Duration `json:"wait,omitempty"`        // for a place, at most; 0 is DefaultLimitWait
+	Wait        time.Duration `json:"wait,omitempty"`        // for a place, and for a shard's turn, at most; 0 is DefaultLimitWait for a place
 	Time        time.Duration `json:"time,omitempty"`        // of one statement; 0 is no limit
 	Rows        uint64        `json:"rows,omitempty"`        // of its answer; 0 is no limit
 }
