@@ -66,6 +66,9 @@ func (c *Conn) use(t *engine.Task) {
 	c.driven.Bind(t)
 }
 
+// Driven tells whether the engine waits for the connection, else a goroutine has to.
+func (c *Conn) Driven() bool { return c.driven != nil }
+
 // Leave says that the lease's owner is about to wait for something else than its connections.
 func (c *Conn) Leave() { c.task.Leave() }
 
@@ -85,6 +88,16 @@ func (c *Conn) ExecBytes(sql []byte) (wire.OK, error) {
 		return wire.OK{}, err
 	}
 	return c.discard()
+}
+
+// Later writes a statement that goes out with the next one, in front of it; its answer, rows too, is dropped.
+// If that is an error, the next read fails with *wire.Early, and the connection must be closed.
+func (c *Conn) Later(sql string) error {
+	err := c.Command(wire.ComQuery, []byte(sql))
+	if err == nil {
+		c.Owe()
+	}
+	return c.check(err)
 }
 
 // begin sends a command.

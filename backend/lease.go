@@ -67,7 +67,7 @@ func (c *Conn) Put() {
 	if c.deadline && !c.broken {
 		c.check(c.SetDeadline(time.Time{}))
 	}
-	if c.broken || c.Buffered() > 0 {
+	if c.broken || c.Buffered() > 0 || c.Owes() {
 		c.Close()
 		return
 	}

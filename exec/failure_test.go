@@ -36,6 +36,26 @@ func TestBigResults(t *testing.T) {
 	})
 }
 
+// TestOpenedWithStatement: a transaction is opened in the write of its first statement. Where the server refuses that, the
+// client hears of it and gets nothing of the statement's answer, and the connection is lost.
+func TestOpenedWithStatement(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		read := func() *Request {
+			return request(bound(router.Relay, []router.Leg{{Shard: 1, SQL: []byte("SELECT 5")}}, nil), nil)
+		}
+		l := newLeases(w)
+		l.later = "BEGIN"
+		if got, out, err := w.run(context.Background(), l, read()); err != nil || len(got.rows) != 1 || out.Response.OK.Status&wire.StatusInTrans == 0 || len(l.dirty) > 0 {
+			t.Errorf("in the transaction: %q, %v, %v, %+v", got.rows, got.err, err, out.Response.OK)
+		}
+		l.later = "BEGIN SIDEWAYS"
+		got, out, err := w.run(context.Background(), l, read())
+		if !wire.IsCode(err, 1064) || !wire.IsCode(got.err, 1064) || len(got.rows) > 0 || out.Started || len(l.dirty) != 1 {
+			t.Errorf("refused: %v, %v, %q, lost: %v", err, got.err, got.rows, l.dirty)
+		}
+	})
+}
+
 // testLimitStopsEarly: what a LIMIT leaves out is not read, and the connections stay
 // usable, in a transaction too.
 func (w *world) testLimitStopsEarly(t *testing.T) {

@@ -35,6 +35,9 @@ func relay(ctx context.Context, client *wire.Conn, leases Leases, req *Request) 
 	}
 	if err != nil {
 		leases.Done(c, 0, false)
+		if e := early(err); e != nil {
+			return out, e
+		}
 		return out, relayBroke(client, c, &out, err)
 	}
 	if timed && resp.Err != nil {
@@ -131,7 +134,20 @@ func notSent(leases Leases, c *backend.Conn, err error) error {
 		return err
 	}
 	leases.Done(c, 0, false)
+	if e := early(err); e != nil {
+		return e
+	}
 	return lost(c, err)
+}
+
+// early gives a server's refusal of what went out before the statement, which then has to be as if it had not run: its
+// transaction was not opened.
+func early(err error) error {
+	var e *wire.Early
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return nil
 }
 
 // inOrder tells whether the connection that gave err is between commands.

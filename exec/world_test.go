@@ -103,6 +103,7 @@ type leases struct {
 	open   map[*backend.Conn]int // lease → shard
 	order  []int
 	dirty  []int         // shards whose connection was not clean
+	later  string        // goes out with the statement
 	setup  string        // runs on every connection first
 	fail   map[int]error // Lease of these shards fails
 	leased func(sh int)  // called after each
@@ -120,6 +121,11 @@ func (l *leases) Lease(ctx context.Context, sh int, write bool) (*backend.Conn, 
 	}
 	if l.setup != "" {
 		if _, err := c.Exec(l.setup); err != nil {
+			l.w.t.Fatal(err)
+		}
+	}
+	if l.later != "" {
+		if err := c.Later(l.later); err != nil {
 			l.w.t.Fatal(err)
 		}
 	}

@@ -108,6 +108,7 @@ func (s caching) local(ctx context.Context, st *statement, e *entry) error {
 	if s.h.cache == nil || len(e.stmt.Routines) == 0 {
 		return s.Session.local(ctx, st, e)
 	}
+	s.c.Task.Leave()
 	all := &cache.Write{All: true}
 	mark, err := s.h.cache.c.Begin(ctx, all)
 	if err != nil {
@@ -132,6 +133,8 @@ type changed struct {
 	write    cache.Write
 	unmarked *shard.Map // the map of the first statement for which nothing was known to depend on it
 }
+
+func (c *changed) nothing() bool { return c.write.Nothing() && c.unmarked == nil }
 
 // begin marks what a COMMIT is about to make visible.
 func (c *changed) begin(k *kept) (cache.Mark, error) {

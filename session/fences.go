@@ -136,6 +136,7 @@ func lateCommit(k *kept) bool {
 	if t.m == nil || sure(k.h.topo.SureUntil(), time.Now()) {
 		return false
 	}
+	k.state.c.Task.Leave()
 	m := k.h.topo.Map()
 	inMove := func(slot uint16) bool { return m.MoveOf(slot) != nil }
 	if m.HasMoves() && (t.tx.has(inMove) || t.stmt.has(inMove)) {

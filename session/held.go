@@ -20,6 +20,7 @@ type lease struct {
 	shard   string
 	kind    leaseKind
 	write   bool
+	joins   bool // the transaction's opening goes out with the statement
 	oneShot bool // SET TRANSACTION or SAVEPOINT was said on it, before a transaction was there
 	done    bool // the executor has finished with it
 	ok      bool
@@ -52,6 +53,7 @@ type held struct {
 type asked struct {
 	several bool   // it reads or writes on more than one shard
 	plain   bool   // each is to open a transaction of the server's own, under autocommit
+	reads   bool   // it is one that changes nothing and is told nothing: what opens the transaction may go out with it
 	preset  bool   // they are told the session's LAST_INSERT_ID() first
 	now     string // they are told this time, in seconds; "" is their own
 	lent    lent
@@ -168,9 +170,9 @@ func (h *held) enter(ctx context.Context, l *lease) error {
 		return nil
 	}
 	if h.kept.tx.Open() {
-		taken, err := h.kept.tx.Join(ctx, l.conn, h.several, h.state.vars.plain("innodb_lock_wait_timeout"))
+		taken, err := h.kept.tx.Join(ctx, l.conn, h.several, h.reads, h.state.vars.plain("innodb_lock_wait_timeout"))
 		if taken {
-			l.kind = fromTx
+			l.kind, l.joins = fromTx, h.reads
 		}
 		l.oneShot = !taken && h.kept.tx.Marks()
 		return err
@@ -221,7 +223,7 @@ func (h *held) release() (lost error) {
 		case l.kind == fromApart:
 			l.endApart(killed)
 		case !l.done || !l.ok:
-			if l.kind != fromPool {
+			if l.kind != fromPool && !(l.joins && l.conn.Refused()) {
 				lost = errTxLost
 			}
 			h.kept.lose(l.conn, l.shard)

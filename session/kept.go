@@ -56,6 +56,22 @@ func letRest(k *kept) {
 	}
 }
 
+// driven tells whether no connection of the session's is one that a goroutine has to wait for.
+func driven(k *kept) bool {
+	legs := k.tx.Legs()
+	for i := range legs {
+		if !legs[i].Conn.Driven() {
+			return false
+		}
+	}
+	for i := range k.pins.list {
+		if !k.pins.list[i].conn.Driven() {
+			return false
+		}
+	}
+	return true
+}
+
 // any gives any connection that the session keeps: the pool may be no larger.
 func (k *kept) any() (*backend.Conn, string) {
 	if legs := k.tx.Legs(); len(legs) > 0 {
@@ -225,6 +241,9 @@ func (k *kept) finish(ended []txn.Ended) {
 func (k *kept) commit() error {
 	if !k.tx.Open() {
 		return nil
+	}
+	if k.h.cache != nil && !k.changed.nothing() {
+		k.state.c.Task.Leave()
 	}
 	if lateCommit(k) {
 		k.rollback()

@@ -83,7 +83,7 @@ func (s *Session) query(ctx context.Context, st *statement) error {
 	if clearsWarnings(entry.stmt, s.state.mode.MariaDB) {
 		s.answers.clear()
 	}
-	if entry.action != route {
+	if entry.action != route && !(entry.action == local && swift(entry.stmt) && (st.exec == nil || len(st.exec.Params) == 0)) {
 		s.c.Task.Leave()
 	}
 	switch entry.action {
@@ -103,6 +103,18 @@ func (s *Session) query(ctx context.Context, st *statement) error {
 	}
 	s.running.observe(st, entry)
 	return err
+}
+
+// swift tells whether a statement of the session's own waits for no more than its connections, as long as its
+// parts do not Leave.
+func swift(stmt *query.Statement) bool {
+	switch stmt.Kind {
+	case query.Begin:
+		return !stmt.TxSnapshot
+	case query.Commit, query.Rollback, query.Savepoint, query.Set, query.SetNames, query.SetTx:
+		return true
+	}
+	return false
 }
 
 // routed runs a statement on its shards. A plan that was made from a table's definition
@@ -185,7 +197,7 @@ func (s *Session) run(ctx context.Context, st *statement, e *entry) error {
 	if err != nil {
 		return err
 	}
-	if !plain(&s.running, e) {
+	if s.running.plain = plain(&s.running, e); !s.running.plain {
 		s.c.Task.Leave()
 	}
 	if s.h.cache != nil {

@@ -31,6 +31,7 @@ type running struct {
 
 	bound    router.Bound
 	req      exec.Request
+	plain    bool          // it waits for one shard's answer, and nothing else
 	mayWrite bool          // it may change data although its plan is a read's
 	bounds   *limit.Bounds // of it; nil: none
 	seen     bool          // the shards' fences have been looked at for it
@@ -39,7 +40,7 @@ type running struct {
 
 // start forgets the statement before.
 func (r *running) start() {
-	r.bounds, r.kept.patience = nil, 0
+	r.bounds, r.kept.patience, r.plain = nil, 0, false
 	r.bound.Legs, r.bound.Gathering, r.bound.Load, r.bound.Staging, r.bound.Creation = r.bound.Legs[:0], nil, nil, nil, nil
 	r.held.asked = asked{}
 	if r.shared.touch.m != nil { // only this goroutine sets it
@@ -186,6 +187,7 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 	}
 	r.held.preset = e.ids == idsAsked || readsInsertID(st.scan, e.stmt)
 	r.mayWrite = mayWrite(e.stmt)
+	r.held.reads = r.plain && !p.Write && !r.mayWrite && !r.held.preset && len(r.held.lent.names) == 0
 	locked := r.kept.pins.locked()
 	if locked {
 		if err := (locking{r}).check(e); err != nil {
@@ -223,14 +225,7 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 // plain tells whether the bound statement waits for nothing but one shard's answer.
 func plain(r *running, e *entry) bool {
 	b := &r.bound
-	if len(b.Legs) != 1 || b.Strategy != router.Relay || e.plan.DDL || e.stmt.Opaque || e.stmt.LocalFile || r.kept.pins.any() {
-		return false
-	}
-	if !r.kept.tx.Open() {
-		return true
-	}
-	legs := r.kept.tx.Legs()
-	return len(legs) == 0 || len(legs) == 1 && legs[0].Shard == r.args.Map.ShardName(b.Legs[0].Shard)
+	return len(b.Legs) == 1 && b.Strategy == router.Relay && !e.plan.DDL && !e.stmt.Opaque && !e.stmt.LocalFile && !r.kept.pins.any()
 }
 
 // unixSeconds writes a time as SET timestamp takes it, to the microsecond.

@@ -94,7 +94,7 @@ func (s *Session) serve(ctx context.Context) {
 			return
 		}
 		takeUp(&s.shared, &s.kept)
-		if !brief(packet) {
+		if !brief(packet) || !driven(&s.kept) {
 			s.c.Task.Leave()
 		}
 		err = s.command(ctx, packet)

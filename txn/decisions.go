@@ -131,6 +131,9 @@ func (e *MissingRight) Unwrap() error { return e.Err }
 
 // name gives a new transaction its name. The coordinator is the connection that decides.
 func (d *Decisions) name(ctx context.Context, coordinator *backend.Conn) (string, error) {
+	if d.cluster.Load() == nil {
+		coordinator.Leave()
+	}
 	cluster, err := d.clusterID(ctx)
 	if err != nil {
 		return "", err

@@ -13,15 +13,20 @@ import (
 // has been read cannot be carried into a branch that is started later. Where the server
 // opens the first one itself it is not taken, unless it is one of several at once: it may
 // turn out not to be in a transaction after its statement, and Take takes it when it is.
-// wait is the session's own innodb_lock_wait_timeout, "" for the server's. On error the
+// later: what is said goes out with the statement that follows, which has to be one that changes
+// nothing, for it runs also where this was refused (backend.Conn.Later). wait is the session's own innodb_lock_wait_timeout, "" for the server's. On error the
 // connection is not taken and the caller closes it.
-func (t *Tx) Join(ctx context.Context, c *backend.Conn, several bool, wait string) (taken bool, err error) {
+func (t *Tx) Join(ctx context.Context, c *backend.Conn, several, later bool, wait string) (taken bool, err error) {
 	if len(t.legs) > 0 || t.gtrid != "" {
-		return true, t.JoinAll(ctx, []*backend.Conn{c}, wait)
+		return true, t.join(ctx, []*backend.Conn{c}, wait, later)
 	}
 	begin := t.opening(several)
 	if t.next == "" && len(t.savepoints) == 0 { // nearly all transactions
-		if begin != "" {
+		switch {
+		case begin == "":
+		case later:
+			err = c.Later(begin)
+		default:
 			_, err = c.Exec(begin)
 		}
 	} else {
@@ -46,8 +51,19 @@ func (t *Tx) opening(several bool) string {
 // JoinAll is Join for the connections of one statement over several shards, in one round
 // trip for all. All are taken, or on error none: then the caller closes them.
 func (t *Tx) JoinAll(ctx context.Context, list []*backend.Conn, wait string) error {
+	return t.join(ctx, list, wait, false)
+}
+
+func (t *Tx) join(ctx context.Context, list []*backend.Conn, wait string, later bool) error {
 	before := *t
-	err := t.joinAll(ctx, list, wait)
+	words, err := t.joinAll(ctx, list, wait)
+	switch {
+	case err != nil:
+	case later:
+		err = sayLater(words)
+	default:
+		err = sayEach(words)
+	}
 	if err != nil {
 		t.legs = t.legs[:len(before.legs)]
 		if len(t.legs) == 0 {
@@ -57,8 +73,8 @@ func (t *Tx) JoinAll(ctx context.Context, list []*backend.Conn, wait string) err
 	return err
 }
 
-func (t *Tx) joinAll(ctx context.Context, list []*backend.Conn, wait string) (err error) {
-	var words []saying
+// joinAll takes connections and gives what they have to be told.
+func (t *Tx) joinAll(ctx context.Context, list []*backend.Conn, wait string) (words []saying, err error) {
 	first := len(t.legs) == 0 && t.gtrid == ""
 	if first {
 		words = append(words, saying{conn: list[0], statements: append(nonEmpty(t.next, t.opening(true)), t.savepoints.statements()...)})
@@ -67,7 +83,7 @@ func (t *Tx) joinAll(ctx context.Context, list []*backend.Conn, wait string) (er
 	}
 	if t.gtrid == "" && len(list) > 0 && !t.readOnly() {
 		if len(t.legs) == 0 {
-			return errors.New("a transaction's first part is lost")
+			return nil, errors.New("a transaction's first part is lost")
 		}
 		if t.becomeSeveral(ctx, wait); t.restore != "" {
 			if !first {
@@ -89,7 +105,7 @@ func (t *Tx) joinAll(ctx context.Context, list []*backend.Conn, wait string) (er
 		words = append(words, saying{conn: c, statements: append(statements, t.savepoints.statements()...)})
 		t.legs = append(t.legs, leg)
 	}
-	return sayEach(words)
+	return words, nil
 }
 
 // becomeSeveral names the transaction when its second shard joins. The waits for locks are

@@ -114,6 +114,18 @@ func sayEach(list []saying) (first error) {
 	return first
 }
 
+// sayLater tells every connection its statements with the one that follows.
+func sayLater(list []saying) error {
+	for _, s := range list {
+		for _, sql := range s.statements {
+			if err := s.conn.Later(sql); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // sleep waits for d or the end of ctx, and tells whether the whole time passed.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)

@@ -85,6 +85,10 @@ func (t *Tx) MayWrite(ctx context.Context, shard string) error {
 			return errors.New("the transaction has read from shard " + shard + " in a way that allows no write there; begin it again")
 		}
 	}
+	if t.Decisions.isReady(t.home) {
+		return nil
+	}
+	t.legs[0].Conn.Leave()
 	return t.Decisions.Ready(ctx, t.home)
 }
 
@@ -112,6 +116,7 @@ func (t *Tx) Commit(ctx context.Context) (ended []Ended, err error) {
 	defer t.start(Tx{})
 	for i := range t.legs {
 		if t.legs[i].Write && t.legs[i].Branch != "" {
+			t.legs[i].Conn.Leave()
 			c := &commit{t: t, d: t.Decisions, ctx: ctx, began: time.Now()}
 			err := c.run()
 			return c.ended, err

@@ -38,6 +38,8 @@ type Conn struct {
 	unended bool     // which is followed by another piece
 	end     OK       // of the result read last, for ReadRow
 	peek    *peeker  // nil until CheckIdle is asked
+	owed    int      // answers to come that nobody wants
+	refused bool     // one of them was an error
 
 	extended bool // column definitions have MariaDB's extended metadata
 }

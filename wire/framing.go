@@ -28,6 +28,11 @@ func pieceLength(header []byte) int {
 // A packet above 16 MiB is held once, in memory that goes back to the OS on Release.
 func (c *Conn) ReadPacket() ([]byte, error) {
 	c.big.drop()
+	if c.owed > 0 {
+		if err := c.settle(); err != nil {
+			return nil, err
+		}
+	}
 	n, err := readHeader(c, 0)
 	if err != nil {
 		return nil, err

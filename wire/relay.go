@@ -105,6 +105,15 @@ func DiscardRows(src *Conn) (Response, error) {
 }
 
 func (m *relay) run() (Response, error) {
+	if m.src.owed > 0 {
+		if err := m.src.settle(); err != nil {
+			return m.resp, &RelayError{Err: err}
+		}
+	}
+	return m.read()
+}
+
+func (m *relay) read() (Response, error) {
 	m.src.big.drop()
 	switch {
 	case m.opts.Fetch:

@@ -85,7 +85,7 @@ func (t *Tx) Drop(string) { t.legs = t.legs[:0] }
 
 func (t *Tx) Take(c *backend.Conn, shard string) { t.legs = append(t.legs, Leg{Conn: c, Shard: shard}) }
 
-func (t *Tx) Join(_ context.Context, c *backend.Conn, _ bool, _ string) (taken bool, err error) {
+func (t *Tx) Join(_ context.Context, c *backend.Conn, _, later bool, _ string) (taken bool, err error) {
 	if len(t.legs) > 0 {
 		return false, errOneShard
 	}
@@ -97,7 +97,12 @@ func (t *Tx) Join(_ context.Context, c *backend.Conn, _ bool, _ string) (taken b
 	if t.begin == "" {
 		return false, nil
 	}
-	if _, err := c.Exec(t.begin); err != nil {
+	if later {
+		err = c.Later(t.begin)
+	} else {
+		_, err = c.Exec(t.begin)
+	}
+	if err != nil {
 		return false, err
 	}
 	t.Take(c, c.Shard())
