@@ -100,9 +100,14 @@ const events = 128
 
 func (l *loop) run() {
 	var list [events]unix.EpollEvent
-	for !l.stop.Load() {
+	for n := 0; !l.stop.Load(); {
 		l.turns.Add(1)
-		n := l.poll(list[:])
+		// After a turn with several events there is most likely another: that saves telling Go's scheduler.
+		if n > 1 || len(l.again) > 0 {
+			n = l.poll(list[:])
+		} else {
+			n = 0
+		}
 		if n == 0 && len(l.again) == 0 {
 			n = l.block(list[:])
 		}

@@ -86,8 +86,7 @@ func (k *kept) any() (*backend.Conn, string) {
 // sync brings a connection that the session keeps to what the client has set meanwhile.
 func (k *kept) sync(c *backend.Conn, shard string) error {
 	err := c.Sync(k.state.schema, k.state.vars.backend)
-	var we *wire.Error
-	if err == nil || errors.As(err, &we) {
+	if err == nil || inOrder(err) {
 		return err
 	}
 	k.lose(c, shard)
@@ -177,9 +176,12 @@ func (k *kept) onOwn(c *backend.Conn, name string, raw bool, f func(*backend.Con
 
 // inOrder tells whether the connection that gave err is between commands.
 func inOrder(err error) bool {
+	if err == nil {
+		return true
+	}
 	var we *wire.Error
 	var refusal *router.Refusal
-	return err == nil || errors.As(err, &we) || errors.As(err, &refusal)
+	return errors.As(err, &we) || errors.As(err, &refusal)
 }
 
 // giveBack returns a connection that is in no transaction: a pinned one stays with the

@@ -54,6 +54,9 @@ func (s *Session) queries(ctx context.Context, sql []byte, started time.Time) er
 func commented(sql []byte) bool { return len(bytes.Trim(sql, " \t\n\v\f\r;")) > 0 }
 
 func codeOf(err error) uint16 {
+	if err == nil {
+		return 0 // nearly always; what follows is on the heap
+	}
 	var we *wire.Error
 	if errors.As(err, &we) {
 		return we.Code

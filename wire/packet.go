@@ -35,6 +35,9 @@ func (e *Error) Error() string { return e.Message }
 
 // IsCode tells whether err is a server's, with one of these numbers.
 func IsCode(err error, codes ...uint16) bool {
+	if err == nil {
+		return false
+	}
 	var we *Error
 	return errors.As(err, &we) && slices.Contains(codes, we.Code)
 }
