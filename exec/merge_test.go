@@ -371,3 +371,17 @@ func (w *world) testAverages(t *testing.T) {
 		same(t, got, w.wholeAnswer("SELECT "+strings.Join(show, ", ")+tail, nil), false, true)
 	}
 }
+
+// TestAgreeYear: whether a computed YEAR has the flags of its column follows from a shard's plan.
+func TestAgreeYear(t *testing.T) {
+	column := func(table string, flags uint16) []wire.Column {
+		return []wire.Column{{Name: "MAX(y)", OrgTable: table, Type: wire.TypeYear, Flags: flags}}
+	}
+	if _, err := agree([]leg{{cols: column("", wire.FlagUnsigned|wire.FlagZerofill)}, {cols: column("", wire.FlagUnsigned)}}, true); err != nil {
+		t.Error(err)
+	}
+	a, b := column("t", wire.FlagZerofill), column("t", 0)
+	if why := differ(&a[0], &b[0]); why != "attribute" {
+		t.Errorf("columns of tables: %q", why)
+	}
+}
