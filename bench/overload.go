@@ -224,10 +224,11 @@ func (r *reader) statement(sql string) (code int, err error) {
 	}
 }
 
-// measure looks for the best number of clients, then presses with ten times as many.
+// measure looks for the best number of clients, then presses with ten times as many: through limits, through
+// none, and through limits where who would wait for more than twice the best's p99 is refused.
 func (b *overload) measure(ctx context.Context, w *overloadWork) error {
 	fmt.Printf("\n%s\n", w.name)
-	best, most := 0, 0.0
+	best, most, wait := 0, 0.0, time.Duration(0)
 	for _, n := range []int{4, 8, 16, 32, 64} {
 		r, err := b.press(ctx, b.proxies[0], w, n)
 		if err != nil {
@@ -235,22 +236,42 @@ func (b *overload) measure(ctx context.Context, w *overloadWork) error {
 		}
 		fmt.Printf("  %4d clients: %8.0f a second, p50 %7.2f ms, p99 %7.2f ms\n", n, r.qps, r.p50, r.p99)
 		if r.qps > most*1.03 { // more clients for nothing are not better
-			best, most = n, r.qps
+			best, most, wait = n, r.qps, max(time.Duration(2*r.p99)*time.Millisecond, time.Millisecond)
 		}
 	}
-	var runs [2][2][]pressed // proxy, best or ten times
+	dba, err := testkit.Open(at(b.proxies[0].admin), "root", "root", "")
+	if err != nil {
+		return err
+	}
+	defer dba.Close()
+	ways := []struct {
+		name    string
+		through *target
+		waits   bool
+	}{{"limits", b.proxies[0], false}, {"off", b.proxies[1], false}, {"wait", b.proxies[0], true}}
+	runs := make([][2][]pressed, len(ways)) // at best, and at ten times as many
 	for range b.o.rounds {
-		for i, t := range b.proxies {
+		for i, way := range ways {
+			if way.waits {
+				if _, err := dba.ExecContext(ctx, "LIMIT SCHEMA bench WAIT "+wait.String()); err != nil {
+					return err
+				}
+			}
 			for j, n := range []int{best, 10 * best} {
-				r, err := b.press(ctx, t, w, n)
+				r, err := b.press(ctx, way.through, w, n)
 				if err != nil {
 					return err
 				}
 				runs[i][j] = append(runs[i][j], r)
 			}
+			if way.waits {
+				if _, err := dba.ExecContext(ctx, "UNLIMIT SCHEMA bench"); err != nil {
+					return err
+				}
+			}
 		}
 	}
-	for i, t := range b.proxies {
+	for i, way := range ways {
 		var ratio, tail []float64
 		for k := range runs[i][0] {
 			ratio = append(ratio, runs[i][1][k].qps/runs[0][0][k].qps)
@@ -259,9 +280,12 @@ func (b *overload) measure(ctx context.Context, w *overloadWork) error {
 		for j, n := range []int{best, 10 * best} {
 			m := middleOf(runs[i][j])
 			fmt.Printf("  %-6s %4d clients: %8.0f a second, p50 %8.2f ms, p99 %8.2f ms, longest %8.2f ms; refused %6.0f a second, failed %d, hung %d %s\n",
-				t.name, n, m.qps, m.p50, m.p99, m.max, m.refused, m.failed, m.hung, m.why)
+				way.name, n, m.qps, m.p50, m.p99, m.max, m.refused, m.failed, m.hung, m.why)
 		}
-		fmt.Printf("  %-6s ten times as many clients, beside the best with limits: throughput %.2f, p99 %.1f times\n", t.name, median(ratio), median(tail))
+		if way.waits {
+			way.name += " " + wait.String()
+		}
+		fmt.Printf("  %-6s ten times as many clients, beside the best with limits: throughput %.2f, p99 %.1f times\n", way.name, median(ratio), median(tail))
 	}
 	return nil
 }

@@ -220,6 +220,9 @@ func (w *world) reset() {
 				return err
 			}
 		}
+		if !slices.Contains(tables, "p") { // it is on one shard only
+			return nil
+		}
 		// How many ids a statement reserves is its server's affair; which come next must be alike again.
 		_, err = db.Exec("ALTER TABLE shop.p AUTO_INCREMENT = 1")
 		return err
