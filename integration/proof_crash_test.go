@@ -3,222 +3,274 @@ package integration
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"sluice/internal/testkit"
+	"sluice/reshard"
 )
 
-// crash is something that dies or stands still while a migration is before or after a step.
-type crash struct {
-	step  string // of package reshard; fault points are before and after it
-	after bool
-	who   string // the proxy that runs the migration ("mover"), another proxy, "source", "target", "etcd", the mover's way to etcd ("link")
-	still bool   // stopped, not killed
-	back  bool   // on the way back: the migration is reverted
+// stretch is a part of a migration's way, with the steps on it; fault points are before and
+// after each.
+type stretch struct {
+	name  string
+	order string   // what the DBA has it do: "" AUTO, "cancel", "revert"
+	steps []string // step:2 is the second time that it comes by
+	fault string   // what goes wrong besides, so that it gets there
 }
 
-func (c crash) point() string {
-	if c.after {
-		return "reshard-after-" + c.step
-	}
-	return "reshard-before-" + c.step
-}
-
-func (c crash) String() string {
-	verb := "dies"
-	if c.still {
-		verb = "stands still"
-	}
-	if c.who == "link" {
-		verb = "is cut"
-	}
-	text := fmt.Sprintf("%s %s at %s", c.who, verb, c.point())
-	if c.back {
-		text += " on the way back"
-	}
-	return text
-}
-
-// The steps of a migration in their order; those of a switch are made again on the way back.
 var (
-	makingSteps  = []string{"fence-rows", "known", "stream", "copying", "catching_up", "verifying", "triggers", "ready", "way-back"}
-	switchSteps  = []string{"acks", "fence", "xa", "marker", "pair", "turn", "own", "commit"}
-	endingSteps  = []string{"switched", "old-maps", "clean", "drop-triggers", "drop-notes", "drop-fence", "unlist", "completed"}
-	crashVictims = []string{"mover", "proxy", "source", "target", "etcd", "link"}
+	switching = []string{"freeze", "acks", "fence", "xa", "marker", "pair", "turn", "own", "commit"}
+	clearing  = []string{"clean", "drop-triggers", "drop-notes", "drop-fence", "unlist"}
+	stretches = []stretch{
+		{name: "there", steps: []string{"fence-rows", "known", "stream", "copying", "catching_up", "verifying", "triggers", "ready", "way-back"}},
+		{name: "switch", steps: join("freezing", switching, "switched")},
+		{name: "abort", steps: []string{"unfreeze", "unfence", "aborting", "disown"}, fault: "reshard-after-own:error"},
+		{name: "end", steps: join("completing", []string{"old-maps"}, clearing, "completed")},
+		{name: "cancel", order: "cancel", steps: join("", clearing, "cancelled")},
+		{name: "back", order: "revert", steps: join("old-maps", []string{"back_freezing"}, second(switching), "cancelling")},
+		{name: "back-abort", order: "revert", steps: []string{"unfreeze", "unfence", "back_aborting", "disown"}, fault: "reshard-after-own:error:2"},
+		{name: "back-end", order: "revert", steps: join("old-maps:2", clearing, "cancelled")},
+	}
 )
 
-// crashes gives every case in a soak, else one at a step of the switch, drawn by the seed:
-// the mover dies, or a server.
-func crashes(t *testing.T) (list []crash) {
-	var all []crash
-	for i, steps := range [][]string{makingSteps, switchSteps, endingSteps} {
-		for _, step := range steps {
-			for _, after := range []bool{false, true} {
-				for _, who := range crashVictims {
-					for _, still := range []bool{false, true} {
-						if still && who == "link" {
-							continue // there is one way to cut it
-						}
-						all = append(all, crash{step, after, who, still, false})
-						if i == 1 {
-							all = append(all, crash{step, after, who, still, true})
-						}
-					}
-				}
+func join(first string, lists ...any) (all []string) {
+	for _, l := range append([]any{first}, lists...) {
+		switch l := l.(type) {
+		case []string:
+			all = append(all, l...)
+		case string:
+			if l != "" {
+				all = append(all, l)
 			}
 		}
 	}
-	seed := testSeed(t)
-	r := rand.New(rand.NewPCG(seed, 3))
-	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	if soak() {
-		return all
-	}
-	for _, c := range all {
-		if !c.still && !c.back && strings.Contains(strings.Join(switchSteps, " "), c.step) && c.who != "proxy" && c.who != "etcd" && c.who != "link" {
-			return []crash{c}
-		}
-	}
-	return nil
+	return all
 }
 
-// TestProofCrashes: with traffic on three proxies a fourth runs a migration, which one of
-// them takes over when it dies. The migration comes to its end, and nothing is lost.
+func second(steps []string) (all []string) {
+	for _, s := range steps {
+		all = append(all, s+":2")
+	}
+	return all
+}
+
+// points are those of a stretch, in their order, as SLUICE_FAULT takes them.
+func (s *stretch) points() (list []string) {
+	for _, step := range s.steps {
+		name, nth, _ := strings.Cut(step, ":")
+		for _, side := range []string{"before", "after"} {
+			p := "reshard-" + side + "-" + name + ":stop"
+			if nth != "" {
+				p += ":" + nth
+			}
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// harm is what happens to whom while the proxy that runs the migration stands at a point.
+type harm struct {
+	who string
+	how string
+	one bool // the migration goes on with another proxy: one point each
+}
+
+var harms = []harm{
+	{"mover", "dies", true}, {"mover", "stands still", true}, {"mover", "is cut from etcd", true}, // for longer than its lease
+	{"mover", "loses etcd's answers", false},
+	{"proxy", "dies", false}, {"proxy", "stands still", false}, {"proxy", "is cut from etcd", false},
+	{"source", "dies", false}, {"source", "stands still", false}, {"source", "is cut off", false}, {"source", "loses its answers", false},
+	{"target", "dies", false}, {"target", "stands still", false}, {"target", "is cut off", false}, {"target", "loses its answers", false},
+	{"etcd", "dies", false}, {"etcd", "stands still", false},
+}
+
+// crash is one migration, with harm at some points of one stretch of its way.
+type crash struct {
+	stretch *stretch
+	harm    harm
+	points  []string
+}
+
+func (c *crash) String() string {
+	at := c.stretch.name
+	if len(c.points) == 1 {
+		at += ", " + pointName(c.points[0])
+	}
+	return at + ": " + c.harm.who + " " + c.harm.how
+}
+
+func pointName(p string) string { return strings.TrimPrefix(strings.Split(p, ":")[0], "reshard-") }
+
+// crashes are all cases of the matrix in an order that the seed draws; each part-th point, when
+// part is not 1. SLUICE_CRASH is an expression that says which of them.
+func crashes(r *rand.Rand, part int) (all []crash) {
+	only := regexp.MustCompile(os.Getenv("SLUICE_CRASH"))
+	for i := range stretches {
+		for _, h := range harms {
+			list := stretches[i].points()
+			if part > 1 {
+				first := r.IntN(part)
+				list = slices.DeleteFunc(list, func(p string) bool { first++; return first%part != 0 })
+			}
+			if !h.one {
+				all = append(all, crash{&stretches[i], h, list})
+				continue
+			}
+			for _, p := range list {
+				all = append(all, crash{&stretches[i], h, []string{p}})
+			}
+		}
+	}
+	all = slices.DeleteFunc(all, func(c crash) bool { return len(c.points) == 0 || !only.MatchString(c.String()) })
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
+}
+
+// TestCrashPoints: the matrix has every fault point of package reshard.
+func TestCrashPoints(t *testing.T) {
+	have := map[string]bool{}
+	for i := range stretches {
+		for _, p := range stretches[i].points() {
+			have[strings.Split(p, ":")[0]] = true
+		}
+	}
+	known := map[string]bool{}
+	for _, p := range reshard.Points() {
+		known[p] = true
+		if !have[p] && !strings.HasSuffix(p, "preparing") { // what stores that lists it in the map as well: the next point's case
+			t.Errorf("no case at %s", p)
+		}
+	}
+	for p := range have {
+		if !known[p] {
+			t.Errorf("package reshard has no point %s", p)
+		}
+	}
+}
+
+// TestProofCrashes: with traffic on three proxies a fourth runs migrations. Something dies, stands
+// still or is cut off while it is before or after a step. Each migration comes to its end, by
+// whichever proxy, nothing is left of it and nothing is lost. In a soak that is done at every
+// point on MariaDB, and at each sixth on MySQL.
 func TestProofCrashes(t *testing.T) {
 	t.Parallel()
-	etcd := testkit.Etcd(t)
-	// Others take a migration up later than the proxy that was told to move.
-	c, _ := proofCluster(t, setup{etcd: etcd.Addr, env: []string{"SLUICE_FAULT=reshard-claim:delay=800ms"}}, 3)
-	tr := newTraffic(t, c)
-	tr.strict, tr.pace = false, 4*time.Millisecond
-	tr.run(1)
-	d := newDBA(tr, c.px[1])
-	for _, one := range crashes(t) {
-		if !t.Run(one.String(), func(t *testing.T) { d.crash(t, one, etcd) }) {
-			break
-		}
-	}
-	time.Sleep(time.Second)
-	tr.check(true)
-}
-
-// crash moves a part of one shard to another, and back if that is meant, with one thing that
-// goes wrong. The next case finds it where this one has left it.
-func (d *dba) crash(t *testing.T, one crash, etcd *testkit.Store) {
-	outer, outerTraffic := d.t, d.traffic.t
-	d.t, d.traffic.t = t, t
-	defer func() { d.t, d.traffic.t = outer, outerTraffic }()
-	action := "stop"
-	if one.who == "mover" && !one.still {
-		action = "exit"
-	}
-	nth := ""
-	if one.back {
-		nth = ":2"
-	}
-	end := "completed"
-	if one.back {
-		end = "cancelled"
-	}
-	link := testkit.NewLink(t, etcd.Addr)
-	for range 4 {
-		direct := d.c.setup.etcd
-		d.c.setup.etcd = link.Addr
-		p := d.c.newProxy(fmt.Sprintf("mover%d", time.Now().UnixNano()%1e9), "SLUICE_FAULT="+one.point()+":"+action+nth)
-		d.c.setup.etcd = direct
-		p.Start()
-		id := d.begin(p, one)
-		met := d.met(p, action == "stop", id)
-		if met {
-			d.strike(p, one, etcd, link)
-		}
-		d.await(3*time.Minute, end, id)
-		p.Kill()
-		if met {
-			return
-		}
-		t.Log("another proxy ran the migration; once more")
-	}
-}
-
-const (
-	leaseOver  = 12 * time.Second // another takes over meanwhile
-	crashFirst = 1000
-	crashSlots = "1000-3000"
-)
-
-// begin starts a migration at a proxy, as far as to its way back when that is meant.
-func (d *dba) begin(p *px, one crash) string {
-	d.t.Helper()
-	away := newDBA(d.traffic, p)
-	d.source = d.owners()[crashFirst]
-	target := fmt.Sprintf("s%d", 1-d.source)
-	if !one.back {
-		return away.start("MOVE SLOTS " + crashSlots + " TO " + target + " AUTO")[0]
-	}
-	id := away.start("MOVE SLOTS " + crashSlots + " TO " + target)[0]
-	away.await(3*time.Minute, "ready", id)
-	away.say("CUTOVER MIGRATION %s", id)
-	away.await(3*time.Minute, "switched", id)
-	away.say("REVERT MIGRATION %s", id)
-	return id
-}
-
-// met waits until a proxy has met its fault; false: the migration is over without it.
-func (d *dba) met(p *px, stopped bool, id string) bool {
-	d.t.Helper()
-	for range 3000 {
-		if stopped && processState(p.PID()) == "T" || !stopped && !p.Running() {
-			return true
-		}
-		if list, err := d.migrations(); err == nil {
-			for _, m := range list {
-				if m.id == id && (m.state == "completed" || m.state == "cancelled") {
-					return false
-				}
+	r := rand.New(rand.NewPCG(testSeed(t), 3))
+	if !soak() {
+		x := &matrix{flavor: testkit.MariaDBFlavor}
+		for _, c := range crashes(r, 7) {
+			if c.stretch.name == "switch" && !c.harm.one && (c.harm.who == "source" || c.harm.who == "target") {
+				x.todo = append(x.todo, c)
+				break
 			}
 		}
-		time.Sleep(25 * time.Millisecond)
+		x.run(t, 1)
+		return
 	}
-	d.t.Fatalf("%s has not met its fault: %s", p.config, p.Log())
-	return false
+	for i, flavor := range testkit.Flavors() {
+		t.Run(flavor.String(), func(t *testing.T) {
+			x := &matrix{flavor: flavor, todo: crashes(r, 1+5*i)}
+			x.run(t, 5)
+		})
+	}
 }
 
-// strike lets go wrong what is to go wrong while the proxy stands at the fault, or is dead.
-func (d *dba) strike(p *px, one crash, etcd *testkit.Store, link *testkit.Link) {
-	var process *testkit.Process
-	switch one.who {
-	case "proxy":
-		process = d.c.px[2].Process
-	case "source":
-		process = d.c.servers[d.source].Process
-	case "target":
-		process = d.c.servers[1-d.source].Process
-	case "etcd":
-		process = etcd.Process
+// matrix is the cases that wait and the results of those that have run.
+type matrix struct {
+	flavor testkit.Flavor
+
+	mu   sync.Mutex
+	todo []crash
+	done map[string]map[harm]string // by stretch and point
+	took time.Duration
+}
+
+func (x *matrix) next() (c crash, ok bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.todo) == 0 {
+		return c, false
 	}
-	switch {
-	case one.who == "link":
-		link.Stall()
-		p.Resume()
-		time.Sleep(leaseOver)
-		link.Resume()
-	case process == nil && one.still:
-		time.Sleep(leaseOver)
-		p.Resume()
-	case process == nil:
-		p.Kill()
-	case one.still:
-		process.Pause()
-		p.Resume()
-		time.Sleep(1500 * time.Millisecond)
-		process.Resume()
-	default:
-		process.Kill()
-		p.Resume()
-		time.Sleep(300 * time.Millisecond)
-		process.Start()
+	c, x.todo = x.todo[0], x.todo[1:]
+	return c, true
+}
+
+// result notes how a migration went: the points that were met, and what is put off because it
+// was not.
+func (x *matrix) result(c crash, met []string, failed bool, again bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, p := range met {
+		x.set(c, p, map[bool]string{false: "ok", true: "FAILED"}[failed])
 	}
+	left := slices.DeleteFunc(slices.Clone(c.points), func(p string) bool { return slices.Contains(met, p) })
+	for _, p := range left {
+		x.set(c, p, "not met")
+	}
+	if len(left) > 0 && again {
+		x.todo = append(x.todo, crash{c.stretch, c.harm, left})
+	}
+}
+
+func (x *matrix) set(c crash, point, what string) {
+	key := c.stretch.name + " " + pointName(point)
+	if x.done == nil {
+		x.done = map[string]map[harm]string{}
+	}
+	if x.done[key] == nil {
+		x.done[key] = map[harm]string{}
+	}
+	x.done[key][c.harm] = what
+}
+
+// run works the cases off on some clusters side by side: they mostly wait.
+func (x *matrix) run(t *testing.T, lanes int) {
+	began := time.Now()
+	var all sync.WaitGroup
+	for lane := range lanes {
+		all.Go(func() {
+			for n := 0; ; n++ { // a new cluster after a failure
+				first, ok := x.next()
+				if !ok || n == 5 {
+					return
+				}
+				t.Run(fmt.Sprintf("%d.%d", lane, n), func(t *testing.T) { x.lane(t, first) })
+			}
+		})
+	}
+	all.Wait()
+	t.Logf("%v\n%s", time.Since(began).Round(time.Second), x.table())
+}
+
+// table is what has become of each case, as a table of Markdown.
+func (x *matrix) table() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| %v |", x.flavor)
+	counts := map[string]int{}
+	for _, h := range harms {
+		fmt.Fprintf(&b, " %s %s |", h.who, h.how)
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(harms)) + "\n")
+	for i := range stretches {
+		for _, p := range stretches[i].points() {
+			key := stretches[i].name + " " + pointName(p)
+			if x.done[key] == nil {
+				continue
+			}
+			fmt.Fprintf(&b, "| %s |", key)
+			for _, h := range harms {
+				what := x.done[key][h]
+				counts[what]++
+				fmt.Fprintf(&b, " %s |", what)
+			}
+			b.WriteByte('\n')
+		}
+	}
+	return fmt.Sprintf("%d ok, %d failed, %d not met\n%s", counts["ok"], counts["FAILED"], counts["not met"], b.String())
 }

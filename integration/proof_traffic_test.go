@@ -107,6 +107,7 @@ type traffic struct {
 	pace   time.Duration // between two statements of a client
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
+	gate   sync.RWMutex // held for reading by a client that is at work
 
 	mu          sync.Mutex
 	lines       map[key]told
@@ -170,7 +171,10 @@ func (tr *traffic) run(n int) {
 			tr.mu.Unlock()
 			tr.wg.Go(func() {
 				for ctx.Err() == nil {
-					if err := kinds[c.kind](c); err != nil && !tr.strict && !p.Running() {
+					tr.gate.RLock()
+					err := kinds[c.kind](c)
+					tr.gate.RUnlock()
+					if err != nil && !tr.strict && !p.Running() {
 						time.Sleep(20 * time.Millisecond) // until the proxy is back, or the test ends
 					}
 					time.Sleep(tr.pace)

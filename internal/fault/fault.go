@@ -22,6 +22,10 @@ import (
 	"time"
 )
 
+// Says begins the line on standard error of a program that stops or kills itself; the
+// point's name follows.
+const Says = "fault point: "
+
 // Variable is the environment variable that names the faults.
 const Variable = "SLUICE_FAULT"
 
@@ -131,16 +135,18 @@ func (pt *point) reached() error {
 	case pt.action == fail && n >= pt.at:
 		return &Error{pt.name}
 	case pt.action == exit && n == pt.at:
-		return suicide(syscall.SIGKILL)
+		return pt.suicide(syscall.SIGKILL)
 	case pt.action == stop && n == pt.at:
-		return suicide(syscall.SIGSTOP)
+		return pt.suicide(syscall.SIGSTOP)
 	}
 	return nil
 }
 
-// suicide sends a signal to the own process. It is delivered to another thread perhaps a
-// moment later than kill returns, and nothing more may be done until then.
-func suicide(s syscall.Signal) error {
+// suicide sends a signal to the own process, and says on standard error where. It is
+// delivered to another thread perhaps a moment later than kill returns, and nothing more may
+// be done until then.
+func (pt *point) suicide(s syscall.Signal) error {
+	fmt.Fprintf(os.Stderr, "%s%s\n", Says, pt.name)
 	if err := syscall.Kill(os.Getpid(), s); err != nil {
 		return err
 	}

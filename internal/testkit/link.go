@@ -18,9 +18,10 @@ type Link struct {
 	wg     sync.WaitGroup
 
 	mu      sync.Mutex
-	change  *sync.Cond // stalled, closed or refuse has changed
+	change  *sync.Cond // stalled, muted, closed or refuse has changed
 	closed  bool
 	stalled bool
+	muted   bool
 	refuse  bool
 	delay   time.Duration
 	budget  int64 // bytes that the server may still send before the cut; -1: no bound
@@ -140,7 +141,7 @@ func (l *Link) pass(p *pair, n int, fromServer bool) (int, bool) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.stalled && !l.closed && n > 0 {
+	for (l.stalled || l.muted && fromServer) && !l.closed && n > 0 {
 		if _, alive := l.pairs[p]; !alive {
 			return 0, false
 		}
@@ -181,8 +182,12 @@ func (l *Link) Connections() int {
 // Stall holds back all bytes, in both directions, until Resume: nothing is lost or closed.
 func (l *Link) Stall() { l.set(func() { l.stalled = true }) }
 
-// Resume ends a Stall.
-func (l *Link) Resume() { l.set(func() { l.stalled = false }) }
+// Mute holds back what the server sends until Resume: it does what it is asked for, and
+// nobody hears of it. A Cut before makes that so for good.
+func (l *Link) Mute() { l.set(func() { l.muted = true }) }
+
+// Resume ends a Stall and a Mute.
+func (l *Link) Resume() { l.set(func() { l.stalled, l.muted = false, false }) }
 
 // Refuse resets new connections at once, or lets them through again.
 func (l *Link) Refuse(on bool) { l.set(func() { l.refuse = on }) }
