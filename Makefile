@@ -1,13 +1,13 @@
 # Sluice. On a fresh Debian with Go and make:
 #   make demo    four MariaDB shards, a proxy and a sample shop; Ctrl-C ends it all
 #   make test    everything that is tested, on real servers
-#   make soak    a million random statements: Sluice over four shards against one plain server
+#   make soak    a million random statements, then every crash of a migration; it takes most of a day
 #   make compat  applications, drivers and tools of others, all of them
 SHELL   := /bin/sh
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: build demo test soak soak-moves compat check bench bench-full clean fmt
+.PHONY: build demo test soak soak-statements soak-moves compat check bench bench-full clean fmt
 
 build:
 	@mkdir -p bin
@@ -33,17 +33,22 @@ test:
 	@echo '== tests, with the race detector'
 	go test -race -timeout 40m -p 2 ./...
 
-# soak: SOAK statements, half on MariaDB and half on Oracle MySQL, each in text and binary protocol; SEED repeats
-# a run. It prints the seed, the time, the counts and what was refused, and each difference reduced.
-SOAK := 1000000
+# soak: what takes hours. SEED repeats a run of either part.
 SEED :=
 
-soak:
+soak: soak-statements soak-moves
+
+# soak-statements: SOAK statements, half on MariaDB and half on Oracle MySQL, each in text and binary protocol. It prints
+# the seed, the time, the counts and what was refused, and each difference reduced.
+SOAK := 1000000
+
+soak-statements:
 	@sh scripts/install.sh test
 	SLUICE_SOAK=$(SOAK) SLUICE_SEED=$(SEED) go test -count 1 -timeout 0 -v -run '^TestDiffRandom$$' ./integration
 
-# soak-moves: slots move under traffic, something dies or stands still at every step of it, safeguards are left out one by
-# one, and the large instances of the model are searched. SEED repeats the order; it takes hours.
+# soak-moves: slots move under traffic, something dies, stands still or is cut off at every step of it (a table says what has
+# become of each case; SLUICE_CRASH is an expression that chooses among them), safeguards are left out one by one, and the
+# large instances of the model are searched.
 soak-moves:
 	@sh scripts/install.sh test
 	SLUICE_SOAK=1 SLUICE_SEED=$(SEED) go test -count 1 -timeout 0 -v -run '^TestProof' ./integration

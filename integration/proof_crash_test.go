@@ -176,7 +176,7 @@ func TestProofCrashes(t *testing.T) {
 	for i, flavor := range testkit.Flavors() {
 		t.Run(flavor.String(), func(t *testing.T) {
 			x := &matrix{flavor: flavor, todo: crashes(r, 1+5*i)}
-			x.run(t, 5)
+			x.run(t, 4)
 		})
 	}
 }

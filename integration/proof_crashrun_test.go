@@ -57,7 +57,7 @@ func newLane(t *testing.T, flavor testkit.Flavor) *lane {
 	c.addProxy(s.env...)
 	c.setup.etcd = l.etcd.Addr
 	tr := newTraffic(t, c)
-	tr.strict, tr.pace = false, 40*time.Millisecond
+	tr.strict, tr.pace = false, 120*time.Millisecond // what is looked at is not speed
 	tr.run(1)
 	l.dba = newDBA(tr, c.px[1])
 	return l
@@ -125,11 +125,18 @@ func (d *drive) run() {
 	if d.one.stretch.order != "" {
 		end = "cancelled"
 	}
-	last := migration{}
-	for began := time.Now(); time.Since(began) < 5*time.Minute; time.Sleep(20 * time.Millisecond) {
+	last, looked := migration{}, time.Now()
+	for began := time.Now(); time.Since(began) < 5*time.Minute; time.Sleep(10 * time.Millisecond) {
 		if d.stopped() {
 			d.strike()
 			continue
+		}
+		if time.Since(looked) < 200*time.Millisecond {
+			continue
+		}
+		looked = time.Now()
+		if d.one.stretch.fault != "" && len(d.met) == len(d.one.points) && d.p.Running() {
+			d.p.Kill() // its attempts fail for ever; another takes over
 		}
 		list, err := d.migrations()
 		i := slices.IndexFunc(list, func(m migration) bool { return m.id == d.id })
@@ -154,22 +161,21 @@ func (d *drive) run() {
 
 // order is what the DBA does, who does not wait until the next attempt comes by itself.
 func (d *drive) order(m migration) {
-	if time.Since(d.nudged) < 400*time.Millisecond {
-		return
-	}
 	text := ""
+	again := m.err != "" && !strings.HasPrefix(m.err, "it waits") && time.Since(d.nudged) > time.Second
 	switch {
 	case d.one.stretch.order == "cancel" && m.state == "ready":
-		text, d.ordered = "CANCEL", true
-	case m.state == "ready" && (d.one.stretch.order == "revert" || strings.Contains(m.err, "attempt") || m.err != ""):
+		text = "CANCEL"
+	case m.state == "ready" && (again || d.one.stretch.order == "revert" && d.nudged.IsZero()):
 		text = "CUTOVER"
-	case d.one.stretch.order == "revert" && m.state == "switched":
-		text, d.ordered = "REVERT", true
+	case d.one.stretch.order == "revert" && m.state == "switched" && (again || !d.ordered):
+		text = "REVERT"
 	default:
 		return
 	}
-	d.nudged = time.Now()
-	_, _ = d.admin.Exec(text + " MIGRATION " + d.id) // or it has gone on meanwhile, or etcd is away: once more
+	if _, err := d.admin.Exec(text + " MIGRATION " + d.id); err == nil { // or it has gone on meanwhile, or etcd is away
+		d.nudged, d.ordered = time.Now(), d.ordered || text != "CUTOVER"
+	}
 }
 
 // stopped tells whether the proxy stands at a point.

@@ -77,6 +77,10 @@ type Spec struct {
 	Stream string // Forward or Reverse; each has notes of its own at its target
 	Tables []Table
 	Slots  []shard.Span // sorted, disjoint
+	// Present are tables that both sides have as a whole already, and Share is which part of the
+	// source's rows moves: both for Preflight.
+	Present []Table
+	Share   float64
 	// Secret is the value of @_sluice_mover that lets a session pass the migration's fence.
 	Secret string
 	// Token is the right to write: the mover with the greatest one writes, others get
@@ -96,6 +100,7 @@ type Options struct {
 	Follow   bool
 	Replicas []Server // whose lag slows the copy down, and stops it from replicaLag on
 	Rate     int      // most rows a second that are copied; 0 is no limit
+	Free     int64    // bytes of disk that the copy leaves at both sides; 0: a gigabyte or a twentieth
 	Log      *slog.Logger
 	Faults   *fault.Points
 }

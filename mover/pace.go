@@ -134,6 +134,7 @@ func watchLoad(ctx context.Context, m *Mover) {
 	sessions := make([]*session, len(servers))
 	again := make([]time.Time, len(servers)) // to log in
 	readers := make([]float64, len(servers)) // of the binary log: they run, and take nothing
+	full := make([]string, len(servers))     // of disk, and how
 	defer func() {
 		for _, s := range sessions {
 			s.close()
@@ -157,6 +158,12 @@ func watchLoad(ctx context.Context, m *Mover) {
 				readers[i] = logReaders(sessions[i])
 			}
 			l, w, err := look(sessions[i], readers[i], i >= 2)
+			if err == nil && i < 2 && n%10 == 0 {
+				full[i], err = m.short(sessions[i])
+			}
+			if full[i] != "" {
+				stop = "the copy waits: " + srv.Name + " " + full[i]
+			}
 			if err != nil {
 				sessions[i].close()
 				sessions[i] = nil

@@ -37,8 +37,8 @@ func Preflight(ctx context.Context, source, target Server, s Spec) (reasons, war
 			return nil, nil, err
 		}
 	}
-	if p.bytes > 1<<20 {
-		p.warn("the tables have about %d MiB at %s; the part that moves needs room at %s twice, in the tables and in the binary log", p.bytes>>20, source.Name, target.Name)
+	if err := p.space(); err != nil {
+		return nil, nil, err
 	}
 	return p.reasons, p.warnings, nil
 }
@@ -304,7 +304,8 @@ func (p *preflight) foreign(t *table) error {
 
 // moves tells whether a table moves, or is on every shard as a whole.
 func (p *preflight) moves(t Table) bool {
-	return slices.ContainsFunc(p.spec.Tables, func(o Table) bool { return o.Schema == t.Schema && o.Name == t.Name })
+	same := func(o Table) bool { return o.Schema == t.Schema && o.Name == t.Name }
+	return slices.ContainsFunc(p.spec.Tables, same) || slices.ContainsFunc(p.spec.Present, same)
 }
 
 // unlike says in what the definitions of a table differ, as far as values and keys go.

@@ -286,6 +286,16 @@ func TestPreflight(t *testing.T) {
 		if reasons, _, err := Preflight(context.Background(), o.Source, o.Target, Spec{ID: 1, Tables: tables[:1], Slots: half}); err != nil || len(reasons) != 0 {
 			t.Errorf("%q, %v", reasons, err)
 		}
+		// A foreign key to a table that is on both sides as a whole.
+		w.src.Exec("CREATE TABLE app.bound (id INT PRIMARY KEY, user_id INT, p INT, FOREIGN KEY (p) REFERENCES parent (id))")
+		bound := Spec{ID: 1, Tables: []Table{{Schema: "app", Name: "bound", Key: "user_id"}}, Slots: half}
+		if reasons, _, err = Preflight(context.Background(), o.Source, o.Target, bound); err != nil || len(reasons) != 1 {
+			t.Errorf("%q, %v", reasons, err)
+		}
+		bound.Present = []Table{{Schema: "app", Name: "parent"}}
+		if reasons, _, err = Preflight(context.Background(), o.Source, o.Target, bound); err != nil || len(reasons) != 0 {
+			t.Errorf("%q, %v", reasons, err)
+		}
 		// A server of the other kind.
 		other := testkit.Shared(t, 1-w.src.Flavor, 0)
 		o.Target = Server{Name: "s2", Dial: func(ctx context.Context) (*backend.Conn, error) { return w.pools.Dial(ctx, "s2", other.Addr) }}

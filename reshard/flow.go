@@ -113,7 +113,7 @@ func (f *flow) run(ctx context.Context) {
 			f.lasts.Store(true)
 			return
 		}
-		if time.Since(began) > time.Minute {
+		if time.Since(began) > 5*time.Second {
 			wait = 250 * time.Millisecond
 		}
 		if !sleep(ctx, wait) {

@@ -13,7 +13,23 @@ import (
 
 // preflight lists everything that stands against a migration, at once, and what may surprise.
 func (s *Service) preflight(ctx context.Context, r *Record) (faults, warnings []string, err error) {
-	faults, warnings, err = mover.Preflight(ctx, s.server(r.Source), s.server(r.Target), r.spec(mover.Forward, 0))
+	spec := r.spec(mover.Forward, 0)
+	m := s.opts.Topology.Map()
+	if i, ok := m.ShardIndex(r.Source); ok {
+		spec.Share = float64(count(r.Slots)) / float64(max(m.SlotCount(i), count(r.Slots)))
+	}
+	if !r.Joins {
+		if err := s.on(ctx, r.Source, func(c *backend.Conn) error {
+			_, references, err := listTables(ctx, c, &m.Spec)
+			for _, t := range references {
+				spec.Present = append(spec.Present, mover.Table{Schema: t.Schema, Name: t.Name})
+			}
+			return err
+		}); err != nil {
+			return nil, nil, err
+		}
+	}
+	faults, warnings, err = mover.Preflight(ctx, s.server(r.Source), s.server(r.Target), spec)
 	if err != nil {
 		return nil, nil, err
 	}

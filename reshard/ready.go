@@ -9,11 +9,15 @@ import (
 
 	"sluice/backend"
 	"sluice/mover"
+	"sluice/topo"
 	"sluice/wire"
 )
 
 // readyDrain is how long the marker of an attempt may take, as far as that can be foreseen.
 const readyDrain = 400 * time.Millisecond
+
+// holdPatience is how long a switch waits until one slow lap is forgiven, and then another.
+const holdPatience = 10 * time.Second
 
 // ready follows the changes, and begins an attempt when it is time and may succeed.
 func (r waiting) ready(ctx context.Context) error {
@@ -68,20 +72,59 @@ func (r waiting) waits(ctx context.Context, hold string) error {
 
 // holdsUp says what would make an attempt fail, "" for nothing that can be seen.
 func (r waiting) holdsUp(ctx context.Context, from, to string) (hold string, err error) {
-	for range 3 {
-		began := time.Now()
-		if !r.drainsWithin(ctx, 2*time.Second) || time.Since(began) > readyDrain {
-			if t := r.flow.trouble(); t != "" {
-				t = " (" + t + ")"
-				return "the changes are not caught up with" + t, ctx.Err()
-			}
-			return "the changes are not caught up with", ctx.Err()
+	if r.heldSince.IsZero() {
+		r.heldSince = time.Now()
+	}
+	proxies, hold, err := r.quick(ctx, time.Since(r.heldSince))
+	if hold != "" || err != nil {
+		return hold, err
+	}
+	r.heldSince = time.Time{}
+	return r.occupied(ctx, proxies, from, to)
+}
+
+// quick looks whether changes, and etcd's answers, come as fast as a switch needs them, in three
+// laps of which all have to. On a machine with more work than it can do some always do not: the
+// longer the switch has waited, the fewer have to; an attempt is taken back in time all the same.
+func (r waiting) quick(ctx context.Context, waited time.Duration) (proxies []topo.Proxy, hold string, err error) {
+	const laps = 3
+	slow, slowest, what := 0, time.Duration(0), ""
+	note := func(took time.Duration, of string) {
+		if took > readyDrain {
+			slow++
+		}
+		if took > slowest {
+			slowest, what = took, of
 		}
 	}
-	proxies, err := r.s.opts.Topology.Proxies(ctx)
-	if err != nil {
-		return "", err
+	for range laps {
+		began := time.Now()
+		if !r.drainsWithin(ctx, 2*time.Second) {
+			if t := r.flow.trouble(); t != "" {
+				return nil, "the changes are not caught up with (" + t + ")", ctx.Err()
+			}
+			return nil, "the changes are not caught up with", ctx.Err()
+		}
+		drained := time.Now()
+		if proxies, err = r.s.opts.Topology.Proxies(ctx); err != nil {
+			return nil, "", err
+		}
+		// A switch asks etcd some four times, and the proxies one after the other once more.
+		answered := 4 * time.Since(drained)
+		if drain := drained.Sub(began); drain > answered {
+			note(drain, "a change takes %v from one shard to the other")
+		} else {
+			note(answered, "etcd takes %v for what a switch asks of it")
+		}
 	}
+	if most := min(int(waited/holdPatience), laps-1); slow > most {
+		hold = fmt.Sprintf(what+", and may take %v; the servers or the network have too much to do", slowest.Round(50*time.Millisecond), readyDrain)
+	}
+	return proxies, hold, nil
+}
+
+// occupied says who would hold an attempt up.
+func (r waiting) occupied(ctx context.Context, proxies []topo.Proxy, from, to string) (hold string, err error) {
 	for _, p := range proxies {
 		if p.MapVersion < r.rec.Version {
 			return fmt.Sprintf("proxy %s serves an old map", p.Node), nil

@@ -36,6 +36,8 @@ type run struct {
 	streams
 	failures int // of the phase that is at work, in a row
 
+	heldSince time.Time // a switch waits because all is slow; zero: none does
+
 	begun   int64         // the attempt that this run goes through with
 	paused  time.Duration // statements waited in it
 	version int64         // of the map that committed it
