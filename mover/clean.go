@@ -105,7 +105,7 @@ func (k *cleaner) table(ctx context.Context, t *table, st *state) (*state, error
 			next.Tables[t.id].Cursor, next.Tables[t.id].Done = upTo, upTo == nil
 			n, err := k.delete(t, after, upTo, st, next)
 			if c := code(err); c == errDeadlock || c == errLockTimeout {
-				if err := sleep(ctx, 100*time.Millisecond); err != nil {
+				if err := nap(ctx, 100*time.Millisecond); err != nil {
 					return st, err
 				}
 				continue
@@ -119,7 +119,7 @@ func (k *cleaner) table(ctx context.Context, t *table, st *state) (*state, error
 			if k.deleted != nil && n > 0 {
 				k.deleted(n)
 			}
-			if err := sleep(ctx, k.rest(time.Since(began))); err != nil {
+			if err := nap(ctx, k.rest(time.Since(began))); err != nil {
 				return st, err
 			}
 			if err := k.turns.pause(ctx, nil); err != nil {

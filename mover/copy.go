@@ -89,7 +89,7 @@ func (w *worker) readChunks(ctx context.Context, f *feed, st *state, until time.
 		case <-ctx.Done():
 			return nil
 		}
-		if err := sleep(ctx, m.pace.limit(c, took)); err != nil {
+		if err := nap(ctx, m.pace.limit(c, took)); err != nil {
 			return nil
 		}
 		if last {

@@ -140,7 +140,7 @@ func watchLoad(ctx context.Context, m *Mover) {
 			s.close()
 		}
 	}()
-	for n := 0; n == 0 || sleep(ctx, lookTime) == nil; n++ {
+	for n := 0; n == 0 || nap(ctx, lookTime) == nil; n++ {
 		load, why, stop := 0.0, "", ""
 		for i, srv := range servers {
 			if sessions[i] == nil {
@@ -159,7 +159,7 @@ func watchLoad(ctx context.Context, m *Mover) {
 			}
 			l, w, err := look(sessions[i], readers[i], i >= 2)
 			if err == nil && i < 2 && n%10 == 0 {
-				full[i], err = m.short(sessions[i])
+				full[i], err = short(sessions[i], m.opts.Free)
 			}
 			if full[i] != "" {
 				stop = "the copy waits: " + srv.Name + " " + full[i]

@@ -150,7 +150,7 @@ func (m *Mover) begin(ctx context.Context, src *session) (*state, error) {
 		m.set(func(s *Status) {
 			s.Waiting = fmt.Sprintf("%d XA branches that are prepared on %s to end", len(prepared), m.opts.Source.Name)
 		})
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+		if err := nap(ctx, 50*time.Millisecond); err != nil {
 			return nil, err
 		}
 		now, err := branches(src)

@@ -35,12 +35,12 @@ func roomOf(s *session) (r room, ok bool, err error) {
 	return r, err == nil, err
 }
 
-// short says that a server has too little space, "" if it has not, or does not say.
-func (m *Mover) short(s *session) (string, error) {
+// short says that a server has less space than the copy leaves (0: the usual), "" if it has not,
+// or does not say.
+func short(s *session, least int64) (string, error) {
 	r, ok, err := roomOf(s)
-	least := r.least()
-	if m.opts.Free > 0 {
-		least = m.opts.Free
+	if least == 0 {
+		least = r.least()
 	}
 	if err != nil || !ok || r.free >= least {
 		return "", err

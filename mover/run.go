@@ -392,7 +392,7 @@ func (w *worker) committed(ctx context.Context, xids []string) error {
 		if time.Now().After(until) {
 			return fmt.Errorf("shard %s: an XA branch is committed in the binary log and still prepared after %v", w.m.opts.Source.Name, commitTime)
 		}
-		if err := sleep(ctx, 2*time.Millisecond); err != nil {
+		if err := nap(ctx, 2*time.Millisecond); err != nil {
 			return err
 		}
 	}

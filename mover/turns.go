@@ -68,7 +68,7 @@ func (t *turns) pause(ctx context.Context, meanwhile func() error) error {
 			return err
 		}
 	}
-	if err := sleep(ctx, time.Until(until)); err != nil {
+	if err := nap(ctx, time.Until(until)); err != nil {
 		return err
 	}
 	return t.works()

@@ -184,7 +184,7 @@ func (m *Mover) Verify(ctx context.Context) (report Report, err error) {
 			if err := turns.pause(ctx, meanwhile); err != nil {
 				return report, judge(ctx, err)
 			}
-			if err := sleep(ctx, rest); err != nil {
+			if err := nap(ctx, rest); err != nil {
 				return report, err
 			}
 		}

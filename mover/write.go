@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"sluice/internal/sleep"
 )
 
 const (
@@ -29,7 +31,7 @@ func (w *writer) transact(ctx context.Context, st *state, f func() error) error 
 		if c := code(err); c != errDeadlock && c != errLockTimeout || try == maxTries || ctx.Err() != nil {
 			return err
 		}
-		if err := sleep(ctx, time.Duration(try)*10*time.Millisecond); err != nil {
+		if err := nap(ctx, time.Duration(try)*10*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -195,17 +197,10 @@ func (w *writer) collision(t *table, l *layout, r *rows, from, to int, within st
 	return stop
 }
 
-// sleep waits, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
+// nap waits, or until ctx ends.
+func nap(ctx context.Context, d time.Duration) error {
+	if !sleep.For(ctx, d) {
 		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
 	}
+	return nil
 }

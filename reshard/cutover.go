@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/internal/sleep"
 	"sluice/shard"
 	"sluice/topo"
 )
@@ -72,7 +73,7 @@ func (r cutover) freeze(ctx context.Context) error {
 			return r.passed(ctx, "switched in attempt %d, though the answer was late: %v", r.rec.Attempt, err)
 		case lookErr == nil:
 			return r.giveUp(ctx, err)
-		case !sleep(ctx, 100*time.Millisecond):
+		case !sleep.For(ctx, 100*time.Millisecond):
 			return lookErr
 		}
 	}
@@ -306,7 +307,7 @@ func (r cutover) acknowledged(ctx context.Context, attempt int64) error {
 		if missing = silent(proxies, r.id, attempt); len(missing) == 0 {
 			return nil
 		}
-		if !sleep(ctx, ackEvery) {
+		if !sleep.For(ctx, ackEvery) {
 			return fmt.Errorf("%w: the proxies %s have not acknowledged it", context.Cause(ctx), strings.Join(missing, ", "))
 		}
 	}
@@ -336,7 +337,7 @@ func (r cutover) noBranches(ctx context.Context, c *backend.Conn) error {
 			return err
 		}
 		running = common(running, now)
-		if len(running) > 0 && !sleep(ctx, ackEvery) {
+		if len(running) > 0 && !sleep.For(ctx, ackEvery) {
 			return fmt.Errorf("%w: %d connections are preparing a transaction", context.Cause(ctx), len(running))
 		}
 	}
@@ -350,7 +351,7 @@ func (r cutover) noBranches(ctx context.Context, c *backend.Conn) error {
 			return err
 		}
 		prepared = common(prepared, now)
-		if len(prepared) > 0 && !sleep(ctx, ackEvery) {
+		if len(prepared) > 0 && !sleep.For(ctx, ackEvery) {
 			return fmt.Errorf("%w: %d transactions are prepared; SHOW TRANSACTIONS", context.Cause(ctx), len(prepared))
 		}
 	}

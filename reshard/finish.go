@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/internal/sleep"
 	"sluice/mover"
 	"sluice/shard"
 	"sluice/wire"
@@ -204,7 +205,7 @@ func (r ending) leftOldMaps(ctx context.Context, side string) error {
 		case old == "":
 			return r.on(ctx, side, func(c *backend.Conn) error { return killIdle(ctx, c, r.rec.SwitchAt) })
 		}
-		if !sleep(ctx, 50*time.Millisecond) {
+		if !sleep.For(ctx, 50*time.Millisecond) {
 			return fmt.Errorf("proxy %s serves an old map: %w", old, ctx.Err())
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/internal/sleep"
 	"sluice/mover"
 )
 
@@ -116,7 +117,7 @@ func (f *flow) run(ctx context.Context) {
 		if time.Since(began) > 5*time.Second {
 			wait = 250 * time.Millisecond
 		}
-		if !sleep(ctx, wait) {
+		if !sleep.For(ctx, wait) {
 			return
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/internal/sleep"
 	"sluice/mover"
 	"sluice/shard"
 )
@@ -54,7 +55,7 @@ func (r *run) queued(ctx context.Context) error {
 	})
 	switch {
 	case errors.Is(err, errWait):
-		sleep(ctx, lookEvery)
+		sleep.For(ctx, lookEvery)
 		return waiting{r}.waits(ctx, "it waits for its turn: "+wait)
 	case err != nil && !errors.Is(err, errListed):
 		return err
@@ -117,7 +118,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := r.note(ctx, "the fence rows are written; every proxy has to know of the migration before a row is copied"); err != nil {
 		return err
 	}
-	if !sleep(ctx, fenceFirst) {
+	if !sleep.For(ctx, fenceFirst) {
 		return ctx.Err()
 	}
 	wait, cancel := context.WithTimeoutCause(ctx, 30*time.Second, errors.New("they did not within 30 s"))
@@ -188,7 +189,7 @@ func copied(s mover.Status) bool {
 
 // linger waits a moment while the stream works. again: the phase has to be looked at anew.
 func (r *streams) linger(ctx context.Context) (again bool, err error) {
-	if !sleep(ctx, 200*time.Millisecond) {
+	if !sleep.For(ctx, 200*time.Millisecond) {
 		return false, ctx.Err()
 	}
 	r.report(ctx)
@@ -270,7 +271,7 @@ func (r *run) compare(ctx context.Context, do func(context.Context) (mover.Repor
 	defer func() { <-stop }()
 	go func() {
 		defer close(stop)
-		for sleep(within, lookEvery) {
+		for sleep.For(within, lookEvery) {
 			r.report(within)
 			if r.overtaken(within) {
 				cancel(errMoved)

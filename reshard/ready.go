@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/internal/sleep"
 	"sluice/mover"
 	"sluice/topo"
 	"sluice/wire"
@@ -179,7 +180,7 @@ func oldTransaction(ctx context.Context, c *backend.Conn) (string, error) {
 func oldBranch(ctx context.Context, c *backend.Conn) (string, error) {
 	prepared, err := branches(ctx, c)
 	for began := time.Now(); err == nil && len(prepared) > 0 && time.Since(began) < readyDrain; {
-		sleep(ctx, readyDrain/10)
+		sleep.For(ctx, readyDrain/10)
 		var now []string
 		now, err = branches(ctx, c)
 		prepared = common(prepared, now)

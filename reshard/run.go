@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/internal/sleep"
 	"sluice/mover"
 	"sluice/topo"
 )
@@ -83,7 +84,7 @@ func (r *run) run(ctx context.Context) {
 // keepClaim ends the run when the claim may be another's.
 func (r *run) keepClaim(ctx context.Context, lost context.CancelFunc) {
 	failed := 0
-	for sleep(ctx, time.Second) {
+	for sleep.For(ctx, time.Second) {
 		mine, err := r.s.opts.Migrations.Claim(ctx, claimOf(r.id))
 		switch {
 		case err == nil && mine:
@@ -249,7 +250,7 @@ func (r *run) step(ctx context.Context) error {
 // followed, so that they do not become too many to catch up with.
 func (r *run) stand(ctx context.Context) error {
 	if r.rec.Phase == Queued || r.rec.Phase == Preparing {
-		sleep(ctx, lookEvery)
+		sleep.For(ctx, lookEvery)
 		return nil
 	}
 	if err := r.following(ctx, mover.Forward); err != nil {
@@ -258,7 +259,7 @@ func (r *run) stand(ctx context.Context) error {
 	r.flow.Pause()
 	defer r.flow.Resume()
 	for r.rec.Paused && r.rec.Phase.before() {
-		if !sleep(ctx, lookEvery) {
+		if !sleep.For(ctx, lookEvery) {
 			return ctx.Err()
 		}
 		r.report(ctx)
@@ -303,7 +304,7 @@ func (r *run) failed(ctx context.Context, cause error) error {
 	if err != nil || stop {
 		return err
 	}
-	sleep(ctx, min(maxWait, 250*time.Millisecond<<min(r.failures-1, 7)))
+	sleep.For(ctx, min(maxWait, 250*time.Millisecond<<min(r.failures-1, 7)))
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/internal/sleep"
 	"sluice/shard"
 	"sluice/wire"
 )
@@ -86,7 +87,7 @@ func makeTriggers(ctx context.Context, c *backend.Conn, r *Record) error {
 	if err := createTriggers(ctx, c, r, "CREATE TRIGGER IF NOT EXISTS", true); err != nil {
 		return err
 	}
-	if !sleep(ctx, 50*time.Millisecond) {
+	if !sleep.For(ctx, 50*time.Millisecond) {
 		return ctx.Err()
 	}
 	return createTriggers(ctx, c, r, "CREATE OR REPLACE TRIGGER", false)
@@ -130,20 +131,8 @@ func patiently(ctx context.Context, c *backend.Conn, sql string) error {
 		if !wire.IsCode(err, 1205, 1213) || try == triggerTries {
 			return err
 		}
-		if !sleep(ctx, triggerPause) {
+		if !sleep.For(ctx, triggerPause) {
 			return errors.Join(context.Cause(ctx), err)
 		}
-	}
-}
-
-// sleep waits for d or the end of ctx, and tells whether the whole time passed.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }

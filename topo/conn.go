@@ -13,6 +13,8 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+
+	"sluice/internal/sleep"
 )
 
 // conn is the way to etcd, embedded or external.
@@ -89,7 +91,7 @@ func follow(ctx context.Context, c *conn, log *slog.Logger, key string, whole fu
 				log.Warn("etcd cannot be followed; trying again", "key", key, "error", err)
 			}
 			lost = true
-			sleep(ctx, wait)
+			sleep.For(ctx, wait)
 			wait = min(2*wait, time.Second)
 			continue
 		}
@@ -101,23 +103,11 @@ func follow(ctx context.Context, c *conn, log *slog.Logger, key string, whole fu
 		watch, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), again)
 		for r := range c.Watch(watch, key, append(opts[:len(opts):len(opts)], clientv3.WithRev(resp.Header.Revision+1))...) {
 			if r.Err() != nil {
-				sleep(ctx, 50*time.Millisecond)
+				sleep.For(ctx, 50*time.Millisecond)
 				break
 			}
 			change(r.Events)
 		}
 		cancel()
-	}
-}
-
-// sleep waits for d or the end of ctx, and tells whether the whole time passed.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"sluice/internal/sleep"
 )
 
 const (
@@ -194,7 +196,7 @@ func (x *ids) ready(ctx context.Context) error {
 		if time.Since(began) > requestTimeout {
 			return fmt.Errorf("no ids can be taken, because this proxy has no lease: %s does not answer", x.c.where)
 		}
-		if !sleep(ctx, 20*time.Millisecond) {
+		if !sleep.For(ctx, 20*time.Millisecond) {
 			return ctx.Err()
 		}
 	}

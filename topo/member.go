@@ -13,6 +13,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"sluice/internal/sleep"
 	"sluice/shard"
 )
 
@@ -126,7 +127,7 @@ func (m *member) join(ctx context.Context, version int64) error {
 			firstTTL = left
 		}
 		alive := time.Since(began) > look && left > firstTTL-int64(look/time.Second)+1
-		if alive || !sleep(ctx, 250*time.Millisecond) {
+		if alive || !sleep.For(ctx, 250*time.Millisecond) {
 			return taken
 		}
 	}

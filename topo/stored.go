@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"sluice/internal/sleep"
 	"sluice/shard"
 )
 
@@ -97,7 +98,7 @@ func (s *stored) first(ctx context.Context) (*shard.Map, bool, error) {
 			return m, true, nil
 		case errors.As(err, &no):
 			return nil, false, err
-		case sleep(wait, 100*time.Millisecond):
+		case sleep.For(wait, 100*time.Millisecond):
 			continue
 		case saved != nil:
 			s.log.Error("etcd cannot be reached: serving the last map from local disk, and trying again", "version", saved.Version, "error", err)
@@ -264,7 +265,7 @@ func (s *stored) update(ctx context.Context, change func(*shard.Spec) error) (*s
 		case swap.Succeeded:
 			return s.serve(ctx, &mvccpb.KeyValue{Value: []byte(value), ModRevision: swap.Header.Revision})
 		}
-		if !sleep(ctx, time.Duration(rand.Int64N(int64(20*time.Millisecond)))) {
+		if !sleep.For(ctx, time.Duration(rand.Int64N(int64(20*time.Millisecond)))) {
 			return nil, fmt.Errorf("map: other writers were always first: %w", ctx.Err())
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/internal/sleep"
 	"sluice/wire"
 )
 
@@ -211,7 +212,7 @@ func (c *commit) decide() (decision, error) {
 	defer cancel()
 	for {
 		dec, _ := c.d.ask(ctx, p.leg.Shard, c.t.gtrid)
-		if dec != undecided || !sleep(ctx, 100*time.Millisecond) {
+		if dec != undecided || !sleep.For(ctx, 100*time.Millisecond) {
 			return dec, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/internal/sleep"
 	"sluice/wire"
 )
 
@@ -25,7 +26,7 @@ func (d *Decisions) Run(ctx context.Context) {
 		case <-tick.C:
 		case <-d.wake:
 			d.finishLeft(ctx)
-			if !sleep(ctx, 100*time.Millisecond) {
+			if !sleep.For(ctx, 100*time.Millisecond) {
 				return
 			}
 		}

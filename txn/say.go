@@ -125,15 +125,3 @@ func sayLater(list []saying) error {
 	}
 	return nil
 }
-
-// sleep waits for d or the end of ctx, and tells whether the whole time passed.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
-}
