@@ -34,7 +34,10 @@ type pace struct {
 	rowBytes int
 }
 
-const chunkTime = 100 * time.Millisecond
+const (
+	chunkTime = 100 * time.Millisecond
+	rateTime  = 2 * time.Second // over which rows are counted
+)
 
 func (p *pace) size() int {
 	p.mu.Lock()
@@ -107,7 +110,7 @@ func (p *pace) wrote(n int) {
 	if p.since.IsZero() {
 		p.since = now
 	}
-	if d := now.Sub(p.since); d > 2*time.Second {
+	if d := now.Sub(p.since); d > rateTime {
 		p.perSec = float64(p.written-p.sinceN) / d.Seconds()
 		p.since, p.sinceN = now, p.written
 	}

@@ -54,7 +54,7 @@ func TestReplicaLags(t *testing.T) {
 			t.Error("changes were not followed")
 		}
 		time.Sleep(2 * lookTime)
-		if s := r.Status(); s.Copied != was || s.Phase != "copying" || s.Tables[0].Done {
+		if s := r.Status(); s.Copied != was || s.Phase != "copying" || s.Tables[0].Done || s.Rate != 0 {
 			t.Errorf("it went on copying: %+v, was %d", s, was)
 		}
 		replica.Exec(start)

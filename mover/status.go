@@ -79,6 +79,11 @@ func (m *Mover) Status() Status {
 	}
 	m.pace.mu.Lock()
 	s.Rate, s.Throttle, s.Reason = m.pace.perSec, m.pace.slept, m.pace.why
+	if d := time.Since(m.pace.since); s.Waiting != "" {
+		s.Rate = 0
+	} else if d > 2*rateTime { // it is slower than it was
+		s.Rate = float64(m.pace.written-m.pace.sinceN) / d.Seconds()
+	}
 	if s.Reason == "" {
 		s.Reason = m.pace.others
 	}

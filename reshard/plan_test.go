@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
+	"sluice/mover"
 	"sluice/shard"
 )
 
@@ -141,5 +142,31 @@ func TestTurns(t *testing.T) {
 	give(&spec, spec.Moves[0].Slots, "s1") // it waits for COMPLETE
 	if got := asks("s6", "s0"); got != "" {
 		t.Errorf("one that has switched counts: %q", got)
+	}
+}
+
+// TestProgress: what is told of the copy is what is known of it. A table that is not begun is
+// guessed by its part of the slots, one that is by what was seen of it; a copy that stands still
+// never ends.
+func TestProgress(t *testing.T) {
+	rec := &Record{Slots: []shard.Span{{First: 0, Last: 99}}}
+	for _, x := range []struct {
+		rate       float64
+		tables     []mover.TableStatus
+		total, eta int64
+	}{
+		{0, []mover.TableStatus{{Estimate: 4000}}, 1000, -1},
+		{100, []mover.TableStatus{{Estimate: 4000}, {Estimate: 10000, Scanned: 5000, Copied: 500}}, 2000, 15},
+		{100, []mover.TableStatus{{Estimate: 4000, Scanned: 8000, Copied: 4000}}, 4000, 0},
+		{0, []mover.TableStatus{{Estimate: 10000, Scanned: 5000, Copied: 500}}, 1000, -1},
+		{100, []mover.TableStatus{{Estimate: 300, Scanned: 300, Copied: 70, Done: true}}, 70, 0},
+	} {
+		s := mover.Status{Phase: "copying", Rate: x.rate, Tables: x.tables}
+		for _, table := range x.tables {
+			s.Copied += table.Copied
+		}
+		if p := progressOf(s, rec, 400); p.Total != x.total || int64(p.ETA) != x.eta {
+			t.Errorf("%+v: %d rows in %v s, want %d in %d", s, p.Total, p.ETA, x.total, x.eta)
+		}
 	}
 }
