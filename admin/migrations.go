@@ -144,10 +144,11 @@ func phase(m *reshard.Migration) string {
 func waiting(m *reshard.Migration) string {
 	p := &m.Progress
 	var all []string
-	if p.Waiting != "" {
+	carries := m.Phase == reshard.Preparing || m.Phase == reshard.Copying // else it is what was said last
+	if p.Waiting != "" && carries {
 		all = append(all, p.Waiting)
 	}
-	if p.Throttle > 0 && p.Why != "" {
+	if p.Throttle > 0 && p.Why != "" && carries {
 		all = append(all, fmt.Sprintf("slowed down by %.0f %%: %s", 100*p.Throttle, p.Why))
 	}
 	if p.Trouble != "" && !m.Phase.Over() {
