@@ -79,6 +79,31 @@ func (c *Conn) PrepareAnew(sql, types []byte) (*Stmt, error) {
 	return c.PrepareAs(sql, types)
 }
 
+// PrepareUnder is PrepareAs of a statement whose text is read under another collation_connection than
+// the connection has. MariaDB's parser gives strings and casts theirs for good; functions have the one
+// under which they are executed. anew: the server must know nothing of the statement yet.
+func (c *Conn) PrepareUnder(collation, own string, sql, types []byte, anew bool) (*Stmt, error) {
+	types = append(append(types, 0), collation...)
+	if st := c.stmts.known[stmtKey{c.schema, c.settings, string(sql), string(types)}]; st != nil {
+		if !anew {
+			c.stmts.touch(st)
+			return st, nil
+		}
+		if err := c.forget(st); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := c.Exec("SET collation_connection='" + collation + "'"); err != nil {
+		return nil, err
+	}
+	st, err := c.PrepareAs(sql, types)
+	if _, back := c.Exec("SET collation_connection='" + own + "'"); back != nil {
+		c.broken = true
+		return nil, back
+	}
+	return st, err
+}
+
 func (c *Conn) prepare(sql, types []byte) (*Stmt, error) {
 	for len(c.stmts.known) >= maxStmts || c.stmts.used.Len() > 0 && c.stmts.bytes+len(sql) > maxStmtBytes {
 		if err := c.evict(); err != nil {

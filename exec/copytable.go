@@ -21,6 +21,11 @@ type definer struct{ *gathering }
 func (g definer) create(t *router.GatherTable) error {
 	c := g.home.conn
 	name := tableName(t.Schema, t.Name)
+	if t.Scratch {
+		if done, err := (scratcher{g.gathering}).create(t); done || err != nil {
+			return err
+		}
+	}
 	if !t.Foreign || t.CopyOf != "" {
 		original := tableName(t.Schema, t.Table)
 		if t.CopyOf != "" {
@@ -46,6 +51,9 @@ func (g definer) create(t *router.GatherTable) error {
 	if err != nil {
 		return err
 	}
+	if g.plan.Ranks && g.textKeys {
+		return scratcher{g.gathering}.unmatched()
+	}
 	if err := g.createShown(text); err != nil {
 		return g.home.failed(err)
 	}
@@ -68,6 +76,7 @@ func (g definer) definition(t *router.GatherTable) (string, error) {
 	if isView {
 		text = "CREATE TEMPORARY TABLE " + name + " (" + text + ")"
 	} else {
+		g.textKeys = hasTextKey(text)
 		text, ok = temporaryDefinition(text, name)
 	}
 	if !ok {
@@ -179,7 +188,7 @@ func (g definer) makePlain(t *router.GatherTable) error {
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(text, "ENGINE=InnoDB") {
+	if !strings.Contains(text, "ENGINE=InnoDB") || slices.Contains(g.scratch, name) {
 		return refuse(1105, "HY000", "rows of two shards have the same value of a unique key of %s.%s", t.Schema, t.Table)
 	}
 	text, changed := plainKeys(text, strings.Contains(l.conn.ServerVersion(), "MariaDB"))

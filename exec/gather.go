@@ -24,6 +24,10 @@ var ErrMoves = errors.New("rows have to move to another shard")
 // plans again with router.Input.Sift. Nothing has been answered.
 var ErrUnmatched = errors.New("MATCH … AGAINST over copies without FULLTEXT keys")
 
+// ErrUnranked says that the copies lack the FULLTEXT keys by which MATCH … AGAINST ranks. The caller
+// plans again with router.Input.Scratch. Nothing has been answered.
+var ErrUnranked = errors.New("the rank of MATCH … AGAINST over copies without FULLTEXT keys")
+
 // gathering is one Gather under way.
 //
 //	lease all ─▶ open the home shard's own sources as cursors, or all that lock ─▶ loading state ─▶ for each copy:
@@ -47,9 +51,12 @@ type gathering struct {
 	cursors []cursor   // of the home connection's own sources, or of all that lock
 	state   *loadState // nil while home has the client's
 	made    []string   // temporary tables, schema and name quoted
+	scratch []string   // tables that are not temporary
 	stmt    uint32     // the prepared statement on home, 0 for none
 	amount  amount
-	write   *changes // of a GatherWrite; nil for a Gather
+
+	textKeys bool     // the original that was defined last has FULLTEXT keys
+	write    *changes // of a GatherWrite; nil for a Gather
 }
 
 // gather runs a statement over copies of its tables on one shard.
@@ -215,6 +222,9 @@ func (g *gathering) fill() error {
 	if err := (marker{g}).keepAll(); err != nil {
 		return err
 	}
+	if err := (scratcher{g}).filled(); err != nil {
+		return err
+	}
 	if err := g.state.leave(); err != nil {
 		return g.home.failed(err)
 	}
@@ -318,11 +328,8 @@ func (g *gathering) answer() error {
 		err = l.header()
 	}
 	switch {
-	case wire.IsCode(err, 1191) && !g.plan.Sifted:
-		return ErrUnmatched
-	case wire.IsCode(err, 1191):
-		return refuse(1235, "42000", "the rank of MATCH … AGAINST, or MATCH within a longer condition, over rows of several shards: servers have no FULLTEXT keys in "+
-			"temporary InnoDB tables; use MATCH as a condition of WHERE by itself, give the shard key a value, or make the table's engine Aria or MyISAM")
+	case wire.IsCode(err, 1191) && len(g.scratch) == 0:
+		return scratcher{g}.unmatched()
 	case err != nil:
 		return err
 	}
@@ -384,7 +391,7 @@ func (g *gathering) sendAnswer() error {
 		err = sendQuery(l.conn, l.part.SQL)
 	} else {
 		var stmt *backend.Stmt
-		if stmt, err = prepareOnce(l.conn, l.part.SQL); err == nil {
+		if stmt, err = g.prepareAnswer(); err == nil {
 			g.stmt = stmt.ID
 			err = sendExecute(l.conn, stmt, g.req, l.part, wire.CursorNone)
 		}
@@ -394,6 +401,24 @@ func (g *gathering) sendAnswer() error {
 	}
 	l.state, l.known = legSent, false
 	return nil
+}
+
+// prepareAnswer prepares the client's statement.
+func (g *gathering) prepareAnswer() (*backend.Stmt, error) {
+	l := g.home
+	if g.req.ReadUnder == "" {
+		return prepareOnce(l.conn, l.part.SQL)
+	}
+	if _, err := l.conn.Exec("SET collation_connection='" + g.req.ReadUnder + "'"); err != nil {
+		return nil, err
+	}
+	g.state = &loadState{conn: l.conn, restore: []string{"SET collation_connection='" + g.req.CollationOwn + "'"}}
+	stmt, err := prepareOnce(l.conn, l.part.SQL)
+	if back := g.state.leave(); back != nil {
+		return nil, back
+	}
+	g.state = nil
+	return stmt, err
 }
 
 // prepareOnce prepares a statement that is closed by the caller: it names tables that will
@@ -471,7 +496,7 @@ func (g *gathering) end() {
 
 // leaves tells whether something has to be cleaned up.
 func (g *gathering) leaves() bool {
-	return g.state != nil || len(g.made) > 0 || len(g.cursors) > 0 || g.stmt != 0
+	return g.state != nil || len(g.made)+len(g.scratch) > 0 || len(g.cursors) > 0 || g.stmt != 0
 }
 
 // cleanUp removes what the statement has left on its home connection.
@@ -505,6 +530,9 @@ func (g *gathering) undo(c *backend.Conn) error {
 			return err
 		}
 		g.made = nil
+	}
+	if err := (scratcher{g}).drop(c); err != nil {
+		return err
 	}
 	if g.state != nil {
 		if err := g.state.leave(); err != nil {

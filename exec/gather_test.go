@@ -321,6 +321,10 @@ func TestTemporaryDefinition(t *testing.T) {
 			t.Errorf("%q became %q", bad, got)
 		}
 	}
+	if got, ok := scratchDefinition(text, "`s`.`g`"); !ok || !hasTextKey(text) || got != "CREATE TABLE `s`.`g` (\n"+strings.Join(strings.Split(text, "\n")[1:6], "\n")+
+		"\n  FULLTEXT KEY `t` (`t`) /*!50100 WITH PARSER `ngram` */ \n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci" {
+		t.Errorf("%v\n%s", ok, got)
+	}
 	plain, changed := plainKeys(text, true)
 	if want := strings.NewReplacer("  PRIMARY KEY (", "  KEY `sluice_primary` (", "UNIQUE KEY `u``1`", "KEY `u``1`").Replace(text); !changed || plain != want {
 		t.Errorf("%v %s", changed, plain)

@@ -32,7 +32,12 @@ func (r *Request) kinds(dst []byte, leg *router.Leg) []byte {
 func (r *Request) prepare(c *backend.Conn, leg *router.Leg) (*backend.Stmt, error) {
 	var types [64]byte
 	kinds := r.kinds(types[:0], leg)
-	if stmt := r.Bound.Plan.Stmt; r.MariaDB && len(kinds) > 0 && (stmt.Subquery || stmt.Opaque) {
+	stmt := r.Bound.Plan.Stmt
+	anew := r.MariaDB && len(kinds) > 0 && (stmt.Subquery || stmt.Opaque)
+	if r.ReadUnder != "" {
+		return c.PrepareUnder(r.ReadUnder, r.CollationOwn, r.text(leg), kinds, anew)
+	}
+	if anew {
 		return c.PrepareAnew(r.text(leg), kinds)
 	}
 	return c.PrepareAs(r.text(leg), kinds)

@@ -36,22 +36,24 @@ type Leases interface {
 
 // Request is one statement to run.
 type Request struct {
-	Bound     *router.Bound
-	SQL       []byte             // the client's text of this one statement
-	Execute   *wire.Execute      // a prepared execution; nil for a text statement
-	Long      map[int][]byte     // its long data by parameter number
-	Charset   string             // of the connection, for parameters that must become text
-	More      bool               // further statements of the same client packet follow
-	LocalFile bool               // LOAD DATA LOCAL
-	Sequence  Sequence           // of the table that an InsertSelect writes; nil for none
-	MariaDB   bool               // the kind of the servers, else Oracle MySQL
-	Status    uint16             // status flags for an answer that no single shard gave
-	HomeShard int                // LOAD DATA: index of the shard that has the session's user variables, -1 for none of the map
-	IDs       IDs                // LOAD DATA: the table's sequence
-	Quiet     bool               // a part of the client's statement: its OK is not written
-	MaxRows   uint64             // that the answer may have; 0 is no limit
-	TooMany   func() *wire.Error // what ends an answer that has more
-	HoldError bool               // an ERR that is the whole answer is given in Outcome.Response, not written
+	Bound        *router.Bound
+	SQL          []byte             // the client's text of this one statement
+	Execute      *wire.Execute      // a prepared execution; nil for a text statement
+	Long         map[int][]byte     // its long data by parameter number
+	Charset      string             // of the connection, for parameters that must become text
+	More         bool               // further statements of the same client packet follow
+	LocalFile    bool               // LOAD DATA LOCAL
+	Sequence     Sequence           // of the table that an InsertSelect writes; nil for none
+	MariaDB      bool               // the kind of the servers, else Oracle MySQL
+	Status       uint16             // status flags for an answer that no single shard gave
+	HomeShard    int                // LOAD DATA: index of the shard that has the session's user variables, -1 for none of the map
+	IDs          IDs                // LOAD DATA: the table's sequence
+	Quiet        bool               // a part of the client's statement: its OK is not written
+	MaxRows      uint64             // that the answer may have; 0 is no limit
+	TooMany      func() *wire.Error // what ends an answer that has more
+	ReadUnder    string             // collation_connection under which the text is read, CollationOwn being the connection's; "" for that
+	CollationOwn string
+	HoldError    bool // an ERR that is the whole answer is given in Outcome.Response, not written
 }
 
 // Outcome says what happened. For strategies that answer with an OK (SplitInsert,

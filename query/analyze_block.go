@@ -23,6 +23,7 @@ func (a *analysis) selectBlock(n *ast.SelectStmt, lo, hi, parent int, sc *scope)
 	case ok && n.Kind == ast.SelectStmtKindSelect && a.is(lo, "SELECT") && r.agrees(n):
 		r.selects(n, lo)
 	case ok && n.Kind == ast.SelectStmtKindTable && a.is(lo, "TABLE") && n.From != nil && r.hasTailOnly(n):
+		a.st.TableForm = true
 		a.st.Blocks[r.b].Items = []Item{{Span: a.span(lo+1, r.c.at[clFrom]), Star: true}}
 		a.from(n.From.TableRefs, r.b, lo+1, r.c.at[clFrom], sc)
 	case ok && n.Kind == ast.SelectStmtKindValues && r.hasTailOnly(n):
@@ -50,7 +51,7 @@ func (a *blockReader) lockText(lo, hi int) string {
 		case a.seq(i, "FOR", "SHARE"):
 			text = "FOR SHARE"
 		case a.seq(i, "LOCK", "IN", "SHARE", "MODE"):
-			return "LOCK IN SHARE MODE"
+			return string(a.span(i, a.waitEnd(i+4)).Of(a.sql))
 		default:
 			continue
 		}
@@ -67,15 +68,40 @@ func (a *blockReader) lockText(lo, hi int) string {
 	return ""
 }
 
+// moreLocks gives the locking clauses behind the first FOR UPDATE or FOR SHARE.
+func (a *blockReader) moreLocks(lo, hi int) (more []Lock) {
+	for i, first := lo, true; i < hi; {
+		if !a.isLock(i) {
+			i++
+			continue
+		}
+		end := a.lockEnd(i)
+		if l := (Lock{Text: string(a.span(i, i+2).Of(a.sql))}); !first {
+			for j := i + 2; j < end; j++ {
+				switch {
+				case a.isAny(j, "NOWAIT", "SKIP"):
+					l.Text += " " + string(a.span(j, end).Of(a.sql))
+					j = end
+				case !a.is(j, "OF") && a.isName(j) && a.kind(j+1) != tokDot:
+					l.Of = append(l.Of, a.name(j))
+				}
+			}
+			more = append(more, l)
+		}
+		i, first = end, false
+	}
+	return more
+}
+
 // selects reads the clauses of a SELECT.
 func (a *blockReader) selects(n *ast.SelectStmt, lo int) {
 	blk := &a.st.Blocks[a.b]
 	blk.Distinct = n.Distinct
 	blk.Locking = n.LockInfo != nil && n.LockInfo.LockType != ast.SelectLockNone
-	if lo, hi := a.c.body(clTail, 0); blk.Locking && len(n.LockInfo.Tables) == 0 && n.SelectIntoOpt == nil && a.isAny(lo, "FOR", "LOCK") {
+	if lo, hi := a.c.body(clTail, 0); blk.Locking && len(n.LockInfo.Tables) == 0 && n.SelectIntoOpt == nil && a.isAny(lo, "FOR", "LOCK") && len(a.moreLocks(lo, hi)) == 0 {
 		blk.Lock = a.span(lo, hi)
 	} else if blk.Locking {
-		blk.LockText = a.lockText(lo, hi)
+		blk.LockText, blk.LockMore = a.lockText(lo, hi), a.moreLocks(lo, hi)
 		for _, t := range n.LockInfo.Tables {
 			blk.LockOf = append(blk.LockOf, t.Name.O)
 		}

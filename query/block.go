@@ -116,7 +116,14 @@ type Block struct {
 	Lock       Span     // the text of that; empty when it names tables (OF), or INTO stands beside it
 	LockText   string   // then: it without them
 	LockOf     []string // the tables that it names; nil: all
+	LockMore   []Lock   // what follows it
 	ItemsEnd   int32    // where a further select item can be inserted (just before FROM …)
 	OrderEnd   int32    // where ", expr" continues ORDER BY, or " ORDER BY expr" can be inserted
 	From       Span     // the table references after FROM (after UPDATE for UPDATE)
+}
+
+// Lock is a locking clause without the tables that it names.
+type Lock struct {
+	Text string
+	Of   []string
 }

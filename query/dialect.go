@@ -13,6 +13,7 @@ func (a dialect) cut() {
 	a.cutInto()
 	a.cutRowAlias()
 	a.cutValue()
+	a.cutOuterJoin()
 	a.hi = len(a.toks)
 }
 
@@ -103,13 +104,89 @@ func (a dialect) cutValue() {
 	}
 }
 
+// cutOuterJoin takes the braces off { OJ a LEFT JOIN b … }, as ODBC writes joins.
+func (a dialect) cutOuterJoin() {
+	for i := a.lo; i < len(a.toks); i++ {
+		if !a.isOp(i, "{") || !a.is(i+1, "OJ") {
+			continue
+		}
+		end := i + 2
+		for depth := 1; end < len(a.toks); end++ {
+			if a.isOp(end, "{") {
+				depth++
+			} else if a.isOp(end, "}") {
+				if depth--; depth == 0 {
+					break
+				}
+			}
+		}
+		if end < len(a.toks) {
+			a.tokens = a.without(end, end+1)
+			a.tokens = a.without(i, i+2)
+		}
+	}
+}
+
+// lockEnds are the tokens of locking clauses that the parser does not know: how long LOCK IN SHARE
+// MODE waits, and all clauses behind the first. The query keeps them.
+func lockEnds(a *text, lo int) (skip [][2]int) {
+	for i := lo; i < len(a.toks); i++ {
+		switch {
+		case a.seq(i, "LOCK", "IN", "SHARE", "MODE"):
+			if end := a.waitEnd(i + 4); end > i+4 {
+				skip = append(skip, [2]int{i + 4, end})
+			}
+		case a.isLock(i):
+			first := a.lockEnd(i)
+			end := first
+			for a.isLock(end) {
+				end = a.lockEnd(end)
+			}
+			if end > first {
+				skip = append(skip, [2]int{first, end})
+			}
+			i = end - 1
+		}
+	}
+	return skip
+}
+
+// isLock: FOR UPDATE or FOR SHARE begins at token i.
+func (t *tokens) isLock(i int) bool { return t.is(i, "FOR") && t.isAny(i+1, "UPDATE", "SHARE") }
+
+// lockEnd is where the FOR UPDATE or FOR SHARE at i ends.
+func (t *tokens) lockEnd(i int) int {
+	i += 2
+	if t.is(i, "OF") {
+		for i++; t.isName(i); i++ {
+			if k := t.kind(i + 1); k != tokComma && k != tokDot {
+				i++
+				break
+			}
+			i++
+		}
+	}
+	return t.waitEnd(i)
+}
+
+// waitEnd is where NOWAIT, SKIP LOCKED or WAIT n at i ends.
+func (t *tokens) waitEnd(i int) int {
+	switch {
+	case t.is(i, "NOWAIT"):
+		return i + 1
+	case t.seq(i, "SKIP", "LOCKED"), t.is(i, "WAIT") && t.kind(i+1) == tokInt:
+		return i + 2
+	}
+	return i
+}
+
 // manyLiterals: a list of fewer is not worth leaving out.
 const manyLiterals = 8
 
 // repetition are the tokens that the parser need not see, as they only repeat what stands
 // before them: rows of VALUES and literals of IN lists. A dump's INSERT has thousands.
 func repetition(a *text, lo int) [][2]int {
-	skip := simpleRows(a.tokens, lo)
+	skip := append(simpleRows(a.tokens, lo), lockEnds(a, lo)...)
 	for _, h := range a.scan.Holes {
 		if h.Count < manyLiterals || h.Stride != 1 {
 			continue

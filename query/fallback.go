@@ -52,10 +52,10 @@ func makeOpaque(t *text, lo int, st *Statement, reason string) *Statement {
 	}
 	st.Blocks, st.Predicates, st.Equalities, st.Insert, st.Sets, st.Calls = nil, nil, nil, nil, nil, nil
 	st.ColumnDefs, st.ForeignKeys, st.CreateLike = nil, nil, nil
-	names, any := possibleTables(t, lo)
+	names, any := possibleTables(t, lo, func(int) bool { return false })
 	st.Tables, st.AnyTable = names, any || st.AnyTable
 	noteFeatures(t, lo, st)
-	if st.Kind == Select && !st.AnyTable {
+	if (st.Kind == Select || st.Kind == Values) && !st.AnyTable {
 		findMentions(t, lo, st)
 	}
 	return st
@@ -64,7 +64,8 @@ func makeOpaque(t *text, lo int, st *Statement, reason string) *Statement {
 // possibleTables gives every name that could be a table: a.b is table b of schema a, table a
 // and table b; a.b.c also the column c of it, but not table c of a schema b.
 // any: there are too many, or a text within the text can name further ones.
-func possibleTables(t *text, lo int) (out []TableRef, any bool) {
+// Tokens that are apart are none.
+func possibleTables(t *text, lo int, apart func(int) bool) (out []TableRef, any bool) {
 	seen := map[[2]string]bool{}
 	add := func(schema, name string, at Span) {
 		key := [2]string{schema, name}
@@ -82,6 +83,9 @@ func possibleTables(t *text, lo int) (out []TableRef, any bool) {
 		}
 		if t.isAny(i, "IMMEDIATE", "PREPARE") {
 			any = true
+		}
+		if apart(i) {
+			continue
 		}
 		name := t.name(i)
 		add("", name, t.span(i, i+1))

@@ -12,6 +12,8 @@ type mentions struct {
 	levels []level
 	ctes   map[string]bool
 	alias  map[int]bool // tokens that are aliases or tables, not mentions of a name elsewhere
+	apart  map[int]bool // tokens that stand where no table can
+	kept   map[int]bool // those of sequences
 	listed bool         // the outermost select list has been seen
 }
 
@@ -20,12 +22,14 @@ type level struct {
 	query  bool // it has a SELECT of its own
 	from   bool // within FROM
 	expect bool // a table must come next
+	sure   bool // no table can stand here but in a subquery: select list, WHERE and what follows, arguments
 	item   int  // first token of the select item under way, of the outermost query; -1 elsewhere
 }
 
-// findMentions fills Mentions and MentionItems of an opaque SELECT, or leaves them empty.
+// findMentions fills Mentions and MentionItems of an opaque SELECT, and takes out of Tables what
+// stands where no table can; or it leaves them as they are.
 func findMentions(t *text, lo int, st *Statement) {
-	m := &mentions{text: t, st: st, levels: []level{{item: -1}}, ctes: map[string]bool{}, alias: map[int]bool{}}
+	m := &mentions{text: t, st: st, levels: []level{{item: -1}}, ctes: map[string]bool{}, alias: map[int]bool{}, apart: map[int]bool{}, kept: map[int]bool{}}
 	m.findCTEs(lo)
 	i, ok := lo, true
 	for i < len(t.toks) && ok {
@@ -37,7 +41,9 @@ func findMentions(t *text, lo int, st *Statement) {
 	}
 	if !ok || len(m.levels) != 1 {
 		st.Mentions, st.MentionItems = nil, nil
+		return
 	}
+	st.Tables, st.AnyTable = possibleTables(t, lo, func(i int) bool { return m.apart[i] })
 }
 
 // findCTEs notes what WITH defines: name [(…)] AS ( query ).
@@ -60,6 +66,7 @@ func (m *mentions) findCTEs(lo int) {
 // step takes the token at i and gives the next one.
 func (m *mentions) step(i int) (next int, ok bool) {
 	top := &m.levels[len(m.levels)-1]
+	m.apart[i] = m.apart[i] || top.sure && !m.kept[i]
 	switch {
 	case m.kind(i) == tokOpen:
 		inner := level{item: -1}
@@ -67,8 +74,12 @@ func (m *mentions) step(i int) (next int, ok bool) {
 		for m.kind(first) == tokOpen {
 			first++
 		}
-		if top.expect && !m.isAny(first, "SELECT", "WITH", "VALUES", "TABLE") {
+		switch {
+		case top.expect && !m.isAny(first, "SELECT", "WITH", "VALUES", "TABLE"):
 			inner.from, inner.expect = true, true
+		case top.expect && first > i+1: // a query in parentheses, or a join that begins with one
+		default:
+			inner.sure = true
 		}
 		top.expect = false
 		m.levels = append(m.levels, inner)
@@ -78,6 +89,14 @@ func (m *mentions) step(i int) (next int, ok bool) {
 			return i, false
 		}
 		m.levels = m.levels[:len(m.levels)-1]
+		if j := i + 1; m.levels[len(m.levels)-1].from {
+			if m.is(j, "AS") {
+				j++
+			}
+			if m.isAlias(j) { // of a derived table
+				m.alias[j] = true
+			}
+		}
 		return i + 1, true
 	case m.kind(i) == tokComma:
 		if top.expect {
@@ -89,8 +108,16 @@ func (m *mentions) step(i int) (next int, ok bool) {
 			top.item = i + 1
 		}
 		return i + 1, true
-	case top.expect && m.is(i, "LATERAL"):
+	case top.expect && m.is(i, "LATERAL"), top.expect && m.isOp(i, "{") && m.is(i+1, "OJ"):
 		return i + 1, true
+	case top.expect && m.is(i, "OJ") && m.isOp(i-1, "{"):
+		return i + 1, true
+	case m.isAny(i, "NEXTVAL", "LASTVAL", "SETVAL") && m.kind(i+1) == tokOpen && m.isName(i+2) && m.mode.MariaDB && !top.expect:
+		end, ok := m.table(i + 2) // a sequence
+		for k := i + 2; k < end; k++ {
+			m.kept[k] = true
+		}
+		return i + 1, ok
 	case top.expect && m.isName(i) && !m.isAny(i, "SELECT", "FROM", "JOIN", "WHERE", "TABLE", "VALUES"):
 		top.expect = false
 		return m.table(i)
@@ -107,27 +134,37 @@ func (m *mentions) word(i int, top *level) bool {
 		if top.item >= 0 {
 			m.endItem(i)
 		}
-		*top = level{query: true, item: -1}
+		*top = level{query: true, sure: true, item: -1}
 		if len(m.levels) == 1 && !m.listed {
 			top.item, m.listed = skipOptions(m.tokens, i+1), true
 		}
 	case m.is(i, "FROM") && top.query:
 		m.endItem(i)
 		top.item = -1
-		top.from, top.expect = true, true
+		top.from, top.expect, top.sure = true, true, false
+	case m.is(i, "VALUES") && m.startsQuery(i):
+		*top = level{query: true, sure: true, item: -1}
 	case top.from && m.isAny(i, "JOIN", "STRAIGHT_JOIN") && !m.is(i-1, "FOR"):
 		top.expect = true
 	case m.isAny(i, "TABLE", "VALUES", "HANDLER", "PREPARE", "IMMEDIATE") && m.kind(i-1) != tokDot:
 		return false // TABLE t: not looked for
-	case m.is(i, "FOR") && !m.isAny(i-1, "INDEX", "KEY"), m.is(i, "LOCK") && m.is(i+1, "IN"):
+	case m.is(i, "FOR") && !m.isAny(i-1, "INDEX", "KEY") && !m.is(i+1, "ORDINALITY"), m.is(i, "LOCK") && m.is(i+1, "IN"):
 		return false // FOR UPDATE, FOR SYSTEM_TIME
 	case top.from && m.isAny(i, "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "MINUS", "WINDOW",
-		"PROCEDURE", "INTO", "FETCH", "OFFSET") && !isIndexHint(m.tokens, i):
+		"PROCEDURE", "INTO", "FETCH", "OFFSET") && !isIndexHint(m.tokens, i) && m.kind(i-1) != tokDot:
 		top.from = false
+		top.sure = m.isAny(i, "WHERE", "HAVING", "LIMIT") || m.isAny(i, "GROUP", "ORDER") && m.is(i+1, "BY")
 	case m.kind(i+1) == tokOpen && m.isName(i) && !m.mayStandBefore(i):
 		return false
 	}
 	return true
+}
+
+// startsQuery tells whether a query begins with token i, which is VALUES: MariaDB has no ROW before
+// its rows, and other places are those of the function.
+func (m *mentions) startsQuery(i int) bool {
+	return (m.kind(i+1) == tokOpen || m.is(i+1, "ROW")) &&
+		(i == 0 || m.kind(i-1) == tokOpen || m.isAny(i-1, "UNION", "EXCEPT", "INTERSECT", "MINUS", "ALL", "DISTINCT"))
 }
 
 // mayStandBefore tells whether a name before "(" is a built-in function, or a word that can
@@ -137,13 +174,22 @@ func (m *mentions) mayStandBefore(i int) bool {
 		return m.alias[i]
 	}
 	name := lower([]byte(m.name(i)))
+	if top := m.levels[len(m.levels)-1]; top.from && m.kind(i-1) == tokClose || m.is(i-1, "AS") && m.kind(i-2) == tokClose {
+		if !m.isAny(i, "IN", "ON", "USING", "AND", "OR") {
+			return true // a derived table's alias before the names of its columns, or no function at all
+		}
+	}
 	if m.kind(i) == tokQuoted {
 		return false
+	}
+	if m.mode.MariaDB && m.isAny(i, "COLUMN_CREATE", "COLUMN_ADD", "COLUMN_GET", "COLUMN_DELETE", "ANALYSE") {
+		return true
 	}
 	return isBuiltin(name) || m.isAny(i, "IN", "AND", "OR", "XOR", "NOT", "ON", "USING", "AS", "ANY", "ALL", "SOME", "OVER", "BY", "WITHIN", "FROM", "JOIN",
 		"SELECT", "WHERE", "HAVING", "WHEN", "THEN", "ELSE", "CASE", "BETWEEN", "LIKE", "RLIKE", "REGEXP", "UNION", "EXCEPT", "INTERSECT", "INDEX", "KEY",
 		"DISTINCT", "GROUP", "COLUMNS", "PATH", "DIV", "MOD", "IS", "OF", "AGAINST", "LIMIT", "SEPARATOR", "BINARY", "CHAR", "VARCHAR", "DECIMAL",
-		"NUMERIC", "INT", "BIGINT", "FLOAT", "DOUBLE", "DATETIME", "TIME", "TIMESTAMP", "VARBINARY", "BIT", "ORDER", "MINUS", "INTERVAL", "LATERAL")
+		"NUMERIC", "INT", "BIGINT", "FLOAT", "DOUBLE", "DATETIME", "TIME", "TIMESTAMP", "VARBINARY", "BIT", "ORDER", "MINUS", "INTERVAL", "LATERAL",
+		"ROLLUP", "CUBE", "MEMBER", "FILTER")
 }
 
 // table takes [schema.]table at i, with its alias.
@@ -173,8 +219,7 @@ func (m *mentions) table(i int) (next int, ok bool) {
 		ref.Alias = m.name(i + 1)
 		m.alias[i+1] = true
 		i += 2
-	case m.isName(i) && !m.isAny(i, "ON", "USING", "JOIN", "INNER", "LEFT", "RIGHT", "CROSS", "NATURAL", "STRAIGHT_JOIN", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT",
-		"UNION", "EXCEPT", "INTERSECT", "MINUS", "WINDOW", "USE", "IGNORE", "FORCE", "PROCEDURE", "INTO", "LOCK", "FETCH", "OFFSET", "FULL", "OUTER", "END"):
+	case m.isAlias(i):
 		ref.Alias = m.name(i)
 		m.alias[i] = true
 		i++
@@ -184,6 +229,12 @@ func (m *mentions) table(i int) (next int, ok bool) {
 	}
 	m.st.Mentions = append(m.st.Mentions, ref)
 	return i, true
+}
+
+// isAlias tells whether token i, behind a table or derived table, is its alias.
+func (m *mentions) isAlias(i int) bool {
+	return m.isName(i) && !m.isAny(i, "ON", "USING", "JOIN", "INNER", "LEFT", "RIGHT", "CROSS", "NATURAL", "STRAIGHT_JOIN", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT",
+		"UNION", "EXCEPT", "INTERSECT", "MINUS", "WINDOW", "USE", "IGNORE", "FORCE", "PROCEDURE", "INTO", "LOCK", "FETCH", "OFFSET", "FULL", "OUTER", "END")
 }
 
 // endItem notes a select item of the outermost query that ends before token i, unless it
@@ -217,8 +268,16 @@ func (m *mentions) noOthers(lo int) bool {
 		}
 		qualifiers[lower([]byte(q))] = true
 	}
+	for i := range m.alias {
+		qualifiers[lower([]byte(m.name(i)))] = true
+	}
+	for i := lo; i < len(m.toks); i++ { // qualifier.column, of tables that are known
+		if m.isName(i) && !m.alias[i] && m.kind(i+1) == tokDot && m.isName(i+2) && !m.alias[i+2] && m.kind(i-1) != tokDot && qualifiers[lower([]byte(m.name(i)))] {
+			m.apart[i], m.apart[i+2] = true, true
+		}
+	}
 	for i := lo; i < len(m.toks); i++ {
-		if !m.isName(i) || m.alias[i] || !names[lower([]byte(m.name(i)))] || m.kind(i+1) == tokDot {
+		if !m.isName(i) || m.alias[i] || m.apart[i] || !names[lower([]byte(m.name(i)))] || m.kind(i+1) == tokDot {
 			continue
 		}
 		if m.kind(i-1) == tokDot && m.isName(i-2) && qualifiers[lower([]byte(m.name(i-2)))] {

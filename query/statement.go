@@ -168,6 +168,7 @@ type Statement struct {
 	CTERefs      []CTERef
 
 	Union, CTE, Window, Subquery bool // anywhere
+	TableForm                    bool // TABLE t, which MariaDB does not have
 	MultiTable                   bool // multi-table UPDATE or DELETE
 	Returning                    bool // INSERT, REPLACE or DELETE … RETURNING: it answers with rows
 	Into                         bool // SELECT … INTO

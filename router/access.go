@@ -1,6 +1,7 @@
 package router
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -186,12 +187,13 @@ func (p access) guard() error {
 			return deniedPrivilege("SET "+strings.ToUpper(s.Scope), "SUPER")
 		}
 	}
-	for _, schema := range p.words.schemasOfFunctions() {
+	for _, i := range p.words.qualifiedFunctions() {
+		schema := unquoted(p.words[i])
 		if !p.stmt.Opaque && slices.ContainsFunc(p.stmt.Tables, func(r query.TableRef) bool { return r.Schema == schema }) {
 			continue // CREATE TABLE schema.t ( …; where it is a function as well, the table is denied
 		}
 		if !slices.ContainsFunc(p.in.User.Schemas, func(s string) bool { return strings.EqualFold(s, schema) }) {
-			return p.deniedSchema(schema)
+			return p.deniedRoutine(schema, i)
 		}
 	}
 	if p.words.at(0) == "flush" && (p.words.follows("with", "read") || p.words.follows("for", "export")) {
@@ -201,6 +203,21 @@ func (p access) guard() error {
 		return deniedPrivilege(what, right)
 	}
 	return nil
+}
+
+// deniedRoutine is what a server says of a stored program in a schema that the user was not given,
+// whether it is there or not. i is where the schema's name stands among the statement's words.
+func (p access) deniedRoutine(schema string, i int) *Refusal {
+	switch p.words.at(0) {
+	case "create", "alter", "drop", "grant", "revoke", "show":
+		return p.deniedSchema(schema)
+	}
+	if p.words.at(i+3) != "(" || p.words.at(i-1) == "(" && slices.Contains([]string{"nextval", "lastval", "setval"}, p.words.at(i-2)) {
+		return p.deniedSchema(schema)
+	}
+	spelled := spelledWords(query.Bare(p.in.Scan.Fingerprint, p.in.Mode))
+	return &Refusal{1370, "42000", fmt.Sprintf("execute command denied to user '%s'@'%%' for routine '%s.%s'",
+		p.in.User.Name, unquoted(spelled.at(i)), unquoted(spelled.at(i+2)))}
 }
 
 // administrative gives the privilege that a statement's leading words need, "" for

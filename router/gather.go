@@ -24,6 +24,7 @@ type Gathering struct {
 	// tables are copied then, also those that the home shard has.
 	Apart  bool
 	Sifted bool // MATCH … AGAINST was asked of the shards, where that can be
+	Ranks  bool // MATCH … AGAINST stands in the statement over the copies
 	Limits shard.Gather
 	// Check is the shard (map index) that has all tables of the statement, whose server can say
 	// whether it is one; -1 for none. For GatherWrite.
@@ -47,6 +48,7 @@ type GatherTable struct {
 	Schema, Table string // the original
 	Foreign       bool   // the home shard does not have the original
 	CopyOf        string // an earlier copy that has the same rows, "" for none
+	Scratch       bool   // no temporary table where the original has FULLTEXT keys
 	Columns       []GatherColumn
 	Legs          []Leg      // SELECTs of these columns, one a shard that may have rows
 	Write         *WriteBack // the statement changes the rows of this copy; nil: it reads them
@@ -77,6 +79,7 @@ type gatherPlan struct {
 	denied *Refusal // of the hint scatter=deny
 	apart  bool
 	sifted bool
+	ranks  bool
 	locks  string // what a source's SELECT ends with: it locks what it reads
 	fixed  bool   // home is meant: tables are there that are read in place
 	home   string // "" is the first shard
@@ -130,15 +133,20 @@ type gatherer struct {
 	spans []query.Span    // of the names that are edited
 	names map[string]bool // all words and names of the statement, in lower case
 	write *targets        // what a GatherWrite writes; nil for reads
+
+	matched int // MATCH … AGAINST that shards are asked
 }
 
 // gather plans the last step of the ladder before a refusal. base are edits that the
 // statement needs anyway. Errors: *Refusal, *NeedTable.
 func (p reader) gather(only bool, base []edit) error {
 	g := &gatherer{planner: p.planner, plan: &gatherPlan{only: only, apart: p.in.Apart, sifted: p.in.Sift, edits: base, base: len(base)}}
+	ranks := len(wordsAt(p.in.SQL[:p.in.Scan.End], "match"))
+	g.plan.ranks = ranks > 0
 	if err := (copier{g}).run(); err != nil {
 		return err
 	}
+	g.plan.ranks = ranks > g.matched
 	p.plan.gather = g.plan
 	if p.plan.many == nil {
 		p.plan.Strategy = Gather
@@ -184,6 +192,8 @@ func (g *gatherer) finish() error {
 func (g *gatherer) placeHome() {
 	u := g.first((*table).unsharded)
 	switch {
+	case g.in.Scratch != "":
+		g.plan.home, g.plan.fixed = scratchHome(g.planner), true
 	case u != nil && !g.plan.apart:
 		g.plan.home, g.plan.fixed = u.home, true
 	case g.planner.plan.atHome:
@@ -223,7 +233,10 @@ func (g *gatherer) loadCopied() error {
 func (g *gatherer) copy(i int) (at query.Span, text string, err error) {
 	t := &g.tables[i]
 	c := copied{anyOne: t.reference()}
-	c.to = GatherTable{Name: temporaryName(len(g.plan.tables) + 1), Schema: t.schema, Table: t.rule.Name}
+	c.to = GatherTable{Name: temporaryName(len(g.plan.tables) + 1), Schema: t.schema, Table: t.rule.Name, Scratch: g.in.Scratch != "" && g.hasText(t)}
+	if c.to.Scratch {
+		c.to.Name += "_" + g.in.Scratch
+	}
 	if t.unsharded() {
 		c.on = t.home
 		c.to.Foreign = true // the home shard may be another one
@@ -251,7 +264,9 @@ func (g *gatherer) copy(i int) (at query.Span, text string, err error) {
 		return locker{g}.copyLocked(i, &c)
 	}
 	c.lock = g.lockOf(t)
-	sifter{g}.addFilters(i, &c)
+	if !g.plan.ranks || g.in.Sift || !g.hasText(t) { // else the rank is that of all rows
+		sifter{g}.addFilters(i, &c)
+	}
 	if err := (sifter{g}).addMatches(i, &c); err != nil {
 		return at, "", err
 	}
@@ -302,31 +317,6 @@ func (g sifter) addConditions(i int, c *copied) {
 	}
 }
 
-// addMatches asks the table's shards for MATCH … AGAINST, of which the statement then has
-// only the rows that match.
-func (g sifter) addMatches(i int, c *copied) error {
-	t := &g.tables[i]
-	if !g.in.Sift || t.ref.Nullable || !g.nameable(t.ref.Alias) {
-		return nil
-	}
-	for _, f := range g.stmt.Matches {
-		if f.Block != t.ref.Block || !g.allOf(f.Cols, f.Block, i) {
-			continue
-		}
-		from, ok1 := placeOf(g.in.SQL, g.in.Scan, f.Span.Start)
-		to, ok2 := placeOf(g.in.SQL, g.in.Scan, f.Span.End)
-		if !ok1 || !ok2 || len(from.gap)+len(to.gap) > maxGap {
-			continue
-		}
-		c.alias = t.ref.Alias
-		c.where = append(c.where, condition{from: from, to: to, must: true})
-		if err := g.edit(f.Span, "1"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // allOf tells whether columns are all a table's own for certain.
 func (g sifter) allOf(cols []query.ColumnRef, block, table int) bool {
 	for _, col := range cols {
@@ -360,6 +350,11 @@ func (g *gatherer) lockOf(t *table) string {
 	case b.LockText != "" && (len(b.LockOf) == 0 || slices.ContainsFunc(b.LockOf, t.isNamed)):
 		return " " + b.LockText
 	case s.Empty():
+		for i := range b.LockMore {
+			if slices.ContainsFunc(b.LockMore[i].Of, t.isNamed) {
+				return " " + b.LockMore[i].Text
+			}
+		}
 		return ""
 	}
 	for _, l := range g.in.Scan.Literals {

@@ -26,7 +26,7 @@ const (
 // mentions, where that is certain, and those that keys need; else all.
 func (g *gatherer) selectColumns(i int, c *copied) error {
 	t := &g.tables[i]
-	every := t.info.Tied || g.unsureOfNames() || g.write.movesRows(i) || g.stmt.Returning
+	every := c.to.Scratch || t.info.Tied || g.unsureOfNames() || g.write.movesRows(i) || g.stmt.Returning
 	star := every || g.hasStar(t)
 	if err := g.addColumns(c, t, t.info.Columns, star); err != nil {
 		return err

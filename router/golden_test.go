@@ -253,6 +253,8 @@ func (w *world) request(d *datadriven.TestData) *request {
 			r.in.Mode.Charset = query.GBK
 		case "sift":
 			r.in.Sift = true
+		case "scratch":
+			r.in.Apart, r.in.Scratch = true, "5f"
 		case "apart":
 			r.in.Apart = true
 		case "pinned":

@@ -165,6 +165,9 @@ type Input struct {
 	Apart bool
 	// Sift asks for rows that MATCH … AGAINST finds on the shards: the copies have no FULLTEXT keys.
 	Sift bool
+	// Scratch makes the names of tables unique that copies with FULLTEXT keys are made as: MATCH …
+	// AGAINST ranks by all rows. It goes with Apart.
+	Scratch string
 	// Staged asks for the rows of an INSERT to be computed before they are sent to their
 	// shards (ErrStage).
 	Staged bool

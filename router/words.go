@@ -196,8 +196,16 @@ func (w words) namesTables(context string, i int) bool {
 	return true
 }
 
-// schemasOfFunctions gives the names, as written, that qualify a function or a sequence.
+// schemasOfFunctions gives the names that qualify a function or a sequence.
 func (w words) schemasOfFunctions() (out []string) {
+	for _, i := range w.qualifiedFunctions() {
+		out = append(out, unquoted(w[i]))
+	}
+	return out
+}
+
+// qualifiedFunctions finds these names.
+func (w words) qualifiedFunctions() (at []int) {
 	for i, s := range w {
 		if w.at(i+1) != "." || w.at(i-1) == "." || s == "." {
 			continue
@@ -206,8 +214,8 @@ func (w words) schemasOfFunctions() (out []string) {
 			w.at(i-1) == "(" && (w.at(i-2) == "nextval" || w.at(i-2) == "lastval" || w.at(i-2) == "setval") ||
 			w.at(i+3) == "." && (w.at(i+4) == "nextval" || w.at(i+4) == "currval")
 		if w.at(i+3) == "(" || sequence {
-			out = append(out, strings.Trim(s, "`\""))
+			at = append(at, i)
 		}
 	}
-	return out
+	return at
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"sluice/backend"
 	"sluice/exec"
 	"sluice/query"
 	"sluice/router"
@@ -53,6 +54,8 @@ type manner struct {
 	sift   bool // MATCH is asked of the shards that have the rows
 	homes  bool // information_schema's rows come from several shards
 	staged bool // an INSERT: its rows are computed before they go to their shards
+
+	scratch string // copies are tables with FULLTEXT keys, which have this in their names
 }
 
 // makePlan parses and plans a statement.
@@ -104,7 +107,7 @@ const (
 func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statement, hints query.Hints, as manner) (*router.Plan, int64, error) {
 	in := &router.Input{
 		SQL: st.sql, Scan: st.scan, Mode: p.state.mode, Schema: p.state.schema, User: p.args.Map.User(p.c.User), Map: p.args.Map, Hints: hints,
-		Charset: p.state.literals, NoAutoValueOnZero: p.state.zeroIsValue, Apart: as.apart, Sift: as.sift, Homes: as.homes, Staged: as.staged,
+		Charset: p.state.literals, NoAutoValueOnZero: p.state.zeroIsValue, Apart: as.apart, Sift: as.sift, Homes: as.homes, Staged: as.staged, Scratch: as.scratch,
 	}
 	if in.User == nil {
 		return nil, 0, refuse(1045, "28000", "the user %s was removed", p.c.User)
@@ -147,6 +150,14 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 			}
 			continue
 		}
+		if err != nil && stmt.Opaque {
+			return nil, 0, p.faulty(ctx, st, stmt, err)
+		}
+		if stmt.TableForm && p.state.mode.MariaDB {
+			if err := p.faulty(ctx, st, stmt, nil); err != nil {
+				return nil, 0, err
+			}
+		}
 		if err != nil || plan.Probe == "" {
 			return plan, in.Catalog.Version, err
 		}
@@ -157,6 +168,24 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 		return plan, in.Catalog.Version, plan.Resolve(cols)
 	}
 	return nil, 0, refuse(1105, "HY000", "the statement names too many tables, or they change all the time")
+}
+
+// faulty gives what a server says of a query that Sluice does not understand and refuses, or knows better
+// than the server, as far as it is an error of the query itself. Otherwise why stands.
+func (p *planner) faulty(ctx context.Context, st *statement, stmt *query.Statement, why error) error {
+	var refusal *router.Refusal
+	if why != nil && (!errors.As(why, &refusal) || refusal.Code != 1235) || stmt.Kind != query.Select && stmt.Kind != query.Values {
+		return why
+	}
+	const syntax, notVersioned = 1064, 4124
+	err := p.kept.onShard(ctx, p.state.defaultShard(), false, func(c *backend.Conn) error {
+		_, err := c.Prepare(st.sql[:st.scan.End])
+		return err
+	})
+	if code := codeOf(err); code == syntax || code == notVersioned {
+		return err
+	}
+	return why
 }
 
 // apart plans a gathering again, outside of the transaction, which allows no temporary

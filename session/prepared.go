@@ -24,6 +24,7 @@ type prepared struct {
 
 	charset, collation string // character_set_client, and of its literals: collation_connection
 	late               bool   // it takes collation_connection when it is executed
+	under              bool   // its text is read under collation, and it is executed under the session's
 	asWas              bool   // it is executed under the sql_mode and character set that it was prepared with
 
 	cols   []wire.Column
@@ -141,16 +142,26 @@ func (s *Session) execute(ctx context.Context, arg []byte, started time.Time) er
 	if err := s.preparer.rescan(p); err != nil {
 		return s.reply.fail(err)
 	}
+	under := ""
+	if !p.asWas && !p.late && p.mode.MariaDB && len(p.cols) > 0 && p.collation != s.state.vars.plain("collation_connection") && selects(p.scan.Fingerprint) {
+		under = p.collation
+	}
+	p.under = under != ""
 	if p.asWas || p.schema != s.state.schema || !p.late && p.collation != s.state.vars.plain("collation_connection") {
 		defer s.state.asPrepared(p)()
 	}
 	flags := p.exec.Flags
 	p.exec.Flags = wire.CursorNone
-	st := statement{sql: p.sql, exec: &p.exec, long: p.long, scan: &p.scan, binary: true, started: started}
+	st := statement{sql: p.sql, exec: &p.exec, long: p.long, scan: &p.scan, binary: true, under: under, started: started}
 	if flags&wire.CursorReadOnly != 0 && len(p.cols) > 0 {
 		return s.executeCursor(ctx, &st, p)
 	}
 	return s.query(ctx, &st)
+}
+
+// selects tells whether a statement is a SELECT.
+func selects(fingerprint []byte) bool {
+	return len(fingerprint) > 6 && bytes.EqualFold(fingerprint[:6], []byte("select"))
 }
 
 // rescan reads the text again when sql_mode or the character set have changed since. What a

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"sluice/exec"
@@ -19,8 +21,9 @@ type statement struct {
 	exec    *wire.Execute // nil for text
 	long    map[int][]byte
 	scan    *query.Scan
-	more    bool // further statements of the same packet follow
-	binary  bool // answer rows in the binary protocol
+	more    bool   // further statements of the same packet follow
+	binary  bool   // answer rows in the binary protocol
+	under   string // collation_connection that its text is read under; "" for the session's
 	started time.Time
 }
 
@@ -168,6 +171,12 @@ func (s attempt) once(ctx context.Context, st *statement, e *entry) error {
 			err = s.run(ctx, st, e)
 		}
 	}
+	if errors.Is(err, exec.ErrUnranked) {
+		as := manner{apart: true, scratch: fmt.Sprintf("%016x", rand.Uint64())}
+		if e, err = s.planner.makePlan(ctx, st, false, as); err == nil {
+			err = s.run(ctx, st, e)
+		}
+	}
 	if errors.Is(err, exec.ErrMoves) {
 		s.running.args.Moves = true
 		err = s.run(ctx, st, e)
@@ -203,7 +212,7 @@ func (s *Session) run(ctx context.Context, st *statement, e *entry) error {
 	if s.running.plain = plain(&s.running, e); !s.running.plain {
 		s.c.Task.Leave()
 	}
-	if s.h.cache != nil {
+	if s.h.cache != nil && st.under == "" {
 		return caching{s}.run(ctx, st, e)
 	}
 	return attempt{s}.bound(ctx, st, e)

@@ -250,6 +250,9 @@ func (r *running) request(st *statement, e *entry) *exec.Request {
 		Bound: &r.bound, SQL: st.sql, Execute: st.exec, Long: st.long, More: st.more, LocalFile: e.stmt.LocalFile,
 		Charset: r.state.charset(), MariaDB: r.state.mode.MariaDB, Status: r.kept.tx.status(), HoldError: r.kept.tx.Open() || r.args.Map.HasMoves(), Quiet: r.reply.part != nil,
 	}
+	if st.under != "" {
+		r.req.ReadUnder, r.req.CollationOwn = st.under, r.state.vars.plain("collation_connection")
+	}
 	if b := r.bounds; b != nil {
 		if b.Rows > 0 && !e.plan.Write {
 			r.req.MaxRows, r.req.TooMany = b.Rows, func() *wire.Error {

@@ -189,7 +189,7 @@ func (s *state) mayUse(name string) error {
 func (s *state) asPrepared(p *prepared) (back func()) {
 	vars, schema := s.vars, s.schema
 	then := map[string]string{}
-	if !p.late && p.collation != vars.plain("collation_connection") {
+	if !p.late && !p.under && p.collation != vars.plain("collation_connection") {
 		then["collation_connection"] = "'" + p.collation + "'"
 	}
 	if p.asWas {

@@ -92,12 +92,18 @@ SELECT CAST(n AS CHAR) FROM o WHERE uid = 1 ORDER BY n
 SELECT CONCAT(n, 'x'), 'x' FROM o WHERE uid = 1 ORDER BY n
 SELECT DAYNAME(at) FROM o WHERE uid IN (1, 5, 7) ORDER BY uid, n
 SELECT GROUP_CONCAT(n), MAX(code) FROM o WHERE uid = 1
+SELECT DATE_FORMAT(at, '%W'), HEX(n), CAST(n AS CHAR), 'x' FROM o WHERE uid = 1 ORDER BY n
+SELECT HEX(i), 'x', CONCAT(id) FROM t WHERE ci > 'b' ORDER BY id
+SELECT HEX(COUNT(DISTINCT n)), 'x', MAX(CONCAT(n)) FROM o WHERE code <> 'A'
 SET NAMES utf8mb4 COLLATE utf8mb4_bin
 SELECT CONCAT(n), HEX(n) FROM o WHERE uid = 1 ORDER BY n
 SELECT CAST(n AS CHAR) FROM o WHERE uid = 1 ORDER BY n
 SELECT CONCAT(n, 'x'), 'x' FROM o WHERE uid = 1 ORDER BY n
 SELECT DAYNAME(at) FROM o WHERE uid IN (1, 5, 7) ORDER BY uid, n
 SELECT GROUP_CONCAT(n), MAX(code) FROM o WHERE uid = 1
+SELECT DATE_FORMAT(at, '%W'), HEX(n), CAST(n AS CHAR), 'x' FROM o WHERE uid = 1 ORDER BY n
+SELECT HEX(i), 'x', CONCAT(id) FROM t WHERE ci > 'b' ORDER BY id
+SELECT HEX(COUNT(DISTINCT n)), 'x', MAX(CONCAT(n)) FROM o WHERE code <> 'A'
 SET NAMES utf8mb4
 # What sql_mode and the character set change in no prepared statement's meaning.
 SELECT id FROM t WHERE NOT i = 5 ORDER BY id

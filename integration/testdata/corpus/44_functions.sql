@@ -36,3 +36,8 @@ START TRANSACTION READ ONLY
 SELECT SUM(plus1(v)) FROM x
 COMMIT
 SELECT SUM(plus1(v)) FROM x
+# of schemas that the user was not given
+SELECT elsewhere.f(1)
+SELECT id, Elsewhere.`f`(v) FROM x
+CALL elsewhere.p(1)
+SELECT id FROM p WHERE i = mysql.nothing(id)

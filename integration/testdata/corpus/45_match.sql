@@ -20,4 +20,30 @@ SELECT x.id, m.id FROM x LEFT JOIN mft m ON m.k = x.v AND m.id < 3 WHERE MATCH (
 SELECT id, MATCH (txt) AGAINST ('apple') AS score FROM mft ORDER BY score DESC, id
 SELECT COUNT(DISTINCT k) FROM mft WHERE MATCH (txt) AGAINST ('apple') > 0.5
 SELECT COUNT(DISTINCT k) FROM mft WHERE MATCH (txt) AGAINST ('apple') OR k = 2
+# … and the rank, which all rows of the table make
+SELECT id, MATCH (txt) AGAINST ('pie plum') FROM mft ORDER BY id
+SELECT id, MATCH (m.txt) AGAINST ('pie' IN BOOLEAN MODE) AS score FROM mft m WHERE k < 3 ORDER BY score DESC, id LIMIT 3
+SELECT m.id, x.id, MATCH (m.txt) AGAINST ('apple plum') AS score FROM mft m JOIN x ON x.v = m.k WHERE MATCH (m.txt) AGAINST ('apple plum') AND x.id < 20 ORDER BY score DESC, m.id, x.id
+SELECT id FROM mft WHERE MATCH (txt) AGAINST ('pie' WITH QUERY EXPANSION) ORDER BY id
+SELECT k, SUM(MATCH (txt) AGAINST ('apple pie')) AS s FROM mft GROUP BY k ORDER BY s DESC, k
+SELECT a.id, b.id FROM mft a JOIN mft b ON a.k = b.k WHERE MATCH (a.txt) AGAINST ('apple') > 0 OR MATCH (b.txt) AGAINST ('plum') > 0 ORDER BY 1, 2
+SELECT id FROM x WHERE v IN (SELECT k FROM mft WHERE MATCH (txt) AGAINST ('cake') > 0.1) ORDER BY id
+#! args str:plum
+SELECT id, MATCH (txt) AGAINST (?) AS score FROM mft ORDER BY score DESC, id
+SELECT id, MATCH (k) AGAINST ('plum') FROM mft ORDER BY id
+SELECT shop.mft.id, MATCH (shop.mft.txt) AGAINST ('plum') s FROM mft JOIN p ON p.i = mft.k ORDER BY s DESC, 1, p.id
+BEGIN
+INSERT INTO mft VALUES (9, 9, 9, 'quince')
+SELECT COUNT(DISTINCT k) FROM mft WHERE MATCH (txt) AGAINST ('apple') > 0
+ROLLBACK
+#! mariadb
+CREATE TABLE maria (tenant_id INT NOT NULL, id INT NOT NULL, k INT, txt TEXT, PRIMARY KEY (tenant_id, id), FULLTEXT KEY (txt)) ENGINE=Aria DEFAULT CHARSET=utf8mb4
+#! mariadb
+INSERT INTO maria SELECT * FROM mft
+#! mariadb
+SELECT id, MATCH (txt) AGAINST ('plum') AS score FROM maria WHERE k < 3 ORDER BY score DESC, id
+#! mariadb
+SELECT COUNT(DISTINCT k) FROM maria WHERE MATCH (txt) AGAINST ('plum') > 0.5 AND id < 6
+#! mariadb
+DROP TABLE maria
 DROP TABLE mft
