@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 
 	"sluice/backend"
 	"sluice/router"
@@ -452,6 +453,9 @@ func (g *gathering) rename(c *wire.Column) {
 	for i := range g.plan.Tables {
 		if t := &g.plan.Tables[i]; c.OrgTable == t.Name && (c.Schema == t.Schema || c.Schema == "") {
 			c.OrgTable = t.Table
+		}
+		if t := &g.plan.Tables[i]; strings.Contains(c.Name, t.Name) { // where no alias can stand: in VALUES
+			c.Name = strings.ReplaceAll(strings.ReplaceAll(c.Name, "`"+t.Name+"` AS ", ""), "`"+t.Name+"`", t.Table)
 		}
 	}
 }

@@ -94,7 +94,7 @@ func (m *mentions) step(i int) (next int, ok bool) {
 				j++
 			}
 			if m.isAlias(j) { // of a derived table
-				m.alias[j] = true
+				m.alias[j], m.apart[j] = true, true
 			}
 		}
 		return i + 1, true
@@ -182,6 +182,9 @@ func (m *mentions) mayStandBefore(i int) bool {
 	if m.kind(i) == tokQuoted {
 		return false
 	}
+	if !m.mode.MariaDB && m.isAny(i, "SYSTEM", "BERNOULLI") && m.is(i-1, "TABLESAMPLE") {
+		return true
+	}
 	if m.mode.MariaDB && m.isAny(i, "COLUMN_CREATE", "COLUMN_ADD", "COLUMN_GET", "COLUMN_DELETE", "ANALYSE") {
 		return true
 	}
@@ -217,11 +220,11 @@ func (m *mentions) table(i int) (next int, ok bool) {
 	switch {
 	case m.is(i, "AS") && m.isName(i+1):
 		ref.Alias = m.name(i + 1)
-		m.alias[i+1] = true
+		m.alias[i+1], m.apart[i+1] = true, true
 		i += 2
 	case m.isAlias(i):
 		ref.Alias = m.name(i)
-		m.alias[i] = true
+		m.alias[i], m.apart[i] = true, true
 		i++
 	}
 	if ref.Schema == "" && m.ctes[lower([]byte(ref.Name))] {
@@ -234,7 +237,7 @@ func (m *mentions) table(i int) (next int, ok bool) {
 // isAlias tells whether token i, behind a table or derived table, is its alias.
 func (m *mentions) isAlias(i int) bool {
 	return m.isName(i) && !m.isAny(i, "ON", "USING", "JOIN", "INNER", "LEFT", "RIGHT", "CROSS", "NATURAL", "STRAIGHT_JOIN", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT",
-		"UNION", "EXCEPT", "INTERSECT", "MINUS", "WINDOW", "USE", "IGNORE", "FORCE", "PROCEDURE", "INTO", "LOCK", "FETCH", "OFFSET", "FULL", "OUTER", "END")
+		"UNION", "EXCEPT", "INTERSECT", "MINUS", "WINDOW", "USE", "IGNORE", "FORCE", "PROCEDURE", "INTO", "LOCK", "FETCH", "OFFSET", "FULL", "OUTER", "END", "TABLESAMPLE")
 }
 
 // endItem notes a select item of the outermost query that ends before token i, unless it

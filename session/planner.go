@@ -177,12 +177,12 @@ func (p *planner) faulty(ctx context.Context, st *statement, stmt *query.Stateme
 	if why != nil && (!errors.As(why, &refusal) || refusal.Code != 1235) || stmt.Kind != query.Select && stmt.Kind != query.Values {
 		return why
 	}
-	const syntax, notVersioned = 1064, 4124
+	const syntax, noFunction, notVersioned = 1064, 1305, 4124
 	err := p.kept.onShard(ctx, p.state.defaultShard(), false, func(c *backend.Conn) error {
 		_, err := c.Prepare(st.sql[:st.scan.End])
 		return err
 	})
-	if code := codeOf(err); code == syntax || code == notVersioned {
+	if code := codeOf(err); code == syntax || code == noFunction || code == notVersioned {
 		return err
 	}
 	return why
