@@ -51,7 +51,7 @@ func (a *blockReader) lockText(lo, hi int) string {
 		case a.seq(i, "FOR", "SHARE"):
 			text = "FOR SHARE"
 		case a.seq(i, "LOCK", "IN", "SHARE", "MODE"):
-			return string(a.span(i, a.waitEnd(i+4)).Of(a.sql))
+			return string(a.span(i, locks{a.tokens}.waitEnd(i+4)).Of(a.sql))
 		default:
 			continue
 		}
@@ -70,23 +70,24 @@ func (a *blockReader) lockText(lo, hi int) string {
 
 // moreLocks gives the locking clauses behind the first FOR UPDATE or FOR SHARE.
 func (a *blockReader) moreLocks(lo, hi int) (more []Lock) {
+	l := locks{a.tokens}
 	for i, first := lo, true; i < hi; {
-		if !a.isLock(i) {
+		if !l.isLock(i) {
 			i++
 			continue
 		}
-		end := a.lockEnd(i)
-		if l := (Lock{Text: string(a.span(i, i+2).Of(a.sql))}); !first {
+		end := l.lockEnd(i)
+		if c := (Lock{Text: string(a.span(i, i+2).Of(a.sql))}); !first {
 			for j := i + 2; j < end; j++ {
 				switch {
 				case a.isAny(j, "NOWAIT", "SKIP"):
-					l.Text += " " + string(a.span(j, end).Of(a.sql))
+					c.Text += " " + string(a.span(j, end).Of(a.sql))
 					j = end
 				case !a.is(j, "OF") && a.isName(j) && a.kind(j+1) != tokDot:
-					l.Of = append(l.Of, a.name(j))
+					c.Of = append(c.Of, a.name(j))
 				}
 			}
-			more = append(more, l)
+			more = append(more, c)
 		}
 		i, first = end, false
 	}

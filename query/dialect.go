@@ -129,7 +129,7 @@ func (a dialect) cutOuterJoin() {
 
 // lockEnds are the tokens of locking clauses that the parser does not know: how long LOCK IN SHARE
 // MODE waits, and all clauses behind the first. The query keeps them.
-func lockEnds(a *text, lo int) (skip [][2]int) {
+func lockEnds(a locks, lo int) (skip [][2]int) {
 	for i := lo; i < len(a.toks); i++ {
 		switch {
 		case a.seq(i, "LOCK", "IN", "SHARE", "MODE"):
@@ -151,11 +151,14 @@ func lockEnds(a *text, lo int) (skip [][2]int) {
 	return skip
 }
 
+// locks reads locking clauses.
+type locks struct{ *tokens }
+
 // isLock: FOR UPDATE or FOR SHARE begins at token i.
-func (t *tokens) isLock(i int) bool { return t.is(i, "FOR") && t.isAny(i+1, "UPDATE", "SHARE") }
+func (t locks) isLock(i int) bool { return t.is(i, "FOR") && t.isAny(i+1, "UPDATE", "SHARE") }
 
 // lockEnd is where the FOR UPDATE or FOR SHARE at i ends.
-func (t *tokens) lockEnd(i int) int {
+func (t locks) lockEnd(i int) int {
 	i += 2
 	if t.is(i, "OF") {
 		for i++; t.isName(i); i++ {
@@ -170,7 +173,7 @@ func (t *tokens) lockEnd(i int) int {
 }
 
 // waitEnd is where NOWAIT, SKIP LOCKED or WAIT n at i ends.
-func (t *tokens) waitEnd(i int) int {
+func (t locks) waitEnd(i int) int {
 	switch {
 	case t.is(i, "NOWAIT"):
 		return i + 1
@@ -186,7 +189,7 @@ const manyLiterals = 8
 // repetition are the tokens that the parser need not see, as they only repeat what stands
 // before them: rows of VALUES and literals of IN lists. A dump's INSERT has thousands.
 func repetition(a *text, lo int) [][2]int {
-	skip := append(simpleRows(a.tokens, lo), lockEnds(a, lo)...)
+	skip := append(simpleRows(a.tokens, lo), lockEnds(locks{a.tokens}, lo)...)
 	for _, h := range a.scan.Holes {
 		if h.Count < manyLiterals || h.Stride != 1 {
 			continue

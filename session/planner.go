@@ -151,10 +151,10 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 			continue
 		}
 		if err != nil && stmt.Opaque {
-			return nil, 0, p.faulty(ctx, st, stmt, err)
+			return nil, 0, (faults{p}).faulty(ctx, st, stmt, err)
 		}
 		if stmt.TableForm && p.state.mode.MariaDB {
-			if err := p.faulty(ctx, st, stmt, nil); err != nil {
+			if err := (faults{p}).faulty(ctx, st, stmt, nil); err != nil {
 				return nil, 0, err
 			}
 		}
@@ -170,9 +170,12 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 	return nil, 0, refuse(1105, "HY000", "the statement names too many tables, or they change all the time")
 }
 
+// faults finds the errors of queries that no shard is asked.
+type faults struct{ *planner }
+
 // faulty gives what a server says of a query that Sluice does not understand and refuses, or knows better
 // than the server, as far as it is an error of the query itself. Otherwise why stands.
-func (p *planner) faulty(ctx context.Context, st *statement, stmt *query.Statement, why error) error {
+func (p faults) faulty(ctx context.Context, st *statement, stmt *query.Statement, why error) error {
 	var refusal *router.Refusal
 	if why != nil && (!errors.As(why, &refusal) || refusal.Code != 1235) || stmt.Kind != query.Select && stmt.Kind != query.Values {
 		return why
