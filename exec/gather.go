@@ -329,7 +329,7 @@ func (g *gathering) answer() error {
 		err = l.header()
 	}
 	switch {
-	case wire.IsCode(err, 1191) && len(g.scratch) == 0:
+	case wire.IsCode(err, noTextKey) && len(g.scratch) == 0:
 		return scratcher{g}.unmatched()
 	case err != nil:
 		return err

@@ -309,6 +309,9 @@ func (g marker) run() error {
 	if err == nil {
 		err = l.header()
 	}
+	if wire.IsCode(err, noTextKey) {
+		return scratcher{g.gathering}.unmatched()
+	}
 	if err == nil && l.cols != nil { // RETURNING
 		_, err = g.relayRows()
 		g.out.Unended = err == nil

@@ -18,12 +18,15 @@ type scratcher struct{ *gathering }
 // server; one that is lost while it is filled fails its statement.
 const leftAfter = "INTERVAL 1 DAY"
 
+// noTextKey is ER_FT_MATCHING_KEY_NOT_FOUND.
+const noTextKey = 1191
+
 // unmatched says how a statement with MATCH … AGAINST is to be planned again.
 func (g scratcher) unmatched() error {
 	switch {
-	case !g.plan.Sifted:
+	case g.write == nil && !g.plan.Sifted:
 		return ErrUnmatched
-	case g.write == nil && g.req.Bound.Staging == nil:
+	case g.write == nil && g.req.Bound.Staging == nil && g.req.Bound.Plan.Stmt.Insert == nil:
 		return ErrUnranked
 	}
 	return refuse(1235, "42000", "the rank of MATCH … AGAINST, or MATCH within a longer condition, over rows of several shards in a statement that writes; "+

@@ -148,6 +148,9 @@ func (s *staging) compute() error {
 	}
 	l.state, l.known = legSent, false
 	err := l.header()
+	if wire.IsCode(err, noTextKey) {
+		return scratcher{s.gathering}.unmatched()
+	}
 	if err == nil && l.cols != nil {
 		return l.failed(l.rejectColumns())
 	}

@@ -214,7 +214,7 @@ func hasComputed(t *table) bool {
 // stagedSources plans the statement's run over the temporary table, and the copies of what
 // it reads.
 func (p stager) stagedSources(t *table, st *stagePlan) error {
-	g := &gatherer{planner: p.planner, plan: &gatherPlan{only: true, apart: p.in.Apart, edits: p.plan.edits, locks: sharedLock(p.words)}}
+	g := &gatherer{planner: p.planner, plan: &gatherPlan{only: true, apart: p.in.Apart, sifted: p.in.Sift, edits: p.plan.edits, locks: sharedLock(p.words)}}
 	in := p.stmt.Insert
 	name := string(query.QuoteName(nil, stagedTable))
 	if schema, _ := cutName(t.ref.Span.Of(p.in.SQL)); schema != "" {

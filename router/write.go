@@ -279,7 +279,7 @@ func (p inserter) gathered() error {
 	if err := p.load(); err != nil {
 		return err
 	}
-	g := &gatherer{planner: p.planner, plan: &gatherPlan{only: true, edits: p.plan.edits, base: len(p.plan.edits), locks: sharedLock(p.words)}}
+	g := &gatherer{planner: p.planner, plan: &gatherPlan{only: true, sifted: p.in.Sift, edits: p.plan.edits, base: len(p.plan.edits), locks: sharedLock(p.words)}}
 	if err := (copier{g}).run(); err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ SELECT id, MATCH (txt) AGAINST ('pie plum') FROM mft ORDER BY id
 SELECT id, MATCH (m.txt) AGAINST ('pie' IN BOOLEAN MODE) AS score FROM mft m WHERE k < 3 ORDER BY score DESC, id LIMIT 3
 SELECT m.id, x.id, MATCH (m.txt) AGAINST ('apple plum') AS score FROM mft m JOIN x ON x.v = m.k WHERE MATCH (m.txt) AGAINST ('apple plum') AND x.id < 20 ORDER BY score DESC, m.id, x.id
 SELECT id FROM mft WHERE MATCH (txt) AGAINST ('pie' WITH QUERY EXPANSION) ORDER BY id
-SELECT k, SUM(MATCH (txt) AGAINST ('apple pie')) AS s FROM mft GROUP BY k ORDER BY s DESC, k
+SELECT k, ROUND(SUM(MATCH (txt) AGAINST ('apple pie')), 3) AS s FROM mft GROUP BY k ORDER BY s DESC, k
 SELECT a.id, b.id FROM mft a JOIN mft b ON a.k = b.k WHERE MATCH (a.txt) AGAINST ('apple') > 0 OR MATCH (b.txt) AGAINST ('plum') > 0 ORDER BY 1, 2
 SELECT id FROM x WHERE v IN (SELECT k FROM mft WHERE MATCH (txt) AGAINST ('cake') > 0.1) ORDER BY id
 #! args str:plum
