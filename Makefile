@@ -59,7 +59,7 @@ bench:
 	@$(MAKE) --no-print-directory build
 	go run ./bench -only sysbench -out bench/RESULTS.md
 
-# bench-full: more works, then transactions, merges and moves; it takes most of an hour.
+# bench-full: more works, then transactions, merges, moves and scale; it takes most of an hour.
 bench-full:
 	@sh scripts/install.sh bench
 	@$(MAKE) --no-print-directory build
@@ -68,6 +68,7 @@ bench-full:
 	go run ./bench -only merge
 	go run ./bench -only move
 	go run ./bench -only overload
+	go run ./bench -only scale
 
 # compat: applications, drivers and tools of others; writes docs/COMPATIBILITY.md.
 compat:

@@ -76,6 +76,11 @@ const haproxyName, relayName = "haproxy", "bare relay"
 
 // proxy starts Sluice before shards, with rules of tables.
 func (h *house) proxy(name, program string, shards []string, rules string, env ...string) *target {
+	return h.proxyWith(name, program, shards, rules, "", env...)
+}
+
+// proxyWith is proxy with further lines of the node's configuration.
+func (h *house) proxyWith(name, program string, shards []string, rules, node string, env ...string) *target {
 	var list strings.Builder
 	for i, addr := range shards {
 		fmt.Fprintf(&list, "    - {name: s%d, primary: %s}\n", i, addr)
@@ -88,7 +93,7 @@ listen: 127.0.0.1:%d
 admin: 127.0.0.1:%d
 http: 127.0.0.1:%d
 data_dir: %s
-cluster:
+%scluster:
   admins: [{name: root, password: root}]
   users: [{name: app, password: app, schemas: [bench]}]
   backend: {user: sluice, password: sluice, max_connections: 128}
@@ -97,7 +102,7 @@ cluster:
     - name: bench
       default_shard: s0
       tables: {%s}
-`, port, admin, testkit.Port(h), dir, list.String(), rules))}, Ready: listens(port)})
+`, port, admin, testkit.Port(h), dir, node, list.String(), rules))}, Ready: listens(port)})
 	return &target{name: name, port: port, admin: admin, pid: proxy.PID()}
 }
 

@@ -25,7 +25,9 @@
 // -only=overload measures ten times more clients than are best: the throughput, the p99 of what is answered,
 // refusals, hangs, beside a proxy that limits nothing.
 //
-//	go run ./bench [-only sysbench|tx|merge|move|overload] [-rounds 5] [-time 2s] [-cases point_select@1,point_select:ps@64,…] [-out FILE]
+// -only=scale measures many pools, rules, statements, idle connections, and new connections.
+//
+//	go run ./bench [-only sysbench|tx|merge|move|overload|scale] [-rounds 5] [-time 2s] [-cases point_select@1,point_select:ps@64,…] [-out FILE]
 package main
 
 import (
@@ -73,7 +75,7 @@ func run() (err error) {
 	flag.StringVar(&cases, "cases", shortCases, "works and their client threads; all: a longer list")
 	flag.StringVar(&o.out, "out", "", "a `file` for the tables, besides the standard output")
 	flag.StringVar(&o.sluice, "sluice", "bin/sluice", "the proxy's `program`")
-	flag.StringVar(&o.only, "only", "", "sysbench, tx, merge, move or overload; default: all")
+	flag.StringVar(&o.only, "only", "", "sysbench, tx, merge, move, overload or scale; default: all")
 	flag.IntVar(&o.merged, "merged", 1_000_000, "rows that are merged")
 	flag.IntVar(&o.huge, "huge", 10_000_000, "rows that are merged for the proxy's memory; 0: none")
 	flag.IntVar(&o.moved, "moved", 600_000, "rows of the table of which half moves")
@@ -82,8 +84,8 @@ func run() (err error) {
 	if abs, err := filepath.Abs(o.sluice); err == nil { // servers run in directories of their own
 		o.sluice = abs
 	}
-	if !slices.Contains([]string{"", "sysbench", "tx", "merge", "move", "overload"}, o.only) {
-		return fmt.Errorf("-only: %q is none of sysbench, tx, merge, move and overload", o.only)
+	if !slices.Contains([]string{"", "sysbench", "tx", "merge", "move", "overload", "scale"}, o.only) {
+		return fmt.Errorf("-only: %q is none of sysbench, tx, merge, move, overload and scale", o.only)
 	}
 	if cases == "all" {
 		cases = allCases
@@ -113,6 +115,7 @@ func run() (err error) {
 		{"merge", func() error { return house.measureMerges(ctx, &o) }},
 		{"move", func() error { return house.measureMoves(ctx, &o) }},
 		{"overload", func() error { return house.measureOverload(ctx, &o) }},
+		{"scale", func() error { return house.measureScale(ctx, &o) }},
 	} {
 		if o.only == "" || o.only == part.name {
 			if err := part.measure(); err != nil {

@@ -139,13 +139,16 @@ func (b *mergeBench) memory(proxy *target) error {
 }
 
 // peakMemory gives the largest resident set that a process has had, in MiB.
-func peakMemory(pid int) float64 {
+func peakMemory(pid int) float64 { return statusMiB(pid, "VmHWM:") }
+
+// statusMiB gives a size that /proc tells of a process, in MiB.
+func statusMiB(pid int, name string) float64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
 	for _, line := range strings.Split(string(b), "\n") {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			n, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 			return n / 1024
 		}

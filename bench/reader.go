@@ -33,30 +33,49 @@ func dialReader(addr, user, password, schema string) (*reader, error) {
 	return r, nil
 }
 
+// Long password, connect with schema, protocol 4.1, transactions, secure connection, plugin auth; TLS.
+const (
+	loginCapabilities = 1 | 8 | 0x200 | 0x2000 | 0x8000 | 0x80000
+	capabilityTLS     = 0x800
+)
+
 func (r *reader) login(user, password, schema string) error {
 	b, err := r.packet()
 	if err != nil {
 		return err
 	}
+	salt, err := saltOf(b)
+	if err != nil {
+		return err
+	}
+	return r.respond(1, loginCapabilities, salt, user, password, schema)
+}
+
+// saltOf takes the salt out of a greeting.
+func saltOf(b []byte) ([]byte, error) {
 	end := bytes.IndexByte(b, 0)
 	if end < 0 || len(b) < end+52 {
-		return errors.New("the greeting is malformed")
+		return nil, errors.New("the greeting is malformed")
 	}
-	salt := append(bytes.Clone(b[end+5:end+13]), b[end+32:end+44]...)
-	// long password, connect with schema, protocol 4.1, transactions, secure connection, plugin auth
-	out := binary.LittleEndian.AppendUint32(nil, 1|8|0x200|0x2000|0x8000|0x80000)
+	return append(bytes.Clone(b[end+5:end+13]), b[end+32:end+44]...), nil
+}
+
+// respond says who it is, in packet number seq, and waits for the answer.
+func (r *reader) respond(seq byte, capabilities uint32, salt []byte, user, password, schema string) error {
+	out := binary.LittleEndian.AppendUint32(nil, capabilities)
 	out = append(binary.LittleEndian.AppendUint32(out, 16<<20), 45)
 	out = append(append(append(out, make([]byte, 23)...), user...), 0)
 	out = append(append(out, 20), scrambled(salt, password)...)
 	out = append(append(append(out, schema...), 0), "mysql_native_password\x00"...)
-	if err := r.send(1, out); err != nil {
+	if err := r.send(seq, out); err != nil {
 		return err
 	}
-	if b, err = r.packet(); err != nil {
+	b, err := r.packet()
+	if err != nil {
 		return err
 	}
 	if b[0] == 0xfe && len(b) > 44 { // another plugin first: it is asked for this one
-		if err := r.send(3, scrambled(b[len(b)-21:len(b)-1], password)); err != nil {
+		if err := r.send(seq+2, scrambled(b[len(b)-21:len(b)-1], password)); err != nil {
 			return err
 		}
 		if b, err = r.packet(); err != nil {

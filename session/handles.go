@@ -119,6 +119,8 @@ func (h *handles) longData(arg []byte) {
 
 // dropLong forgets a statement's long data.
 func (h *handles) dropLong(p *prepared) {
+	clear(p.exec.Params) // they point into the packet
+	p.exec.Types = nil
 	for _, g := range p.gathered {
 		h.longSize -= len(g.Bytes())
 		g.Drop()

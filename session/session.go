@@ -88,7 +88,14 @@ func (s *Session) serve(ctx context.Context) {
 		s.c.ResetSequence()
 		s.c.Release()
 		s.c.Task.Join()
-		packet, err := await(s.c, s.state.wait)
+		// An idle session's stack is as short as it can be: what it has used is given back then.
+		var packet []byte
+		var err error
+		if s.state.wait == 0 {
+			packet, err = s.c.ReadPacket()
+		} else {
+			packet, err = await(s.c, s.state.wait)
+		}
 		if err != nil {
 			readFailed(s.c, &s.state, err)
 			return
@@ -105,15 +112,21 @@ func (s *Session) serve(ctx context.Context) {
 			return
 		}
 		letRest(&s.kept)
+		s.forget()
 	}
 }
 
-// await reads the next command, within wait_timeout if the client has set it. (It is not
+// forget lets go of the command's bytes: the buffer that has them goes back to its pool, and would stay in memory
+// for as long as somebody points into it.
+func (s *Session) forget() {
+	s.args.SQL, s.args.Params = nil, nil
+	r := &s.running.req
+	r.SQL, r.Execute, r.Long = nil, nil, nil
+}
+
+// await reads the next command, within wait_timeout, which the client has set. (It is not
 // set for the client that has not: some hours of the servers' own.)
 func await(c *server.Client, wait time.Duration) ([]byte, error) {
-	if wait == 0 {
-		return c.ReadPacket()
-	}
 	if err := c.NetConn().SetReadDeadline(time.Now().Add(wait)); err != nil {
 		return nil, err
 	}
