@@ -112,13 +112,13 @@ func (s *Session) serve(ctx context.Context) {
 			return
 		}
 		letRest(&s.kept)
-		s.forget()
+		forget(s)
 	}
 }
 
 // forget lets go of the command's bytes: the buffer that has them goes back to its pool, and would stay in memory
 // for as long as somebody points into it.
-func (s *Session) forget() {
+func forget(s *Session) {
 	s.args.SQL, s.args.Params = nil, nil
 	r := &s.running.req
 	r.SQL, r.Execute, r.Long = nil, nil, nil
