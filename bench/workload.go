@@ -13,9 +13,9 @@ import (
 
 // The cases of the short and of the long run.
 const (
-	shortCases = "point_select@1,point_select@8,point_select@64,point_select:ps@8,read_only:key@8,read_write@8"
+	shortCases = "point_select@1,point_select@8,point_select@64,point_select:ps@8,read_only:key@8,read_write:key@8,read_only@8"
 	allCases   = "point_select@1,point_select@8,point_select@64,point_select:ps@1,point_select:ps@8,point_select:ps@64," +
-		"read_only:key@8,read_only:key@64,read_only@8,read_only@64,read_write@8,read_write@64"
+		"read_only:key@8,read_only:key@64,read_write:key@8,read_write:key@64,read_only@8,read_only@64,read_write@8,read_write@64"
 )
 
 // workload is what sysbench does, and with how many threads.

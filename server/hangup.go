@@ -33,11 +33,8 @@ func (s *Server) watchHangups() {
 		still, reading := map[*Client]bool{}, map[*Client]*reader{}
 		var kills sync.WaitGroup
 		slots := make(chan struct{}, hangupKills)
-		for _, c := range s.clients.list() {
+		for _, c := range s.clients.busy() {
 			session := c.Session()
-			if session == nil || !session.Busy() {
-				continue
-			}
 			info, err := tcpInfo(c.sock)
 			if err != nil {
 				continue

@@ -130,6 +130,18 @@ func (r *registry) list() []*Client {
 	return all
 }
 
+// busy gives the clients whose sessions work, in no order.
+func (r *registry) busy() (list []*Client) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.byID {
+		if s := c.Session(); s != nil && s.Busy() {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
 // close lets nobody in any more and gives the connections that are open: those without a
 // client are not authenticated.
 func (r *registry) close() map[*net.TCPConn]*Client {

@@ -31,3 +31,17 @@ func TestPlanCacheBound(t *testing.T) {
 		t.Errorf("%d entries are left", entries)
 	}
 }
+
+// BenchmarkPlanLookup finds a plan among so many as fit.
+func BenchmarkPlanLookup(b *testing.B) {
+	p := newPlans()
+	keys := make([][]byte, 20_000)
+	for i := range keys {
+		keys[i] = fmt.Appendf(nil, "app\x00shop\x00\x00 SELECT c%d FROM sbtest WHERE id = ?i", i)
+		p.put(keys[i], &entry{})
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		p.get(keys[i%len(keys)], 0, 0)
+	}
+}
