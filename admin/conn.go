@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -79,6 +80,9 @@ func (s *conn) query(ctx context.Context, text string) error {
 	s.begin(text, cancel)
 	defer s.end()
 	columns, rows, err := s.admin.run(ctx, s.client, text)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) { // what a closed connection says helps nobody
+		err = fmt.Errorf("%w: %w", ctx.Err(), err)
+	}
 	switch {
 	case err != nil:
 		return s.client.WriteError(asError(err))

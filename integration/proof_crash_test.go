@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -176,7 +177,7 @@ func TestProofCrashes(t *testing.T) {
 	for i, flavor := range testkit.Flavors() {
 		t.Run(flavor.String(), func(t *testing.T) {
 			x := &matrix{flavor: flavor, todo: crashes(r, 1+5*i)}
-			x.run(t, 4)
+			x.run(t, 2*runtime.GOMAXPROCS(0))
 		})
 	}
 }
