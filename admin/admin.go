@@ -85,7 +85,7 @@ func asError(err error) *wire.Error {
 	case errors.As(err, &we):
 		return we
 	case errors.Is(err, context.DeadlineExceeded):
-		return refuse(1105, "HY000", "no answer within "+statementTimeout.String()+": "+err.Error())
+		return refuse(1105, "HY000", "no answer in time: "+err.Error())
 	}
 	return refuse(1105, "HY000", err.Error())
 }

@@ -217,6 +217,7 @@ func TestMoveSlots(t *testing.T) {
 			t.Parallel()
 			m := startResharding(t, flavor, 2, 2, 5000)
 			fresh := testkit.StartServer(t, flavor, testkit.Binlog(9))
+			m.families()
 			stop := m.write(4)
 			must(t, m.dba, "ADD SHARD s2 PRIMARY '"+fresh.Addr+"'")
 			m.servers = append(m.servers, fresh)
@@ -231,6 +232,11 @@ func TestMoveSlots(t *testing.T) {
 			if n := fresh.Value("SELECT COUNT(*) FROM shop.countries"); n != "3" {
 				t.Errorf("the new shard has %s rows of a reference table", n)
 			}
+			m.keeps(1)
+			if n := fresh.Value("SELECT COUNT(*) FROM shop.children JOIN shop.parents USING (tenant_id) WHERE parent = parents.id"); n == "0" {
+				t.Error("the new shard has no children")
+			}
+			expect(t, m.open("shop"), "SELECT COUNT(*) FROM children JOIN parents ON parents.tenant_id = children.tenant_id AND parents.id = parent", "80")
 		})
 	}
 }

@@ -18,15 +18,10 @@ func TestWhileMigrationsAreListed(t *testing.T) {
 			t.Parallel()
 			m := startResharding(t, flavor, 2, 1, 500)
 			db, plain := m.open("shop", interpolated), m.open("plain")
-			must(t, db,
-				`CREATE TABLE parents (tenant_id BIGINT NOT NULL, id INT NOT NULL, country CHAR(2) NOT NULL, PRIMARY KEY (tenant_id, id),
-					FOREIGN KEY (country) REFERENCES countries (code))`,
-				`CREATE TABLE children (tenant_id BIGINT NOT NULL, id INT NOT NULL, parent INT NOT NULL, PRIMARY KEY (tenant_id, id),
-					FOREIGN KEY (tenant_id, parent) REFERENCES parents (tenant_id, id))`)
-			for tenant := 1; tenant <= 40; tenant++ {
-				must(t, db, fmt.Sprintf("INSERT INTO parents VALUES (%d, 1, 'de'), (%[1]d, 2, 'fr')", tenant), fmt.Sprintf("INSERT INTO children VALUES (%d, 1, 1)", tenant))
+			m.families()
+			order := func() {
+				must(t, db, "INSERT INTO orders (user_id, item, amount) VALUES (1, 'a', 1), (5, 'b', 2), (9, 'c', 3)")
 			}
-			order := func() { must(t, db, "INSERT INTO orders (user_id, item, amount) VALUES (1, 'a', 1), (5, 'b', 2), (9, 'c', 3)") }
 			order()
 			first, second := m.move("MOVE SLOTS 0-4095 TO s1"), m.move("MOVE SLOTS 4096-5000 TO s1")
 			m.await(first, "ready")
@@ -81,6 +76,21 @@ func TestWhileMigrationsAreListed(t *testing.T) {
 			must(t, db, "ALTER TABLE users ADD COLUMN later INT", "ALTER TABLE users DROP COLUMN later")
 			m.check()
 		})
+	}
+}
+
+// families makes tables with foreign keys to each other and to a reference table, and rows of 40
+// tenants.
+func (m *resharding) families() {
+	m.t.Helper()
+	db := m.open("shop", interpolated)
+	must(m.t, db,
+		`CREATE TABLE parents (tenant_id BIGINT NOT NULL, id INT NOT NULL, country CHAR(2) NOT NULL, PRIMARY KEY (tenant_id, id),
+			FOREIGN KEY (country) REFERENCES countries (code))`,
+		`CREATE TABLE children (tenant_id BIGINT NOT NULL, id INT NOT NULL, parent INT NOT NULL, PRIMARY KEY (tenant_id, id),
+			FOREIGN KEY (tenant_id, parent) REFERENCES parents (tenant_id, id))`)
+	for tenant := 1; tenant <= 40; tenant++ {
+		must(m.t, db, fmt.Sprintf("INSERT INTO parents VALUES (%d, 1, 'de'), (%[1]d, 2, 'fr')", tenant), fmt.Sprintf("INSERT INTO children VALUES (%d, 1, 1)", tenant))
 	}
 }
 
