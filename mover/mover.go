@@ -49,10 +49,20 @@ type Server struct {
 	asked *atomic.Int64 // counts the mover's own statements there
 }
 
-// Shard is the primary of a shard.
-func Shard(p *backend.Pools, name string) Server {
+// Shards gives connections to primaries.
+type Shards interface {
+	Get(ctx context.Context, shard string, class backend.Class, schema string, s *backend.Settings) (*backend.Conn, error)
+}
+
+// Shard is the primary of a shard. A mover has connections for as long as it runs, and finds its
+// own pace: they are none of the statements of which a busy server is given only some.
+func Shard(p Shards, name string) Server {
 	return Server{Name: name, Dial: func(ctx context.Context) (*backend.Conn, error) {
-		return p.Get(ctx, name, backend.Class{}, "", nil)
+		c, err := p.Get(ctx, name, backend.Class{}, "", nil)
+		if err == nil {
+			c.Rest()
+		}
+		return c, err
 	}}
 }
 

@@ -49,6 +49,12 @@ func TestRoom(t *testing.T) {
 		o.Free, o.Rate, o.Token = 0, 0, 2
 		r = w.run(must(t, New(o)))
 		r.copied(t)
+		// What it has of the servers is not taken from what a busy server is given of applications.
+		for _, s := range w.pools.Status() {
+			if leased := s.Open - s.Idle; leased == 0 || s.Busy != 0 {
+				t.Errorf("%d connections to %s are leased to the mover, %d count as at work", leased, s.Shard, s.Busy)
+			}
+		}
 		w.same("t", Within("MOD(CRC32(id),16384)", half))
 	})
 }

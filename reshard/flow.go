@@ -22,11 +22,7 @@ type flow struct {
 }
 
 // server is a shard as the mover takes it.
-func (s *Service) server(shard string) mover.Server {
-	return mover.Server{Name: shard, Dial: func(ctx context.Context) (*backend.Conn, error) {
-		return s.opts.Shards.Get(ctx, shard, backend.Class{}, "", nil)
-	}}
-}
+func (s *Service) server(shard string) mover.Server { return mover.Shard(s.opts.Shards, shard) }
 
 // replicas are those of both sides, whose lag the copy minds.
 func (r *streams) replicas() (list []mover.Server) {
