@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/backend"
+	"sluice/cache"
 	"sluice/server"
 	"sluice/shard"
 )
@@ -48,16 +49,17 @@ func showProxies(ctx context.Context, a *Admin, _ *server.Client, _ map[string]s
 // showCache gives one line for all, then one for each rule.
 func showCache(_ context.Context, a *Admin, _ *server.Client, _ map[string]string) ([][]any, error) {
 	if a.Cache == nil {
-		return [][]any{{"all", "off", nil, nil, nil, nil, nil, nil, nil, nil, nil}}, nil
+		return [][]any{{"all", "off", nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil}}, nil
 	}
 	st, rules := a.Cache.Status(), a.Cache.Rules()
-	var hits, misses, bypassed, refused, served, stored int64
+	var all cache.RuleStat
 	for _, r := range rules {
-		hits, misses, bypassed, refused, served, stored = hits+r.Hits, misses+r.Misses, bypassed+r.Bypassed, refused+r.Refused, served+r.Served, stored+r.Stored
+		all.Hits, all.Misses, all.Bypassed, all.Refused = all.Hits+r.Hits, all.Misses+r.Misses, all.Bypassed+r.Bypassed, all.Refused+r.Refused
+		all.Near, all.Waited, all.Served, all.Stored = all.Near+r.Near, all.Waited+r.Waited, all.Served+r.Served, all.Stored+r.Stored
 	}
-	rows := [][]any{{"all", st.State, hits, misses, bypassed, refused, st.Invalidations, st.Suspensions, nil, served, stored}}
+	rows := [][]any{{"all", st.State, all.Hits, all.Misses, all.Bypassed, all.Refused, st.Invalidations, st.Suspensions, nil, all.Served, all.Stored, all.Near, all.Waited, nil}}
 	for _, r := range rules {
-		rows = append(rows, []any{r.Rule, nil, r.Hits, r.Misses, r.Bypassed, r.Refused, nil, nil, r.Lookup, r.Served, r.Stored})
+		rows = append(rows, []any{r.Rule, nil, r.Hits, r.Misses, r.Bypassed, r.Refused, r.Invalidations, nil, r.Lookup, r.Served, r.Stored, r.Near, r.Waited, r.Lookup99})
 	}
 	return rows, nil
 }

@@ -27,7 +27,10 @@
 //
 // -only=scale measures many pools, rules, statements, idle connections, and new connections.
 //
-//	go run ./bench [-only sysbench|tx|merge|move|overload|scale] [-rounds 5] [-time 2s] [-cases point_select@1,point_select:ps@64,…] [-out FILE]
+// -only=cache measures point reads with the result cache beside those without it and redis-benchmark's GET: CPU
+// of each process, latency, what is left to the database; and what the applications see when Redis is killed.
+//
+//	go run ./bench [-only sysbench|tx|merge|move|overload|scale|cache] [-rounds 5] [-time 2s] [-cases point_select@1,point_select:ps@64,…] [-out FILE]
 package main
 
 import (
@@ -75,7 +78,7 @@ func run() (err error) {
 	flag.StringVar(&cases, "cases", shortCases, "works and their client threads; all: a longer list")
 	flag.StringVar(&o.out, "out", "", "a `file` for the tables, besides the standard output")
 	flag.StringVar(&o.sluice, "sluice", "bin/sluice", "the proxy's `program`")
-	flag.StringVar(&o.only, "only", "", "sysbench, tx, merge, move, overload or scale; default: all")
+	flag.StringVar(&o.only, "only", "", "sysbench, tx, merge, move, overload, scale or cache; default: all")
 	flag.IntVar(&o.merged, "merged", 1_000_000, "rows that are merged")
 	flag.IntVar(&o.huge, "huge", 10_000_000, "rows that are merged for the proxy's memory; 0: none")
 	flag.IntVar(&o.moved, "moved", 600_000, "rows of the table of which half moves")
@@ -84,8 +87,8 @@ func run() (err error) {
 	if abs, err := filepath.Abs(o.sluice); err == nil { // servers run in directories of their own
 		o.sluice = abs
 	}
-	if !slices.Contains([]string{"", "sysbench", "tx", "merge", "move", "overload", "scale"}, o.only) {
-		return fmt.Errorf("-only: %q is none of sysbench, tx, merge, move, overload and scale", o.only)
+	if !slices.Contains([]string{"", "sysbench", "tx", "merge", "move", "overload", "scale", "cache"}, o.only) {
+		return fmt.Errorf("-only: %q is none of sysbench, tx, merge, move, overload, scale and cache", o.only)
 	}
 	if cases == "all" {
 		cases = allCases
@@ -116,6 +119,7 @@ func run() (err error) {
 		{"move", func() error { return house.measureMoves(ctx, &o) }},
 		{"overload", func() error { return house.measureOverload(ctx, &o) }},
 		{"scale", func() error { return house.measureScale(ctx, &o) }},
+		{"cache", func() error { return house.measureCache(ctx, &o) }},
 	} {
 		if o.only == "" || o.only == part.name {
 			if err := part.measure(); err != nil {

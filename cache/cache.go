@@ -92,6 +92,8 @@ type Cache struct {
 	ring    atomic.Pointer[ring]
 	breaker breaker
 	guard   guard
+	near    *near // of what is in Redis; nil: none
+	flights flights
 	stats   stats
 }
 
@@ -103,7 +105,10 @@ func New(opts Options) *Cache {
 	}
 	c.guard.changed = make(chan struct{})
 	if opts.Redis != nil {
-		c.store = newRedis(opts.Redis, opts.Log, opts.Faults)
+		c.store = newRedis(opts.Redis, c.budget, opts.Log, opts.Faults)
+		if !c.faults.Off("cache.near") {
+			c.near = newNear()
+		}
 	} else {
 		c.store = newLocal()
 	}
@@ -112,12 +117,16 @@ func New(opts Options) *Cache {
 }
 
 // Close ends its connections.
-func (c *Cache) Close() { c.store.close() }
+func (c *Cache) Close() {
+	c.store.close()
+	c.near.close()
+}
 
 // Table is a table that a statement reads or writes.
 type Table struct {
 	Schema, Name string
-	Keyed        bool // the statement's keys say which of its rows
+	Keyed        bool   // the statement's keys say which of its rows
+	Rule         string // by which it is counted
 }
 
 func (t Table) id() string { return t.Schema + "." + t.Name }
@@ -137,74 +146,6 @@ type Result struct {
 	Next    uint8  // the sequence number behind them
 	Rows    uint64 // sent
 	Found   uint64 // as FOUND_ROWS() tells
-}
-
-// Miss is a read that was not answered, and that may be stored when the database has answered it.
-type Miss struct {
-	q      *Query
-	at     place
-	states []string // of its tags, before the database was asked
-	ring   *ring
-}
-
-// Lookup gives a stored result, or what Store needs for the database's. Both are nil where the
-// cache has no say now.
-func (c *Cache) Lookup(ctx context.Context, q *Query) (*Result, *Miss) {
-	st := c.cluster.CacheState()
-	if !st.Ready || st.Suspended || !c.cluster.Sure() || !c.breaker.closed() {
-		c.stats.of(q.Rule).bypassed.Add(1)
-		return nil, nil
-	}
-	began, r := time.Now(), c.rings(&st)
-	at := r.placeOf(q)
-	ctx, cancel := context.WithTimeout(ctx, c.budget)
-	defer cancel()
-	states, value, err := c.store.look(ctx, &at)
-	if err == nil && !clean(states) {
-		// Made now, or somebody writes: what nobody has ended in its time is ended here.
-		value = nil
-		states, err = c.store.fresh(ctx, &at, token())
-	}
-	s := c.stats.of(q.Rule)
-	s.took(time.Since(began))
-	if c.breaker.report(err) != nil || !clean(states) {
-		s.bypassed.Add(1)
-		return nil, nil
-	}
-	if value != nil {
-		if res, ok := r.open(&at, states, value); ok {
-			s.hits.Add(1)
-			s.served.Add(int64(len(res.Packets)))
-			return res, nil
-		}
-	}
-	s.misses.Add(1)
-	return nil, &Miss{q: q, at: at, states: states, ring: r}
-}
-
-// Store keeps the database's answer, unless something that it depends on has been written since
-// the Lookup.
-func (c *Cache) Store(ctx context.Context, m *Miss, res *Result) {
-	if len(res.Packets) > MaxResult {
-		return
-	}
-	_ = c.faults.At("cache.fill")
-	ctx, cancel := context.WithTimeout(ctx, c.budget)
-	defer cancel()
-	s := c.stats.of(m.q.Rule)
-	if c.faults.Off("cache.race") { // what it would be without the check
-		m.states, _ = c.store.fresh(ctx, &m.at, token())
-	}
-	value := m.ring.seal(&m.at, m.states, res)
-	stored, err := c.store.fill(ctx, &m.at, m.states, value, jitter(min(m.q.TTL, maxTTL)))
-	if c.breaker.report(err) != nil {
-		return
-	}
-	if !stored {
-		s.refused.Add(1)
-		return
-	}
-	s.stored.Add(int64(len(value)))
 }
 
 // jitter takes up to a tenth off a time, so that what was stored together does not end together.

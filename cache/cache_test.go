@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -74,11 +76,13 @@ func put(t *testing.T, c *Cache, q *Query, text string) {
 	if res != nil || miss == nil {
 		t.Fatalf("a hit (%v), or no say (%v)", res, miss)
 	}
-	c.Store(context.Background(), miss, &Result{Packets: []byte(text), Next: 5, Rows: 2, Found: 3})
+	miss.Store(context.Background(), &Result{Packets: []byte(text), Next: 5, Rows: 2, Found: 3})
+	miss.End()
 }
 
 func has(c *Cache, q *Query) bool {
-	res, _ := c.Lookup(context.Background(), q)
+	res, miss := c.Lookup(context.Background(), q)
+	miss.End()
 	return res != nil
 }
 
@@ -134,7 +138,8 @@ func TestRace(t *testing.T) {
 		t.Error("what is being written may be stored")
 	}
 	m.End(true)
-	c.Store(context.Background(), miss, &Result{Packets: []byte("old")})
+	miss.Store(context.Background(), &Result{Packets: []byte("old")})
+	miss.End()
 	if has(c, read(1)) || c.Rules()[0].Refused != 1 {
 		t.Error("an old result was stored")
 	}
@@ -205,9 +210,10 @@ func TestValues(t *testing.T) {
 	states := []string{"a", "b"}
 	for _, text := range []string{"", "short", strings.Repeat("long ", 4000)} {
 		res := &Result{Packets: []byte(text), Next: 7, Rows: 1, Found: 9}
-		b := r.seal(&at, states, res)
-		got, ok := r.open(&at, states, b)
-		if !ok || !bytes.Equal(got.Packets, res.Packets) || got.Next != 7 || got.Rows != 1 || got.Found != 9 {
+		until := time.Now().Add(time.Minute).Truncate(time.Millisecond)
+		b := r.seal(&at, states, res, until)
+		got, end, ok := r.open(&at, states, b)
+		if !ok || !end.Equal(until) || !bytes.Equal(got.Packets, res.Packets) || got.Next != 7 || got.Rows != 1 || got.Found != 9 {
 			t.Fatal(got, ok)
 		}
 		if len(text) > 10000 && len(b) > len(text)/2 {
@@ -218,19 +224,19 @@ func TestValues(t *testing.T) {
 				continue
 			}
 			b[i] ^= 1
-			if _, ok := r.open(&at, states, b); ok {
+			if _, _, ok := r.open(&at, states, b); ok {
 				t.Fatalf("byte %d is not looked at", i)
 			}
 			b[i] ^= 1
 		}
 		other := r.placeOf(read(2))
-		if _, ok := r.open(&other, states, b); ok {
+		if _, _, ok := r.open(&other, states, b); ok {
 			t.Error("under another name")
 		}
-		if _, ok := r.open(&at, []string{"a", "c"}, b); ok {
+		if _, _, ok := r.open(&at, []string{"a", "c"}, b); ok {
 			t.Error("under other versions")
 		}
-		if _, ok := r.open(&at, states, b[:len(b)/2]); ok {
+		if _, _, ok := r.open(&at, states, b[:len(b)/2]); ok {
 			t.Error("half of it")
 		}
 	}
@@ -264,5 +270,81 @@ func TestBreaker(t *testing.T) {
 	_ = b.report(nil)
 	if !b.closed() {
 		t.Error("open")
+	}
+}
+
+// TestFlights: one asks the database, the others wait for it and look again; for what is not stored nobody waits.
+func TestFlights(t *testing.T) {
+	c, _, _ := open(t)
+	_, miss := c.Lookup(context.Background(), read(1))
+	got := make(chan *Result, 3)
+	for range cap(got) {
+		go func() {
+			res, other := c.Lookup(context.Background(), read(1))
+			other.End()
+			got <- res
+		}()
+	}
+	for c.Rules()[0].Waited < int64(cap(got)) {
+		time.Sleep(time.Millisecond)
+	}
+	miss.Store(context.Background(), &Result{Packets: []byte("x")})
+	miss.End()
+	for range cap(got) {
+		if res := <-got; res == nil || string(res.Packets) != "x" {
+			t.Error(res)
+		}
+	}
+	if s := c.Rules()[0]; s.Misses != 1 || s.Hits != int64(cap(got)) {
+		t.Errorf("%+v", s)
+	}
+	_, barren := c.Lookup(context.Background(), read(2))
+	barren.End()
+	for range 2 {
+		_, again := c.Lookup(context.Background(), read(2))
+		if again == nil || again.flight != nil {
+			t.Error("somebody would be waited for")
+		}
+	}
+}
+
+// TestLooks: looks that come together are asked together, each gets its own, and one that gives up
+// leaves nobody without an answer.
+func TestLooks(t *testing.T) {
+	var asked atomic.Int64
+	gate := make(chan struct{})
+	l := &looks{budget: time.Minute, mget: func(_ context.Context, keys []string) ([]any, error) {
+		asked.Add(1)
+		<-gate
+		got := make([]any, len(keys))
+		for i, k := range keys {
+			got[i] = "of " + k
+		}
+		return got, nil
+	}}
+	const n = 40
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			k := fmt.Sprint(i)
+			got, err := l.get(context.Background(), []string{k, k + "b"})
+			if err != nil || len(got) != 2 || got[0] != "of "+k || got[1] != "of "+k+"b" {
+				t.Error(k, got, err)
+			}
+		})
+	}
+	waiting := func() int { l.mu.Lock(); defer l.mu.Unlock(); return len(l.waiting) }
+	for waiting() < n-looksAtOnce {
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := l.get(ctx, []string{"x"}); err == nil {
+		t.Error("an answer for one that has gone")
+	}
+	close(gate)
+	all.Wait()
+	if asked.Load() > looksAtOnce+2 || l.running != 0 {
+		t.Error(asked.Load(), l.running)
 	}
 }

@@ -53,7 +53,7 @@ func (c *Cache) Begin(ctx context.Context, w *Write) (Mark, error) {
 	}
 	m := Mark{c: c, tags: c.rings(&st).changed(w), writer: c.writers + strconv.FormatUint(c.writes.Add(1), 36)}
 	if c.guard.marks() {
-		c.stats.invalidations.Add(int64(len(m.tags)))
+		c.count(w, len(m.tags))
 		err := c.mark(ctx, m)
 		if err == nil {
 			return m, nil
@@ -146,6 +146,36 @@ func (m Mark) suspendLate() {
 func (c *Cache) Bump(ctx context.Context, w *Write) {
 	if m, err := c.Begin(ctx, w); err == nil {
 		m.End(true)
+	}
+}
+
+// Drop is Bump for a write that somebody else has made: nobody waits for it.
+func (c *Cache) Drop(ctx context.Context, w *Write) {
+	st := c.cluster.CacheState()
+	if st.Secret == "" || w.Nothing() {
+		return
+	}
+	tags := c.rings(&st).changed(w)
+	c.count(w, len(tags))
+	limit, cancel := context.WithTimeout(ctx, writeBudget)
+	err := c.store.end(limit, tags, token(), "none")
+	cancel()
+	if err != nil && ctx.Err() == nil {
+		c.Bump(ctx, w)
+	}
+}
+
+// count counts the tags of a write.
+func (c *Cache) count(w *Write, tags int) {
+	c.stats.invalidations.Add(int64(tags))
+	for _, t := range w.Tables {
+		n := 1
+		if t.Keyed {
+			n = max(len(w.Keys), 1)
+		}
+		if t.Rule != "" {
+			c.stats.of(t.Rule).invalidations.Add(int64(n))
+		}
 	}
 }
 

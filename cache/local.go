@@ -65,7 +65,7 @@ func (t *localTag) state() string {
 	return b.String()
 }
 
-func (l *local) look(_ context.Context, at *place) ([]string, []byte, error) {
+func (l *local) look(_ context.Context, at *place, entry bool) ([]string, []byte, error) {
 	states := make([]string, len(at.tags))
 	l.mu.Lock()
 	for i, k := range at.tags {
@@ -74,6 +74,9 @@ func (l *local) look(_ context.Context, at *place) ([]string, []byte, error) {
 		}
 	}
 	l.mu.Unlock()
+	if !entry {
+		return states, nil, nil
+	}
 	e, ok := l.entries.GetIfPresent(at.entry.name)
 	if !ok || time.Now().After(e.until) {
 		return states, nil, nil
@@ -117,7 +120,7 @@ func (l *local) fresh(_ context.Context, at *place, version string) ([]string, e
 	return states, nil
 }
 
-func (l *local) fill(_ context.Context, at *place, states []string, value []byte, ttl time.Duration) (bool, error) {
+func (l *local) fill(_ context.Context, at *place, states []string, value []byte, ttl time.Duration, _ string) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, k := range at.tags {
@@ -128,6 +131,10 @@ func (l *local) fill(_ context.Context, at *place, states []string, value []byte
 	l.entries.Set(at.entry.name, localEntry{value, time.Now().Add(ttl)})
 	return true, nil
 }
+
+func (l *local) lock(context.Context, key, string, time.Duration) (bool, error) { return true, nil }
+
+func (l *local) unlock(context.Context, key, string) error { return nil }
 
 func (l *local) begin(_ context.Context, tags []key, version, writer string, lease time.Duration) error {
 	l.mu.Lock()

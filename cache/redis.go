@@ -2,11 +2,7 @@ package cache
 
 import (
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
-	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +18,7 @@ import (
 type redisStore struct {
 	client redis.UniversalClient
 	n      int
+	looks  looks
 	log    *slog.Logger
 	faults *fault.Points
 
@@ -32,91 +29,9 @@ type redisStore struct {
 // tagLife is how long a tag lives that nobody writes: longer than any entry.
 const tagLife = maxTTL + time.Hour
 
-// The scripts. What is not there has no version, and nobody believes an entry without one.
-var (
-	// KEYS: tags. ARGV: version, writer, lease and life in ms.
-	beginScript = newScript(`
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-for _, k in ipairs(KEYS) do
-  local cur, rest = redis.call('GET', k), ''
-  if cur then
-    for id, e in string.gmatch(cur, '|(%w+):(%d+)') do
-      if id ~= ARGV[2] and tonumber(e) > now then rest = rest .. '|' .. id .. ':' .. e end
-    end
-  end
-  redis.call('SET', k, ARGV[1] .. rest .. '|' .. ARGV[2] .. ':' .. string.format('%.0f', now + ARGV[3]), 'PX', ARGV[4])
-end
-return 1`)
-	// KEYS: tags. ARGV: version, writer, life in ms.
-	endScript = newScript(`
-for _, k in ipairs(KEYS) do
-  local cur, rest = redis.call('GET', k), ''
-  if cur then
-    for id, e in string.gmatch(cur, '|(%w+):(%d+)') do
-      if id ~= ARGV[2] then rest = rest .. '|' .. id .. ':' .. e end
-    end
-    redis.call('SET', k, ARGV[1] .. rest, 'PX', ARGV[3])
-  end
-end
-return 1`)
-	// KEYS: tags. ARGV: version, life in ms. Gives their states.
-	freshScript = newScript(`
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local out = {}
-for i, k in ipairs(KEYS) do
-  local cur = redis.call('GET', k)
-  local rest, over = '', not cur
-  if cur then
-    for id, e in string.gmatch(cur, '|(%w+):(%d+)') do
-      if tonumber(e) > now then rest = rest .. '|' .. id .. ':' .. e else over = true end
-    end
-  end
-  if over then
-    cur = ARGV[1] .. rest
-    redis.call('SET', k, cur, 'PX', ARGV[2])
-  end
-  out[i] = cur
-end
-return out`)
-	// KEYS: entry, tags. ARGV: value, life in ms, states.
-	fillScript = newScript(`
-for i = 2, #KEYS do
-  if redis.call('GET', KEYS[i]) ~= ARGV[i + 1] then return 0 end
-end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1`)
-	// KEYS: process, the tag of everything. ARGV: run id, version.
-	greetScript = newScript(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then return 0 end
-local cur, rest = redis.call('GET', KEYS[2]), ''
-if cur then
-  for m in string.gmatch(cur, '|%w+:%d+') do rest = rest .. m end
-end
-redis.call('SET', KEYS[2], ARGV[2] .. rest)
-redis.call('SET', KEYS[1], ARGV[1])
-return 1`)
-)
-
-// script is a Lua script and the name by which a Redis that has it runs it.
-type script struct{ text, sha string }
-
-func newScript(text string) *script {
-	sum := sha1.Sum([]byte(text)) // the protocol's choice
-	return &script{text, hex.EncodeToString(sum[:])}
-}
-
-func (s *script) run(ctx context.Context, p redis.Scripter, keys []string, args ...any) *redis.Cmd {
-	return p.EvalSha(ctx, s.sha, keys, args...)
-}
-
-func scripts() []*script {
-	return []*script{beginScript, endScript, freshScript, fillScript, greetScript}
-}
-
-func newRedis(o *Redis, log *slog.Logger, faults *fault.Points) *redisStore {
+func newRedis(o *Redis, budget time.Duration, log *slog.Logger, faults *fault.Points) *redisStore {
 	s := &redisStore{n: 1, log: log, faults: faults}
+	s.looks = looks{budget: budget, mget: func(ctx context.Context, keys []string) ([]any, error) { return s.client.MGet(ctx, keys...).Result() }}
 	if len(o.Addrs) > 1 {
 		s.n = clusterBuckets
 	}
@@ -132,6 +47,7 @@ func newRedis(o *Redis, log *slog.Logger, faults *fault.Points) *redisStore {
 	s.client = redis.NewClusterClient(&redis.ClusterOptions{
 		Addrs: o.Addrs, Username: o.Username, Password: o.Password, OnConnect: s.greet, ContextTimeoutEnabled: true, MaxRetries: -1, MaxRedirects: 2,
 		DialTimeout: time.Second, PoolSize: pool, MaxActiveConns: pool, PoolTimeout: writeBudget, DisableIdentity: true, Protocol: 2, MaintNotificationsConfig: off,
+		ConnMaxLifetime: clusterConnLife,
 	})
 	return s
 }
@@ -147,73 +63,17 @@ func (s *redisStore) ping(ctx context.Context) error {
 	return s.client.Ping(ctx).Err()
 }
 
-// greet is what is said first on every connection. A process that started from a dump, or a replica that
-// was promoted, may have lost what the last one was told: the name of the process that
-// the data were last used under stands beside them, and where it is another one everything
-// stored so far is made unreachable before the connection is used. A process keeps its data as long as its
-// connections live, except where it is made a replica and back: replicas are left alone.
-func (s *redisStore) greet(_ context.Context, cn *redis.Conn) error {
-	// The reader in whose time the connection is made may have little left of it.
-	ctx, cancel := context.WithTimeout(context.Background(), writeBudget)
-	defer cancel()
-	var info *redis.StringCmd
-	var role *redis.Cmd
-	_, err := cn.Pipelined(ctx, func(p redis.Pipeliner) error {
-		info, role = p.Info(ctx, "server"), p.Do(ctx, "ROLE")
-		for _, sc := range scripts() {
-			p.ScriptLoad(ctx, sc.text)
-		}
-		return nil
-	})
-	if err != nil {
-		return s.complain(err)
-	}
-	if kind, _ := role.Slice(); len(kind) == 0 || kind[0] != "master" {
-		return errors.New("this Redis is a replica")
-	}
-	id := runID(info.Val())
-	if id == "" {
-		return s.complain(errors.New("this Redis does not tell its run_id; the result cache cannot use it"))
-	}
-	if s.faults.Off("cache.process") {
-		return nil
-	}
-	greeted, _ := cn.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for b := range s.n {
-			tag := everythingIn(b)
-			greetScript.run(ctx, p, []string{strings.TrimSuffix(tag, everything) + "process", tag}, id, token())
-		}
-		return nil
-	})
-	for _, cmd := range greeted {
-		if err := cmd.Err(); err != nil && !strings.HasPrefix(err.Error(), "MOVED ") {
-			return s.complain(err)
-		}
-	}
-	return nil
-}
-
-func runID(info string) string {
-	_, rest, _ := strings.Cut(info, "run_id:")
-	id, _, _ := strings.Cut(rest, "\r\n")
-	return strings.TrimSpace(id)
-}
-
-// complain says once what is wrong.
-func (s *redisStore) complain(err error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if text := err.Error(); text != s.told {
-		s.told = text
-		s.log.Warn("the result cache cannot use its Redis", "error", err)
-	}
-	return err
-}
-
 // split deals keys to their buckets, in the order of the first of each.
 func split(tags []key) (parts [][]int) {
 	if len(tags) == 0 {
 		return nil
+	}
+	if one(tags) {
+		all := make([]int, len(tags))
+		for i := range all {
+			all[i] = i
+		}
+		return [][]int{all}
 	}
 	at := map[int]int{}
 	for i, k := range tags {
@@ -228,6 +88,16 @@ func split(tags []key) (parts [][]int) {
 	return parts
 }
 
+// one tells whether all keys are in the same bucket.
+func one(tags []key) bool {
+	for i := range tags {
+		if tags[i].bucket != tags[0].bucket {
+			return false
+		}
+	}
+	return true
+}
+
 func names(tags []key, part []int, before ...string) []string {
 	list := append(make([]string, 0, len(before)+len(part)), before...)
 	for _, i := range part {
@@ -236,42 +106,55 @@ func names(tags []key, part []int, before ...string) []string {
 	return list
 }
 
-func (s *redisStore) look(ctx context.Context, at *place) ([]string, []byte, error) {
+func (s *redisStore) look(ctx context.Context, at *place, entry bool) ([]string, []byte, error) {
 	states := make([]string, len(at.tags))
 	parts := split(at.tags)
-	if len(parts) == 1 {
-		got, err := s.client.MGet(ctx, names(at.tags, parts[0], at.entry.name)...).Result()
-		if err != nil {
-			return nil, nil, err
+	keys := make([][]string, len(parts))
+	for i, part := range parts {
+		if i == 0 && entry {
+			keys[i] = names(at.tags, part, at.entry.name)
+		} else {
+			keys[i] = names(at.tags, part)
 		}
-		value, _ := got[0].(string)
-		take(states, parts[0], got[1:])
-		return states, bytesOf(value), nil
 	}
-	cmds := make([]*redis.SliceCmd, len(parts))
-	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, part := range parts {
-			if i == 0 {
-				cmds[i] = p.MGet(ctx, names(at.tags, part, at.entry.name)...)
-				continue
-			}
-			cmds[i] = p.MGet(ctx, names(at.tags, part)...)
-		}
-		return nil
-	})
+	lists, err := s.ask(ctx, keys)
 	if err != nil {
 		return nil, nil, err
 	}
 	var value string
 	for i, part := range parts {
-		got := cmds[i].Val()
-		if i == 0 {
-			value, _ = got[0].(string)
-			got = got[1:]
+		if i == 0 && entry {
+			value, _ = lists[i][0].(string)
+			lists[i] = lists[i][1:]
 		}
-		take(states, part, got)
+		take(states, part, lists[i])
 	}
 	return states, bytesOf(value), nil
+}
+
+// ask gets keys, each list from its bucket.
+func (s *redisStore) ask(ctx context.Context, keys [][]string) ([][]any, error) {
+	lists := make([][]any, len(keys))
+	var err error
+	switch {
+	case s.n == 1:
+		lists[0], err = s.looks.get(ctx, keys[0])
+		return lists, err
+	case len(keys) == 1:
+		lists[0], err = s.client.MGet(ctx, keys[0]...).Result()
+		return lists, err
+	}
+	cmds := make([]*redis.SliceCmd, len(keys))
+	_, err = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i := range keys {
+			cmds[i] = p.MGet(ctx, keys[i]...)
+		}
+		return nil
+	})
+	for i := range cmds {
+		lists[i] = cmds[i].Val()
+	}
+	return lists, err
 }
 
 func bytesOf(s string) []byte {
@@ -291,7 +174,7 @@ func (s *redisStore) fresh(ctx context.Context, at *place, version string) ([]st
 	states := make([]string, len(at.tags))
 	parts := split(at.tags)
 	got, err := s.each(ctx, parts, func(p redis.Scripter, part []int) *redis.Cmd {
-		return freshScript.run(ctx, p, names(at.tags, part), version, tagLife.Milliseconds())
+		return freshScript.run(ctx, p, names(at.tags, part), version, tagLife.Milliseconds(), settler, s.settle().Milliseconds())
 	})
 	if err != nil {
 		return nil, err
@@ -308,9 +191,9 @@ func (s *redisStore) fresh(ctx context.Context, at *place, version string) ([]st
 
 // fill looks at the tags of the entry's own bucket. Those of others are looked at by who reads it: its stamp
 // is that of all.
-func (s *redisStore) fill(ctx context.Context, at *place, states []string, value []byte, ttl time.Duration) (bool, error) {
+func (s *redisStore) fill(ctx context.Context, at *place, states []string, value []byte, ttl time.Duration, lock string) (bool, error) {
 	var part []int
-	args := []any{value, max(ttl.Milliseconds(), 1)}
+	args := []any{value, max(ttl.Milliseconds(), 1), lock}
 	for i, t := range at.tags {
 		if t.bucket == at.entry.bucket {
 			part = append(part, i)
@@ -318,13 +201,22 @@ func (s *redisStore) fill(ctx context.Context, at *place, states []string, value
 		}
 	}
 	got, err := s.each(ctx, [][]int{part}, func(p redis.Scripter, part []int) *redis.Cmd {
-		return fillScript.run(ctx, p, names(at.tags, part, at.entry.name), args...)
+		return fillScript.run(ctx, p, names(at.tags, part, at.entry.name, at.lock().name), args...)
 	})
 	if err != nil {
 		return false, err
 	}
 	n, err := got[0].Int()
 	return n == 1, err
+}
+
+func (s *redisStore) lock(ctx context.Context, k key, name string, lease time.Duration) (bool, error) {
+	return s.client.SetNX(ctx, k.name, name, lease).Result()
+}
+
+func (s *redisStore) unlock(ctx context.Context, k key, name string) error {
+	_, err := s.each(ctx, [][]int{nil}, func(p redis.Scripter, _ []int) *redis.Cmd { return unlockScript.run(ctx, p, []string{k.name}, name) })
+	return err
 }
 
 func (s *redisStore) begin(ctx context.Context, tags []key, version, writer string, lease time.Duration) error {

@@ -20,15 +20,12 @@ type stats struct {
 }
 
 type ruleStats struct {
-	hits, misses, bypassed, refused atomic.Int64
-	served, stored                  atomic.Int64 // bytes
-	nanos, looks                    atomic.Int64
+	hits, near, misses, bypassed, waited, refused, invalidations atomic.Int64
+	served, stored                                               atomic.Int64 // bytes
+	looks                                                        metrics.Digest
 }
 
-func (r *ruleStats) took(d time.Duration) {
-	r.nanos.Add(int64(d))
-	r.looks.Add(1)
-}
+func (r *ruleStats) took(d time.Duration) { r.looks.Observe(d, 0, false) }
 
 // of gives the counters of a rule; there are as many as the map has rules.
 func (s *stats) of(rule string) *ruleStats {
@@ -43,18 +40,24 @@ func (s *stats) of(rule string) *ruleStats {
 type RuleStat struct {
 	Rule                            string
 	Hits, Misses, Bypassed, Refused int64
+	Near                            int64 // hits whose value was in this process
+	Waited                          int64 // reads that waited for another's answer of the database
+	Invalidations                   int64 // tags of its tables that this proxy's writes have changed
 	Served, Stored                  int64 // bytes
-	Lookup                          time.Duration
+	Lookup, Lookup99, LookupTotal   time.Duration
+	Lookups                         int64
 }
 
 // Rules lists what was counted, by rule.
 func (c *Cache) Rules() (list []RuleStat) {
 	c.stats.rules.Range(func(name, v any) bool {
 		r := v.(*ruleStats)
+		l := r.looks.Row()
 		s := RuleStat{Rule: name.(string), Hits: r.hits.Load(), Misses: r.misses.Load(), Bypassed: r.bypassed.Load(), Refused: r.refused.Load(),
-			Served: r.served.Load(), Stored: r.stored.Load()}
-		if n := r.looks.Load(); n > 0 {
-			s.Lookup = time.Duration(r.nanos.Load() / n)
+			Near: r.near.Load(), Waited: r.waited.Load(), Invalidations: r.invalidations.Load(), Served: r.served.Load(), Stored: r.stored.Load(),
+			Lookup99: l.P99, LookupTotal: l.Total, Lookups: int64(l.Count)}
+		if l.Count > 0 {
+			s.Lookup = l.Total / time.Duration(l.Count)
 		}
 		list = append(list, s)
 		return true
@@ -109,7 +112,13 @@ func (c *Cache) register(reg *metrics.Registry) {
 		{"sluice_cache_fills_refused_total", "Results that were not stored because what they depend on was written meanwhile.", func(r RuleStat) float64 { return float64(r.Refused) }},
 		{"sluice_cache_served_bytes_total", "Bytes of results answered from the cache.", func(r RuleStat) float64 { return float64(r.Served) }},
 		{"sluice_cache_stored_bytes_total", "Bytes stored.", func(r RuleStat) float64 { return float64(r.Stored) }},
+		{"sluice_cache_near_hits_total", "Hits whose value was in the proxy's memory, and valid as Redis said.", func(r RuleStat) float64 { return float64(r.Near) }},
+		{"sluice_cache_waited_total", "Reads that waited for another one's answer of the database.", func(r RuleStat) float64 { return float64(r.Waited) }},
+		{"sluice_cache_rule_invalidations_total", "Tags of the rule's tables that writes have given a new version.", func(r RuleStat) float64 { return float64(r.Invalidations) }},
 		{"sluice_cache_lookup_seconds", "Mean time of a look into the cache.", func(r RuleStat) float64 { return r.Lookup.Seconds() }},
+		{"sluice_cache_lookup_p99_seconds", "99th percentile of the time of a look into the cache, within a factor of two.", func(r RuleStat) float64 { return r.Lookup99.Seconds() }},
+		{"sluice_cache_lookup_seconds_total", "Time of all looks into the cache.", func(r RuleStat) float64 { return r.LookupTotal.Seconds() }},
+		{"sluice_cache_lookups_total", "Looks into the cache.", func(r RuleStat) float64 { return float64(r.Lookups) }},
 	} {
 		reg.Collect(m.name, m.help, byRule, c.samples(m.f))
 	}

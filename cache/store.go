@@ -10,13 +10,17 @@ import (
 // who write: "VERSION|WRITER:END|…", END in milliseconds of the store's clock. "" is a tag that is not there.
 type store interface {
 	buckets() int
-	// look gives the states of the tags, and the entry's value, nil when there is none.
-	look(ctx context.Context, at *place) (states []string, value []byte, err error)
+	// look gives the states of the tags, and the entry's value if it is asked for, nil when there is none.
+	look(ctx context.Context, at *place, entry bool) (states []string, value []byte, err error)
 	// fresh gives the states of the tags, each of which is there then; a mark whose time is over
 	// is taken off, for a new version.
 	fresh(ctx context.Context, at *place, version string) ([]string, error)
-	// fill stores an entry if the tags are still in these states, as far as one step can tell.
-	fill(ctx context.Context, at *place, states []string, value []byte, ttl time.Duration) (stored bool, err error)
+	// fill stores an entry if the tags are still in these states, as far as one step can tell, and
+	// takes off the lock of that name, if any.
+	fill(ctx context.Context, at *place, states []string, value []byte, ttl time.Duration, lock string) (stored bool, err error)
+	// lock makes a lock that nobody else has, and unlock takes it off if it has that name.
+	lock(ctx context.Context, k key, name string, lease time.Duration) (bool, error)
+	unlock(ctx context.Context, k key, name string) error
 	// begin gives all tags a new version and the writer's mark; end a new version, without it.
 	begin(ctx context.Context, tags []key, version, writer string, lease time.Duration) error
 	end(ctx context.Context, tags []key, version, writer string) error

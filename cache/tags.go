@@ -38,6 +38,9 @@ type place struct {
 	tags  []key
 }
 
+// lock is the name of the lock of who asks the database for the entry.
+func (p *place) lock() key { return key{p.entry.bucket, p.entry.name + ":l"} }
+
 // everything is the tag of all that is stored, by any cluster that uses the Redis.
 const everything = "*"
 

@@ -8,14 +8,15 @@ import (
 	"crypto/subtle"
 	"encoding/binary"
 	"io"
+	"time"
 )
 
 // A stored value:
 //
-//	mac 16 │ stamp 16 │ flags 1 │ next 1 │ rows, found: varints │ length: varint │ packets, perhaps deflated
+//	mac 16 │ stamp 16 │ flags 1 │ next 1 │ rows, found, end: varints │ length: varint │ packets, perhaps deflated
 //
 // The mac covers the entry's name and all behind it; the stamp is of the tags' versions under
-// which the database was asked.
+// which the database was asked; the end is in milliseconds of Unix time.
 const (
 	macSize   = 16
 	stampSize = 16
@@ -25,7 +26,7 @@ const (
 )
 
 // seal makes the value of a result.
-func (r *ring) seal(at *place, states []string, res *Result) []byte {
+func (r *ring) seal(at *place, states []string, res *Result, until time.Time) []byte {
 	b := make([]byte, macSize, macSize+stampSize+32+len(res.Packets))
 	s := stamp(states)
 	b = append(b, s[:]...)
@@ -38,6 +39,7 @@ func (r *ring) seal(at *place, states []string, res *Result) []byte {
 	b = append(b, flags, res.Next)
 	b = binary.AppendUvarint(b, res.Rows)
 	b = binary.AppendUvarint(b, res.Found)
+	b = binary.AppendUvarint(b, uint64(until.UnixMilli()))
 	b = binary.AppendUvarint(b, uint64(len(res.Packets)))
 	b = append(b, packets...)
 	copy(b, r.sign(at, b[macSize:]))
@@ -46,34 +48,34 @@ func (r *ring) seal(at *place, states []string, res *Result) []byte {
 
 // open gives the result of a value that was stored under the tags' present versions, and under
 // this name by one who has the secret.
-func (r *ring) open(at *place, states []string, b []byte) (*Result, bool) {
+func (r *ring) open(at *place, states []string, b []byte) (res *Result, until time.Time, ok bool) {
 	if len(b) < macSize+stampSize+2 {
-		return nil, false
+		return nil, until, false
 	}
 	s := stamp(states)
 	if !bytes.Equal(b[macSize:macSize+stampSize], s[:]) || subtle.ConstantTimeCompare(b[:macSize], r.sign(at, b[macSize:])) != 1 {
-		return nil, false
+		return nil, until, false
 	}
 	b = b[macSize+stampSize:]
-	res := &Result{Next: b[1]}
+	res = &Result{Next: b[1]}
 	flags := b[0]
 	b = b[2:]
-	var numbers [3]uint64
+	var numbers [4]uint64
 	for i := range numbers {
 		v, n := binary.Uvarint(b)
 		if n <= 0 {
-			return nil, false
+			return nil, until, false
 		}
 		numbers[i], b = v, b[n:]
 	}
 	res.Rows, res.Found = numbers[0], numbers[1]
-	if numbers[2] > MaxResult {
-		return nil, false
+	if numbers[3] > MaxResult {
+		return nil, until, false
 	}
 	if res.Packets = b; flags&deflated != 0 {
-		res.Packets = inflate(b, int(numbers[2]))
+		res.Packets = inflate(b, int(numbers[3]))
 	}
-	return res, uint64(len(res.Packets)) == numbers[2]
+	return res, time.UnixMilli(int64(numbers[2])), uint64(len(res.Packets)) == numbers[3]
 }
 
 func (r *ring) sign(at *place, b []byte) []byte {

@@ -39,7 +39,7 @@ func (d sections) cluster(n *yaml.Node, path string, c *Config) {
 		field{"shards", d.each(func(n *yaml.Node, path string) {
 			s := shard.Shard{}
 			d.fields(n, path, "a shard", field{"name", d.str(&s.Name)}, field{"primary", d.str(&s.Primary)},
-				field{"replicas", d.strs(&s.Replicas, anything)})
+				field{"replicas", d.strs(&s.Replicas, anything)}, field{"cache", d.str(&s.Cache)})
 			spec.Shards = append(spec.Shards, s)
 		})},
 		field{"schemas", d.each(func(n *yaml.Node, path string) { spec.Schemas = append(spec.Schemas, d.schema(n, path)) })},

@@ -63,6 +63,39 @@ var dangers = []struct {
 		}
 		return got
 	}},
+	{"a Redis that forgets a write under way", "cache.settle", func(r *registers, dbs []*sql.DB, v int64) string {
+		r.filled(dbs[1])
+		hold, err := r.c.servers[1].DB(r.t, "shop").Begin() // the row's
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if _, err := hold.Exec("UPDATE users SET n = n WHERE user_id = 1"); err != nil {
+			r.t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() {
+			_, err := dbs[0].Exec(set(v))
+			done <- err
+		}()
+		eventually(r.t, "the write waits", func() bool {
+			return r.c.servers[1].Value("SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'") == "1"
+		})
+		r.ctl.FlushAll(context.Background())
+		for range 10 {
+			r.again(dbs[1]) // and is stored, if it may be
+		}
+		if err := hold.Rollback(); err != nil {
+			r.t.Fatal(err)
+		}
+		for rows(r.t, dbs[2], "/*sluice: nocache*/ "+register)[0] != fmt.Sprint(v) {
+			time.Sleep(time.Millisecond)
+		}
+		got := r.again(dbs[1])
+		if err := <-done; err != nil {
+			r.t.Fatal(err)
+		}
+		return got
+	}},
 }
 
 const register = "SELECT n FROM users WHERE user_id = 1"

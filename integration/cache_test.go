@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/internal/testkit"
 )
@@ -51,13 +52,14 @@ func cacheCounts(t *testing.T, p *px, rule string) (n [3]string) {
 // because something took too long on a busy machine, is made again.
 func hit(t *testing.T, p *px, db querier, rule, query string, args ...any) bool {
 	t.Helper()
-	for range 100 {
+	for range 300 {
 		before := cacheCounts(t, p, rule)
 		rows(t, db, query, args...)
 		after := cacheCounts(t, p, rule)
 		if after[2] == before[2] || after[0] != before[0] {
 			return after[0] != before[0]
 		}
+		time.Sleep(30 * time.Millisecond)
 	}
 	t.Fatalf("%s: the cache has no say", query)
 	return false

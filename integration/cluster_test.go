@@ -108,6 +108,7 @@ type setup struct {
 	maxConns int               // per shard; default 32
 	etcd     string            // endpoint; default: embedded
 	plain    bool              // without the race detector
+	shard    string            // further fields of every shard
 	env      []string          // of the first proxy
 }
 
@@ -196,7 +197,7 @@ func (c *cluster) newProxy(name string, env ...string) *px {
 		if c.setup.addrs != nil {
 			at = c.setup.addrs[i]
 		}
-		fmt.Fprintf(&b, "    - {name: s%d, primary: %s}\n", i, at)
+		fmt.Fprintf(&b, "    - {name: s%d, primary: %s%s}\n", i, at, c.setup.shard)
 	}
 	b.WriteString(strings.TrimPrefix(c.setup.schemas, "\n"))
 	if err := os.WriteFile(p.config, []byte(b.String()), 0o600); err != nil {

@@ -104,14 +104,15 @@ func (d *Digests) Rows() []DigestRow {
 	rows := make([]DigestRow, 0, len(all))
 	for _, g := range all {
 		if g.count.Load() > 0 {
-			rows = append(rows, g.row())
+			rows = append(rows, g.Row())
 		}
 	}
 	sort.Slice(rows, func(i, j int) bool { return rows[i].Total > rows[j].Total })
 	return rows
 }
 
-func (g *Digest) row() DigestRow {
+// Row gives what was counted.
+func (g *Digest) Row() DigestRow {
 	r := DigestRow{
 		Schema: g.schema, Fingerprint: g.fingerprint, Count: g.count.Load(), Errors: g.errors.Load(), Rows: g.rows.Load(),
 		Total: time.Duration(g.nanos.Load()), Max: time.Duration(g.max.Load()),

@@ -64,6 +64,14 @@ func (a *answers) warn(rows [][][]byte) {
 	}
 }
 
+// note adds a note of Sluice's own, with the number of those of EXPLAIN (ER_YES).
+func (a *answers) note(text string) {
+	a.count++
+	if len(a.warnings) < maxWarnings {
+		a.warnings = append(a.warnings, warning{"Note", 1003, "sluice: " + text})
+	}
+}
+
 // errors counts the warnings of level Error.
 func (a *answers) errors() (n int) {
 	for _, w := range a.warnings {

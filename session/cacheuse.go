@@ -85,10 +85,11 @@ func (r *results) usesOf(ctx context.Context, st *statement, e *entry, hints que
 		}
 		return nil
 	}
-	if !c.readable() || hints.NoCache {
+	if hints.NoCache || c.unreadable() != "" {
 		return nil
 	}
-	return c.reads(e.catVersion, hints.Cache)
+	u, _ := c.reads(e.catVersion, hints.Cache)
+	return u
 }
 
 // changes tells whether a statement may change data.
@@ -108,13 +109,31 @@ type caseOf struct {
 	f      *facts
 }
 
-// readable tells whether the answer depends on nothing but the tables and what is in the key.
-func (c *caseOf) readable() bool {
-	s := c.stmt
-	return s.Kind == query.Select && !s.Opaque && !s.Into && !s.CalcFoundRows && !s.Nondeterministic && !s.Clock && !s.UserVarAssign && !s.NamedLock && !s.Sleep &&
-		!s.TextBound && len(s.Tables) > 0 && len(s.SysVars) == 0 && len(s.Routines) == 0 && len(s.Calls) == 0 && !c.plan.Locking && !c.plan.Write &&
-		!c.plan.Momentary() && !c.scan.UserVariable && !c.scan.SystemVariable && !c.scan.ExecutableComment && !c.locks() &&
-		!bytes.Contains(bytes.ToLower(c.scan.Fingerprint), []byte("sql_no_cache"))
+// unreadable says why the answer depends on more than the tables and what is in the key; "" if it does not.
+func (c *caseOf) unreadable() string {
+	s, scan := c.stmt, c.scan
+	for _, r := range []struct {
+		so  bool
+		why string
+	}{
+		{s.Kind != query.Select || s.Into, "it is no SELECT that gives rows"},
+		{s.Opaque, "it is not understood"},
+		{c.plan.Locking || c.locks(), "it locks rows"},
+		{c.plan.Write, "it may write"},
+		{len(s.Tables) == 0, "it reads no table"},
+		{s.Nondeterministic || s.Clock || s.Sleep || s.NamedLock, "a function in it gives something else each time"},
+		{s.UserVarAssign || scan.UserVariable || scan.SystemVariable || len(s.SysVars) > 0, "it has variables"},
+		{len(s.Routines) > 0 || len(s.Calls) > 0, "it has stored functions, or ones that ask about the session"},
+		{s.CalcFoundRows, "it has SQL_CALC_FOUND_ROWS"},
+		{bytes.Contains(bytes.ToLower(scan.Fingerprint), []byte("sql_no_cache")), "it has SQL_NO_CACHE"},
+		{scan.ExecutableComment, "it has an executable comment"},
+		{s.TextBound || c.plan.Momentary(), "its plan holds for the moment only"},
+	} {
+		if r.so {
+			return r.why
+		}
+	}
+	return ""
 }
 
 func (c *caseOf) locks() bool {
@@ -126,26 +145,26 @@ func (c *caseOf) locks() bool {
 	return false
 }
 
-// reads gives the tables when all of them are cached.
-func (c *caseOf) reads(catVersion int64, hint string) *uses {
-	u := &uses{rule: "hint"}
+// reads gives the tables when all of them are cached, or says why not.
+func (c *caseOf) reads(catVersion int64, hint string) (u *uses, why string) {
+	u = &uses{rule: hintRule}
 	if hint != "" {
 		u.ttl, _ = time.ParseDuration(hint) // it was checked
 	}
 	for i := range c.stmt.Tables {
 		schema, table := c.name(&c.stmt.Tables[i])
 		if c.m.Schema(schema) == nil {
-			return nil
+			return nil, schema + "." + table + " is no table of a schema of this cluster"
 		}
 		ttl, rule := cacheRule(c.m, schema, table)
 		switch {
 		case rule != "":
 		case hint == "":
-			return nil
+			return nil, "no rule names " + schema + "." + table
 		default:
 			if t := cacheTable(&c.m.Spec.CacheState, schema, table); t == nil || !t.Ready {
 				c.r.want(schema, table)
-				return nil
+				return nil, "not all proxies know yet that a hint asks for " + schema + "." + table
 			}
 		}
 		if hint == "" && (u.ttl == 0 || ttl < u.ttl) {
@@ -154,16 +173,19 @@ func (c *caseOf) reads(catVersion int64, hint string) *uses {
 		u.read = append(u.read, cache.Table{Schema: schema, Name: table, Keyed: c.sharded(schema, table)})
 	}
 	if c.m.Spec.CacheState.Secret == "" {
-		return nil
+		return nil, "not all proxies mark their writes yet"
 	}
 	c.f = c.r.factsOf(c.ctx, c.m, catVersion)
 	for _, t := range u.read {
 		if !c.r.isPlain(c.ctx, c.f, c.m, t.Schema, t.Name) {
-			return nil
+			return nil, t.Schema + "." + t.Name + " is no table of InnoDB, or the definitions could not be read (see the log)"
 		}
 	}
-	return u
+	return u, ""
 }
+
+// hintRule counts what hints ask for.
+const hintRule = "hint"
 
 func (c *caseOf) name(t *query.TableRef) (schema, table string) {
 	if t.Schema == "" {
@@ -253,8 +275,12 @@ func (c *caseOf) target(w *cache.Write, ref *query.TableRef) bool {
 }
 
 func (c *caseOf) add(w *cache.Write, schema, table string, keyed bool) {
-	if _, rule := cacheRule(c.m, schema, table); rule != "" || cacheTable(&c.m.Spec.CacheState, schema, table) != nil {
-		w.Add(&cache.Write{Tables: []cache.Table{{Schema: schema, Name: table, Keyed: keyed}}})
+	_, rule := cacheRule(c.m, schema, table)
+	if rule == "" && cacheTable(&c.m.Spec.CacheState, schema, table) != nil {
+		rule = hintRule
+	}
+	if rule != "" {
+		w.Add(&cache.Write{Tables: []cache.Table{{Schema: schema, Name: table, Keyed: keyed, Rule: rule}}})
 	}
 }
 

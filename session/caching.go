@@ -176,6 +176,7 @@ func (s caching) read(ctx context.Context, st *statement, e *entry) error {
 	case miss == nil:
 		return attempt(s).bound(ctx, st, e)
 	}
+	defer miss.End()
 	s.c.Tap(cache.MaxResult)
 	err := attempt(s).bound(ctx, st, e)
 	packets, next := s.c.Tapped()
@@ -185,7 +186,7 @@ func (s caching) read(ctx context.Context, st *statement, e *entry) error {
 	if err := s.c.Flush(); err != nil { // the client need not wait for Redis
 		return err
 	}
-	s.h.cache.c.Store(ctx, miss, &cache.Result{Packets: packets, Next: next, Rows: s.reply.rows, Found: s.answers.found})
+	miss.Store(ctx, &cache.Result{Packets: packets, Next: next, Rows: s.reply.rows, Found: s.answers.found})
 	return nil
 }
 

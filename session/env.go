@@ -128,6 +128,7 @@ func (h *Handler) Cache(ctx context.Context, cluster *CacheCluster) {
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { h.cache.c.Run(ctx) })
+	wg.Go(func() { (&following{r: h.cache, node: cluster.Node, runs: map[string]context.CancelFunc{}}).run(ctx) })
 	h.cache.run(ctx, cluster)
 	wg.Wait()
 }

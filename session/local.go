@@ -166,6 +166,10 @@ func (s *Session) explainRoute(ctx context.Context, st *statement, stmt *query.S
 			continue
 		}
 		rows, err := s.running.explain(ctx, &inner, e)
+		if err == nil { // as a note: the columns are fixed
+			s.answers.note(caching{s}.explain(ctx, &inner, e))
+		}
+		s.running.bound.Legs = nil
 		return cols, rows, err
 	}
 	return nil, nil, notBuilt("EXPLAIN ROUTE of this statement")

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -30,9 +31,17 @@ func (p *planner) plan(ctx context.Context, st *statement) (*entry, error) {
 	*p.args = p.argsOf(st)
 	m := p.args.Map
 	cat := p.h.catalog.snapshot(m.Version, st.started)
-	keep := st.scan.Hint.Empty() && len(p.state.prefix)+len(st.scan.Fingerprint) <= maxKeptKey
+	keep := len(p.state.prefix)+len(st.scan.Fingerprint) <= maxKeptKey
+	if keep && !st.scan.Hint.Empty() {
+		keep = keptHint(st.scan.Hint.Of(st.sql))
+	}
 	if keep {
-		p.key = append(append(p.key[:0], p.state.prefix...), st.scan.Fingerprint...)
+		p.key = append(p.key[:0], p.state.prefix...)
+		if !st.scan.Hint.Empty() { // no fingerprint begins with a zero byte
+			hint := st.scan.Hint.Of(st.sql)
+			p.key = append(append(p.key, 0, byte(len(hint))), hint...)
+		}
+		p.key = append(p.key, st.scan.Fingerprint...)
 		e := p.h.plans.get(p.key, m.Version, cat.Version)
 		if e != nil && (e.text == "" || e.text == string(st.sql)) {
 			p.h.metrics.PlanCacheHit()
@@ -42,6 +51,10 @@ func (p *planner) plan(ctx context.Context, st *statement) (*entry, error) {
 	p.h.metrics.PlanCacheMiss()
 	return p.makePlan(ctx, st, keep, manner{})
 }
+
+// keptHint tells whether plans under a hint are kept: of those that a program writes into the text
+// of a statement once, not with a value of each.
+func keptHint(text []byte) bool { return len(text) <= 64 && !bytes.Contains(text, []byte("key")) }
 
 // argsOf gives what a bind of the statement looks at.
 func (p *planner) argsOf(st *statement) router.Args {
@@ -79,6 +92,7 @@ func (p *planner) makePlan(ctx context.Context, st *statement, keep bool, as man
 		}
 		if p.h.cache != nil {
 			e.uses = p.h.cache.usesOf(ctx, st, e, hints, p.state.schema, p.args.Map)
+			keep = keep && (hints.Cache == "" || e.uses != nil) // the next one asks again for the table
 		}
 	} else {
 		e.catVersion = p.h.catalog.snapshot(e.mapVersion, st.started).Version

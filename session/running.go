@@ -365,7 +365,6 @@ func (r *running) explain(ctx context.Context, inner *statement, e *entry) (rows
 	for _, leg := range r.bound.Explain(r.args) {
 		rows = append(rows, [][]byte{[]byte(leg.Shard), []byte(leg.SQL), []byte(leg.Strategy)})
 	}
-	r.bound.Legs = nil
 	return rows, nil
 }
 

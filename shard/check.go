@@ -89,6 +89,9 @@ func (c *checker) checkShards() {
 			c.address(addrs, fmt.Sprintf("%s.replicas[%d]", at, j), "replica of "+s.Name, r)
 		}
 		c.state(at+".state", s.State)
+		if s.Cache != "" && s.Cache != FollowBinlog {
+			c.add(at+".cache", "%s is not known; write %s, or leave it out", clip(s.Cache), FollowBinlog)
+		}
 	}
 }
 

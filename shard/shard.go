@@ -63,7 +63,11 @@ type Shard struct {
 	Primary  string   `json:"primary"` // host:port
 	Replicas []string `json:"replicas,omitempty"`
 	State    string   `json:"state,omitempty"` // "" is active; Joining
+	Cache    string   `json:"cache,omitempty"` // "" or FollowBinlog
 }
+
+// FollowBinlog has the result cache follow a shard's binary log, for writes that no proxy makes.
+const FollowBinlog = "follow_binlog"
 
 // Range is a contiguous run of slots, both ends included, that one shard owns.
 type Range struct {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"sluice/cache"
 	"sluice/config"
@@ -15,7 +17,9 @@ import (
 // embedded etcd has one proxy only, whose memory will do.
 func cacheStore(cfg *config.Config) string {
 	switch {
-	case cfg.Redis != nil && len(cfg.Redis.Addrs) == 1: // what it promises on a Redis Cluster is not proven
+	case cfg.Redis != nil && len(cfg.Redis.Addrs) > 1:
+		return "redis cluster " + strings.Join(slices.Sorted(slices.Values(cfg.Redis.Addrs)), " ")
+	case cfg.Redis != nil:
 		return "redis " + cfg.Redis.Addrs[0]
 	case len(cfg.Etcd.Endpoints) == 0:
 		return "memory"
@@ -31,9 +35,7 @@ func (p *proxy) openCache(ctx context.Context, registry *metrics.Registry, fault
 		return fmt.Errorf("the result cache: %w", err)
 	}
 	if store == "" {
-		if p.cfg.Redis != nil {
-			p.log.Warn("redis.addrs has several addresses; the result cache is not used over a Redis Cluster and stays off")
-		} else if len(p.store.Map().Spec.Cache) > 0 {
+		if len(p.store.Map().Spec.Cache) > 0 {
 			p.log.Warn("cluster.cache has rules, but this proxy has no redis: section; several proxies need one for the result cache, which stays off")
 		}
 		return nil

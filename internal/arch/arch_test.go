@@ -43,7 +43,7 @@ var may = map[string]string{
 	"limit":            "shard",
 	"advise":           "backend exec query router session shard wire",
 	"exec":             "router backend wire shard metrics query infile",
-	"session":          "query router exec txn backend server topo shard wire metrics slowlog limit cache",
+	"session":          "query router exec txn backend server topo shard wire metrics slowlog limit cache binlog",
 	"reshard":          "mover shard topo backend metrics wire internal/fault internal/sleep",
 	"admin":            "server config topo backend txn reshard metrics shard wire query limit cache",
 	"internal/arch":    "",

@@ -1,0 +1,193 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// Miss is a read that was not answered, and that may be stored when the database has answered it.
+// It must be ended: others wait.
+type Miss struct {
+	c      *Cache
+	q      *Query
+	at     place
+	states []string // of its tags, before the database was asked
+	ring   *ring
+	flight *flight
+	lock   string // that it holds in the store; "": none
+	stored bool   // or it would have been, but for a write
+}
+
+// Lookup gives a stored result, or what Store needs for the database's. Both are nil where the
+// cache has no say now.
+func (c *Cache) Lookup(ctx context.Context, q *Query) (*Result, *Miss) {
+	st := c.cluster.CacheState()
+	s := c.stats.of(q.Rule)
+	if !st.Ready || st.Suspended || !c.cluster.Sure() || !c.breaker.closed() {
+		s.bypassed.Add(1)
+		return nil, nil
+	}
+	r := c.rings(&st)
+	for waits := 0; ; waits++ {
+		res, miss := c.look(ctx, q, r, s)
+		switch {
+		case res != nil:
+			s.hits.Add(1)
+			s.served.Add(int64(len(res.Packets)))
+			return res, nil
+		case miss == nil:
+			s.bypassed.Add(1)
+			return nil, nil
+		case waits < loadWaits:
+			fl, first := c.flights.join(miss.at.entry.name)
+			if !first {
+				s.waited.Add(1)
+				if fl.wait(ctx) {
+					continue
+				}
+				break
+			}
+			if miss.flight = fl; fl == nil {
+				break
+			}
+			if c.lock(ctx, miss) {
+				break
+			}
+			// Another proxy asks the database.
+			s.waited.Add(1)
+			if res := c.await(ctx, miss, s); res != nil {
+				miss.End()
+				s.hits.Add(1)
+				s.served.Add(int64(len(res.Packets)))
+				return res, nil
+			}
+		}
+		s.misses.Add(1)
+		return nil, miss
+	}
+}
+
+// look looks once.
+func (c *Cache) look(ctx context.Context, q *Query, r *ring, s *ruleStats) (*Result, *Miss) {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, c.budget)
+	defer cancel()
+	var at place
+	copied := c.near.get(r, q)
+	if copied != nil {
+		at = copied.at
+		states, _, err := c.store.look(ctx, &at, false)
+		if err == nil && clean(states) && slices.Equal(states, copied.states) {
+			_ = c.breaker.report(nil)
+			s.took(time.Since(began))
+			s.near.Add(1)
+			return copied.res, nil
+		}
+		if err != nil {
+			s.took(time.Since(began))
+			_ = c.breaker.report(err)
+			return nil, nil
+		}
+	} else {
+		at = r.placeOf(q)
+	}
+	states, value, err := c.store.look(ctx, &at, true)
+	if err == nil && !clean(states) {
+		// Made now, or somebody writes: what nobody has ended in its time is ended here.
+		value = nil
+		states, err = c.store.fresh(ctx, &at, token())
+	}
+	s.took(time.Since(began))
+	if !errors.Is(err, errBusy) {
+		err = c.breaker.report(err)
+	}
+	if err != nil || !clean(states) {
+		return nil, nil
+	}
+	if value != nil {
+		if res, until, ok := r.open(&at, states, value); ok && began.Before(until) {
+			if most := began.Add(q.TTL); until.After(most) { // another proxy's clock
+				until = most
+			}
+			c.near.put(r, q, &at, states, res, until)
+			return res, nil
+		}
+	}
+	return nil, &Miss{c: c, q: q, at: at, states: states, ring: r}
+}
+
+// lock tells other proxies that this one asks the database; false: one of them does.
+func (c *Cache) lock(ctx context.Context, m *Miss) bool {
+	if c.near == nil { // this proxy is the only one
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.budget)
+	defer cancel()
+	name := token()
+	mine, err := c.store.lock(ctx, m.at.lock(), name, lockLease)
+	if mine && err == nil {
+		m.lock = name
+	}
+	return mine || err != nil
+}
+
+// await looks again until another proxy has stored the result, or asks no more, or takes too long.
+func (c *Cache) await(ctx context.Context, m *Miss, s *ruleStats) *Result {
+	end := time.Now().Add(lockWait)
+	for pause := 2 * time.Millisecond; time.Now().Before(end) && sleep(ctx, pause); pause = min(2*pause, 20*time.Millisecond) {
+		res, again := c.look(ctx, m.q, m.ring, s)
+		if res != nil || again == nil {
+			return res
+		}
+		m.states = again.states
+		if c.lock(ctx, m) {
+			break
+		}
+	}
+	return nil
+}
+
+// Store keeps the database's answer, unless something that it depends on has been written since
+// the Lookup.
+func (m *Miss) Store(ctx context.Context, res *Result) {
+	c := m.c
+	if len(res.Packets) > MaxResult {
+		return
+	}
+	_ = c.faults.At("cache.fill")
+	ctx, cancel := context.WithTimeout(ctx, c.budget)
+	defer cancel()
+	s := c.stats.of(m.q.Rule)
+	if c.faults.Off("cache.race") { // what it would be without the check
+		m.states, _ = c.store.fresh(ctx, &m.at, token())
+	}
+	ttl := jitter(min(m.q.TTL, maxTTL))
+	until := time.Now().Add(ttl)
+	value := m.ring.seal(&m.at, m.states, res, until)
+	m.stored = true
+	stored, err := c.store.fill(ctx, &m.at, m.states, value, ttl, m.lock)
+	if c.breaker.report(err) != nil {
+		return
+	}
+	if m.lock = ""; !stored {
+		s.refused.Add(1)
+		return
+	}
+	s.stored.Add(int64(len(value)))
+	c.near.put(m.ring, m.q, &m.at, m.states, res, until)
+}
+
+// End lets those go on who wait for the result. Nil has nobody.
+func (m *Miss) End() {
+	if m == nil {
+		return
+	}
+	if m.lock != "" {
+		ctx, cancel := context.WithTimeout(context.Background(), m.c.budget)
+		defer cancel()
+		_ = m.c.store.unlock(ctx, m.at.lock(), m.lock) // else its lease ends it
+	}
+	m.c.flights.end(m.flight, !m.stored)
+}
