@@ -105,7 +105,7 @@ func New(opts Options) *Cache {
 	}
 	c.guard.changed = make(chan struct{})
 	if opts.Redis != nil {
-		c.store = newRedis(opts.Redis, c.budget, opts.Log, opts.Faults)
+		c.store = newRedis(opts.Redis, opts.Log, opts.Faults)
 		if !c.faults.Off("cache.near") {
 			c.near = newNear()
 		}

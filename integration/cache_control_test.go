@@ -17,6 +17,7 @@ var dangers = []struct {
 	read            func(r *registers, dbs []*sql.DB, v int64) string
 }{
 	{"a write between a read of the database and its storing", "cache.race", func(r *registers, dbs []*sql.DB, v int64) string {
+		r.filled(dbs[1])
 		must(r.t, dbs[0], set(-v)) // the next read is no hit
 		rows(r.t, dbs[1], register)
 		must(r.t, dbs[0], set(v)) // while the first is about to be stored

@@ -179,6 +179,19 @@ func testCache(t *testing.T, c *cluster) {
 		t.Error("another parameter is a hit")
 	}
 
+	// EXPLAIN ROUTE says it in a note.
+	for sql, want := range map[string]string{
+		one:                                   "cached: rule shop.users, ttl 1m0s, depends on 1 shard keys",
+		all:                                   "cached: rule shop.users, ttl 1m0s, depends on all of its tables' rows",
+		one + " FOR UPDATE":                   "not cached: it locks rows",
+		"SELECT NOW(), n FROM users":          "not cached: a function in it gives something else each time",
+		"UPDATE users SET n = 1":              "drops all of shop.users",
+		"DELETE FROM users WHERE user_id = 1": "drops 1 shard keys of shop.users",
+	} {
+		rows(t, conn, "EXPLAIN ROUTE "+sql)
+		expect(t, conn, "SHOW WARNINGS", "Note\t1003\tsluice: "+want)
+	}
+
 	// What is never cached.
 	for _, q := range []string{
 		"SELECT name, NOW() FROM users WHERE user_id = 1", "SELECT name, RAND() FROM users WHERE user_id = 1", "SELECT name FROM users WHERE user_id = 1 FOR UPDATE",
@@ -195,6 +208,8 @@ func testCache(t *testing.T, c *cluster) {
 	// A hint for a table without a rule.
 	must(t, db, "CREATE TABLE names (name VARCHAR(40) COLLATE utf8mb4_bin PRIMARY KEY, n INT) DEFAULT CHARSET utf8mb4", "INSERT INTO names VALUES ('a', 1)")
 	const hinted = "/*sluice: cache=30s*/ SELECT n FROM names WHERE name = 'a'"
+	rows(t, conn, "EXPLAIN ROUTE SELECT n FROM names")
+	expect(t, conn, "SHOW WARNINGS", "Note\t1003\tsluice: not cached: no rule names shop.names")
 	eventually(t, "the hinted table is cached", func() bool { return hit(t, p, db, "hint", hinted) })
 	must(t, db, "UPDATE names SET n = 2 WHERE name = 'a'")
 	expect(t, db, hinted, "2")
