@@ -17,7 +17,7 @@ type Miss struct {
 	ring   *ring
 	flight *flight
 	lock   string // that it holds in the store; "": none
-	stored bool   // or it would have been, but for a write
+	stored bool   // by somebody, or it would have been but for a write
 }
 
 // Lookup gives a stored result, or what Store needs for the database's. Both are nil where the
@@ -58,6 +58,7 @@ func (c *Cache) Lookup(ctx context.Context, q *Query) (*Result, *Miss) {
 			// Another proxy asks the database.
 			s.waited.Add(1)
 			if res := c.await(ctx, miss, s); res != nil {
+				miss.stored = true // by the other
 				miss.End()
 				s.hits.Add(1)
 				s.served.Add(int64(len(res.Packets)))

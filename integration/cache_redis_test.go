@@ -52,7 +52,7 @@ func TestCacheLoaders(t *testing.T) {
 	}
 	misses, waited := count()
 	t.Logf("%d reads: %d asked the database, %d waited", clients*rounds, misses-before, waited-waitedBefore)
-	if misses-before > clients*rounds/2 || waited == waitedBefore { // a busy machine lets some wait in vain
+	if misses-before > clients*rounds/3 || waited == waitedBefore { // a busy machine lets some wait in vain
 		t.Errorf("%d of %d asked the database, %d waited", misses-before, clients*rounds, waited-waitedBefore)
 	}
 }
