@@ -63,6 +63,7 @@ type State struct {
 	Ready     bool   // every proxy marks its writes: there may be hits
 	Suspended bool   // a node cannot: no hits
 	Self      bool   // this one is among them
+	Hurry     bool   // slots are about to switch: whoever waits for another holds that up
 }
 
 // Options are what a Cache is made of.

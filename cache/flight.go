@@ -22,8 +22,8 @@ type flight struct {
 }
 
 const (
-	loadWait   = 500 * time.Millisecond // for a session of the same proxy
-	lockWait   = 300 * time.Millisecond // for another proxy
+	loadWait   = 250 * time.Millisecond // for a session of the same proxy
+	lockWait   = 150 * time.Millisecond // for another proxy
 	lockLease  = loadWait
 	loadWaits  = 2 // how often one read waits
 	barrenTime = time.Second

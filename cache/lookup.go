@@ -40,7 +40,7 @@ func (c *Cache) Lookup(ctx context.Context, q *Query) (*Result, *Miss) {
 		case miss == nil:
 			s.bypassed.Add(1)
 			return nil, nil
-		case waits < loadWaits:
+		case waits < loadWaits && !st.Hurry:
 			fl, first := c.flights.join(miss.at.entry.name)
 			if !first {
 				s.waited.Add(1)

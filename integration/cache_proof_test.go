@@ -296,7 +296,10 @@ func (r *registers) moved() {
 	dba := r.c.px[0].dba()
 	defer dba.Close()
 	var list []string
-	for limit := time.Now().Add(3 * time.Minute); time.Now().Before(limit); time.Sleep(50 * time.Millisecond) {
+	for limit, n := time.Now().Add(4*time.Minute), 0; time.Now().Before(limit); time.Sleep(50 * time.Millisecond) {
+		if n++; n%40 == 0 { // what was tried in vain on a busy machine comes after up to a minute by itself
+			_, _ = tryRows(dba, fmt.Sprintf("CUTOVER MIGRATION %d", r.moves))
+		}
 		done := 0
 		list, _ = tryRows(dba, "SHOW MIGRATIONS") // perhaps its proxy was just killed
 		for _, m := range list {

@@ -16,7 +16,7 @@ import (
 // TestCacheLoaders: of many that miss the same result at once, through two proxies, few ask the database.
 func TestCacheLoaders(t *testing.T) {
 	t.Parallel()
-	c := twoCaches(t, testkit.Redis(t), "cache.hurry:off,cache.settle:off,cache.fill:delay=200ms")
+	c := twoCaches(t, testkit.Redis(t), "cache.hurry:off,cache.settle:off,cache.fill:delay=80ms")
 	db := c.open("shop", interpolated)
 	const query, clients, rounds = "SELECT n FROM users WHERE user_id = 7", 20, 3
 	count := func() (misses, waited int) {

@@ -26,8 +26,9 @@ type CacheCluster struct {
 
 // CacheState implements cache.Cluster.
 func (c *CacheCluster) CacheState() cache.State {
-	s := &c.Topology.Map().Spec.CacheState
-	return cache.State{Secret: s.Secret, Epoch: s.Epoch, Ready: s.Ready, Suspended: len(s.Off) > 0, Self: slices.Contains(s.Off, c.Node)}
+	m := c.Topology.Map()
+	s := &m.Spec.CacheState
+	return cache.State{Secret: s.Secret, Epoch: s.Epoch, Ready: s.Ready, Suspended: len(s.Off) > 0, Self: slices.Contains(s.Off, c.Node), Hurry: m.Frozen()}
 }
 
 // Sure implements cache.Cluster.
