@@ -59,7 +59,7 @@ func (h *house) open(ctx context.Context, sluice string) ([]*target, error) {
 		s.Exec("CREATE DATABASE bench")
 		list = append(list, s.Addr)
 	}
-	const rules = `"sbtest*": {shard_key: id}`
+	const rules = `"sbtest*": {shard_key: id}, wide: {shard_key: id}, blobs: {shard_key: id}`
 	goroutines := h.proxy("goroutines", sluice, list, rules, "SLUICE_ENGINE=off")
 	goroutines.filled = true // before the same shards
 	return []*target{

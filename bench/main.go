@@ -161,7 +161,7 @@ func measureSysbench(ctx context.Context, house *house, o *options) error {
 		}
 		printTable(out, w, targets, rounds)
 	}
-	return nil
+	return measureWide(ctx, out, targets, o)
 }
 
 // measureAll gives the rounds of one work: results in the order of the targets.

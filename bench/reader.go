@@ -15,8 +15,9 @@ import (
 // looks at nothing in them.
 type reader struct {
 	net.Conn
-	in  *bufio.Reader
-	buf []byte
+	in    *bufio.Reader
+	buf   []byte
+	taken int64 // bytes of packets
 }
 
 // dialReader logs in with mysql_native_password.
@@ -114,13 +115,14 @@ func (r *reader) packet() ([]byte, error) {
 		return nil, err
 	}
 	n := int(head[0]) | int(head[1])<<8 | int(head[2])<<16
-	if n == 0 || n > 1<<20 {
+	if n == 0 || n > 1<<24-2 {
 		return nil, fmt.Errorf("a packet of %d bytes", n)
 	}
 	if cap(r.buf) < n {
 		r.buf = make([]byte, n)
 	}
 	r.in.Discard(4)
+	r.taken += int64(n)
 	_, err = io.ReadFull(r.in, r.buf[:n])
 	return r.buf[:n], err
 }
