@@ -172,6 +172,9 @@ func (m *relay) scan(b []byte) (n, need int, err error) {
 	p := min(m.left, len(b))
 	m.left -= p
 	for m.left == 0 && m.state != relayDone && m.state != relayLocalFile {
+		if m.state == relayRows && !m.more && m.src.comp == nil {
+			p = m.rows(b, p)
+		}
 		rest := b[p:]
 		if len(rest) < headerSize {
 			return p, headerSize, nil
@@ -217,6 +220,32 @@ func (m *relay) scan(b []byte) (n, need int, err error) {
 		p += k
 	}
 	return p, 0, nil
+}
+
+// rows passes over rows of b from p on that are here as a whole and plainly rows, which nearly all of a large result
+// are, and gives the position behind them.
+func (m *relay) rows(b []byte, p int) int {
+	most := ^uint64(0)
+	if m.opts.MaxRows > 0 {
+		most = m.opts.MaxRows
+	}
+	from, to, n := m.src.seq, m.seq, m.resp.Rows
+	for len(b)-p > headerSize && n < most {
+		h := b[p : p+headerSize+1]
+		size := pieceLength(h)
+		end := p + headerSize + size
+		if h[headerSize] >= headerEOF || h[3] != from || size == 0 || size == maxPiece || end > len(b) {
+			break
+		}
+		h[3] = to
+		from++
+		to++
+		n++
+		p = end
+	}
+	m.begun = m.begun || n > m.resp.Rows
+	m.src.seq, m.seq, m.resp.Rows = from, to, n
+	return p
 }
 
 // whole says that a packet must be looked at: everything that is no row and no definition.
