@@ -110,6 +110,7 @@ type drive struct {
 	id      string
 	ordered bool // it is on its last way: cancelled or reverted if that is meant
 	nudged  time.Time
+	struck  time.Time // last
 	met     []string
 	seen    map[string]bool
 }
@@ -136,7 +137,7 @@ func (d *drive) run() {
 			continue
 		}
 		looked = time.Now()
-		if d.one.stretch.fault != "" && len(d.met) == len(d.one.points) && d.p.Running() {
+		if d.one.stretch.fault != "" && d.p.Running() && (len(d.met) == len(d.one.points) || time.Since(d.struck) > 40*time.Second && !d.struck.IsZero()) {
 			d.p.Kill() // its attempts fail for ever; another takes over
 		}
 		list, err := d.migrations()
@@ -215,7 +216,7 @@ func (d *drive) strike() {
 		d.p.Resume()
 		return
 	}
-	d.seen[point], d.met = true, append(d.met, d.one.points[i])
+	d.seen[point], d.met, d.struck = true, append(d.met, d.one.points[i]), time.Now()
 	d.t.Logf("%s at %s", time.Now().Format("15:04:05.000"), pointName(point))
 	process := map[string]*testkit.Process{"proxy": d.c.px[2].Process, "source": d.c.servers[d.source].Process,
 		"target": d.c.servers[d.target].Process, "etcd": d.etcd.Process, "mover": d.p.Process}[d.one.harm.who]
