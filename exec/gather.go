@@ -72,12 +72,37 @@ func gather(ctx context.Context, client *wire.Conn, leases Leases, req *Request)
 	}
 	var said *wire.Error
 	if errors.As(err, &said) {
+		if said.Code == syntaxError {
+			err = g.asWritten(said)
+		}
 		said.Message = g.plan.Original(said.Message)
 	}
 	g.out.Legs = len(g.sources)
 	err = conclude(ctx, client, &g.out, err)
 	g.end()
 	return g.out, err
+}
+
+const syntaxError = 1064
+
+// asWritten gives a syntax error as the server tells it of the client's own text.
+func (g *gathering) asWritten(e *wire.Error) error {
+	l := g.home
+	if l == nil || l.state != legIdle || g.state != nil {
+		return e
+	}
+	stmt, err := prepareOnce(l.conn, g.req.SQL)
+	var own *wire.Error
+	switch {
+	case errors.As(err, &own):
+		return own
+	case err == nil:
+		err = closeOnce(l.conn, stmt.ID)
+	}
+	if err != nil {
+		return l.failed(err)
+	}
+	return e
 }
 
 // DescribeGather gives the columns of a Gather's answer as its home shard would: over

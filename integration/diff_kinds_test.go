@@ -18,6 +18,7 @@ var genKinds = []struct {
 	{5, (*generator).selectSubquery},
 	{3, (*generator).selectCollated},
 	{5, (*generator).selectKeys},
+	{2, (*generator).selectUnparsed},
 	{3, (*generator).insertForms},
 	{12, (*generator).insert},
 	{10, (*generator).update},

@@ -43,6 +43,7 @@ func findMentions(t *text, lo int, st *Statement) {
 		st.Mentions, st.MentionItems = nil, nil
 		return
 	}
+	m.findKeys(lo)
 	st.Tables, st.AnyTable = possibleTables(t, lo, func(i int) bool { return m.apart[i] })
 }
 

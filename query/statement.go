@@ -155,6 +155,7 @@ type Statement struct {
 	// in doubt. MentionItems are the items of its outermost select list that have no alias.
 	Mentions     []TableRef
 	MentionItems []Span
+	MentionKeys  []MentionKey
 	AnyTable     bool    // of an opaque statement: it may name tables that are not in Tables
 	Blocks       []Block // Blocks[0] is the top
 	Predicates   []Predicate

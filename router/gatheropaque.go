@@ -3,6 +3,7 @@ package router
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"sluice/query"
 )
@@ -35,13 +36,36 @@ func (p opaque) gather() (done bool, err error) {
 	}
 	inner.plan.Table = inner.decider()
 	inner.plan.usesText = true
+	inner.plan.sharded = inner.plan.sharded || sharded > 0
 	inner.plan.Target = ToAll
-	err = reader{inner}.gather(true, nil)
+	located, err := p.locate(inner)
+	if err == nil {
+		err = reader{inner}.gather(!located, nil)
+	}
 	var why *Refusal
 	if errors.As(err, &why) {
 		return false, nil
 	}
 	return true, err
+}
+
+// locate gives the plan the key of a statement that has one table, with a value for it: its rows are
+// on one shard, where the statement can run as it is.
+func (p opaque) locate(inner *planner) (bool, error) {
+	t := &inner.tables[0]
+	if len(p.stmt.MentionKeys) == 0 || len(inner.tables) != 1 || !t.sharded() || p.in.Scan.UserVariable || p.in.Map.HasMoves() {
+		return false, nil
+	}
+	if err := inner.loadTable(t); err != nil {
+		return false, err
+	}
+	for _, k := range p.stmt.MentionKeys {
+		if strings.EqualFold(k.Column, t.rule.ShardKey) {
+			inner.plan.Target, inner.plan.keys = ToKey, []keyUse{{typ: t.typ, table: t.name(), values: []query.Value{k.Value}}}
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // isSharded tells whether a name that could be a table is that of a sharded one.

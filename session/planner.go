@@ -176,6 +176,11 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 			return plan, in.Catalog.Version, err
 		}
 		cols, err := p.describe(ctx, plan)
+		if codeOf(err) == 1064 { // of the words that were put around the client's
+			if own := (faults{p}).faulty(ctx, st, stmt, nil); own != nil {
+				err = own
+			}
+		}
 		if err != nil {
 			return nil, 0, err
 		}

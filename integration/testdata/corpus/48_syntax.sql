@@ -290,3 +290,18 @@ SELECT NEXTVAL(shop.sq) > 0, COUNT(*) FROM x
 DROP SEQUENCE sq
 SELECT id FROM x WHERE ROWNUM() < 4
 SELECT id, ROWNUM() FROM x ORDER BY id
+# with a value for the key of the only table
+SELECT JSON_ARRAYAGG(DISTINCT v ORDER BY v) FROM x WHERE id = 5
+SELECT id, MEDIAN(v) OVER () FROM x AS q WHERE v > 0 AND q.id = '5'
+SELECT id FROM x WHERE id = 5 ORDER BY id FETCH FIRST 1 ROWS ONLY
+SELECT id, MEDIAN(v) OVER () FROM x WHERE id = 5 OR v = 2 ORDER BY id
+SELECT COUNT(*) OVER (), MEDIAN(v) OVER () FROM x WHERE id = '5abc'
+#! args int:5
+SELECT id, MEDIAN(v) OVER () FROM x WHERE id = ?
+#! args str:5
+SELECT JSON_ARRAYAGG(DISTINCT v ORDER BY v) FROM x WHERE shop.x.id = 7 OR id = ?
+#! args null:
+SELECT id, MEDIAN(v) OVER () FROM x WHERE id = ?
+SELECT v, COUNT(*) FROM x WHERE id = 7 GROUP BY ROLLUP (v)
+SELECT n, MEDIAN(n) OVER () FROM s WHERE name = 'abc'
+SELECT n, MEDIAN(n) OVER () FROM s WHERE name = 'abc  ' ORDER BY n
