@@ -1,7 +1,9 @@
 package compat
 
 import (
+	"bytes"
 	"context"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -99,4 +101,71 @@ func TestJDBC(t *testing.T) {
 				return printed(t, on, "java", "-XX:TieredStopAtLevel=1", "-cp", jar+":"+classes, "Jdbc", url, on.user, on.password, on.schema)
 			}})
 	}
+}
+
+// connectorRules: as goRules; what those tests call by one name is in turn many tables.
+const connectorRules = "      auto_shard_key: [id]\n"
+
+// connectorSkips are classes of tests that are of something else: of files of gigabytes, certificates, accounts, several hosts.
+const connectorSkips = " GiganticLoadDataInfileTest BigQueryTest SslTest Sha256AuthenticationTest AuroraListenerTest "
+
+// TestConnectorJ runs the tests of MariaDB Connector/J, of the newest version whose source is to be had as a package. FLUSH TABLES, before
+// most classes, is left out: an application's account may not.
+func TestConnectorJ(t *testing.T) {
+	onlyFull(t)
+	t.Parallel()
+	source, classes := glob(t, drivers(t, "src", "mariadb-connector-j-*")), t.TempDir()
+	tests := filepath.Join(t.TempDir(), "java")
+	if err := os.CopyFS(tests, os.DirFS(filepath.Join(source, "src", "test", "java"))); err != nil {
+		t.Fatal(err)
+	}
+	files := []string{"testdata/java/Suite.java"}
+	err := filepath.WalkDir(tests, func(path string, d os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".java") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		var kept [][]byte
+		for _, line := range bytes.Split(text, []byte("\n")) {
+			if !bytes.Contains(line, []byte(`execute("FLUSH TABLES")`)) {
+				kept = append(kept, line)
+			}
+		}
+		files = append(files, path)
+		return os.WriteFile(path, bytes.Join(kept, []byte("\n")), 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	classpath := drivers(t, "java", "tests", "*")
+	argv := append([]string{"-nowarn", "-encoding", "UTF-8", "-cp", classpath, "-d", classes}, files...)
+	if out, err := exec.Command("javac", argv...).CombinedOutput(); err != nil {
+		t.Fatalf("javac: %v\n%s", err, clip(string(out)))
+	}
+	runSuite(t, suite{client: version("MariaDB Connector/J", source), rules: connectorRules, run: func(t *testing.T, on *target, env []string) outcomes {
+		env = append(env, "TEST_DB_HOST="+on.host, "TEST_DB_PORT="+on.port, "TEST_DB_USER="+on.user, "TEST_DB_PASSWORD="+on.password, "TEST_DB_DATABASE="+on.schema, "TEST_DB_OTHER=allowPublicKeyRetrieval=true")
+		return javaTests(t, source, env, "java", "-XX:TieredStopAtLevel=1", "-cp", classpath+":"+classes+":"+filepath.Join(source, "src", "test", "resources"),
+			"Suite", classes, "org.mariadb.jdbc", connectorSkips)
+	}})
+}
+
+// javaTests runs testdata/java/Suite.java.
+func javaTests(t *testing.T, dir string, env []string, argv ...string) outcomes {
+	t.Helper()
+	text := output(t, dir, env, argv...)
+	if !strings.HasSuffix(strings.TrimSpace(text), "done: true") {
+		t.Errorf("it ended early:\n%s", clip(text[max(0, len(text)-1500):]))
+	}
+	all := outcomes{}
+	for line := range strings.Lines(text) {
+		state, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if state == "pass" || state == "skip" || state == "fail" {
+			name, why, _ := strings.Cut(rest, ": ")
+			all[name] = outcome{state: state, why: clip(why)}
+		}
+	}
+	return all
 }

@@ -134,10 +134,10 @@ Written by ` + "`make compat`" + `: nothing stands here that was not run. Applic
 one plain server first; that gives the answers that are right. Then they run through Sluice with nothing changed but host and port: in a
 schema without rules, and with their tables sharded over four shards. "199 of 201" says how many of the plain server's answers (pages,
 printed lines, tests) were the same, to the letter but for secrets, times and what a random number gives. Where a driver's own tests are
-not in its releases (PyMySQL, Ruby mysql2, Node mysql2, GORM, the Java drivers), a program uses it in full instead, also prepared,
+not in its releases (PyMySQL, Ruby mysql2, Node mysql2, GORM, MySQL Connector/J), a program uses it in full instead, also prepared,
 compressed and under TLS where the driver knows that.
 
-` + "`make test`" + ` runs the part of it that takes a minute, on MariaDB and sharded: WordPress from its installer to a plugin with tables,
+` + "`make test`" + ` runs a short part of it, on MariaDB and sharded: WordPress from its installer to a plugin with tables,
 mysqli and native PDO, the tests of go-sql-driver, the slow log, ` + "`sluice advise`" + ` and the two ways of docs/MIGRATE.md.
 
 | client | server | what is compared | without rules | sharded |

@@ -132,7 +132,7 @@ func drivers(t *testing.T, path ...string) string {
 	if dir == "" {
 		dir = "/var/cache/sluice/drivers"
 	}
-	if _, err := os.Stat(filepath.Join(dir, ".complete-1")); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, ".complete-2")); err != nil {
 		t.Fatalf("%v; scripts/install.sh compat puts the drivers there", err)
 	}
 	return filepath.Join(append([]string{dir}, path...)...)

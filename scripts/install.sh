@@ -95,9 +95,25 @@ driverPrograms() {
 	ruby -e 'require "mysql2"' 2>/dev/null || wanted="$wanted ruby-mysql2"
 }
 
+# debianSource PACKAGE DIRECTORY unpacks the source of one of Debian's packages, whatever kinds of packages apt is set to look up.
+debianSource() {
+	lists=$(mktemp -d)
+	mkdir -p "$lists/lists/partial" "$lists/parts"
+	cat /dev/null /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | sed -n 's/^deb /deb-src /p' >"$lists/source.list"
+	for f in /etc/apt/sources.list.d/*.sources; do
+		[ ! -e "$f" ] || sed 's/^Types:.*/Types: deb-src/' "$f" >"$lists/parts/$(basename "$f")"
+	done
+	set -- "$1" "$2" "$lists" -qq -o "Dir::Etc::sourcelist=$lists/source.list" -o "Dir::Etc::sourceparts=$lists/parts" -o "Dir::State::lists=$lists/lists" -o APT::Sandbox::User=root
+	root sh -ec 'package=$1; cd "$2"; lists=$3; shift 3
+		apt-get "$@" update
+		apt-get "$@" source --tar-only --download-only "$package" >/dev/null
+		tar xf "$package"_*.orig.tar.*
+		rm -r "$package"_* "$lists"' - "$@"
+}
+
 # driverSuites fetches drivers as they were released, with the tests that come with them.
 driverSuites() {
-	[ -e "$drivers/.complete-1" ] && return 0
+	[ -e "$drivers/.complete-2" ] && return 0
 	say "fetching drivers into $drivers"
 	root rm -rf "$drivers"
 	root mkdir -p "$drivers/src" "$drivers/java" "$drivers/node"
@@ -112,10 +128,16 @@ driverSuites() {
 		for a in com.mysql:mysql-connector-j:9.1.0 org.mariadb.jdbc:mariadb-java-client:3.5.1; do
 			mvn -q -B dependency:copy -Dartifact="$a" -DoutputDirectory=. -Dmdep.useBaseVersion=true
 		done
+		mkdir tests
+		for a in org.mariadb.jdbc:mariadb-java-client:2.7.6 junit:junit:4.13.1 org.hamcrest:hamcrest-core:1.3 org.slf4j:slf4j-api:1.7.25 ch.qos.logback:logback-classic:1.2.3 \
+			ch.qos.logback:logback-core:1.2.3 net.java.dev.jna:jna:5.5.0 net.java.dev.jna:jna-platform:5.5.0; do
+			mvn -q -B dependency:copy -Dartifact="$a" -DoutputDirectory=tests -Dmdep.useBaseVersion=true
+		done
 		cd ../node
 		npm install --silent --no-audit --no-fund --prefix . mysql2@3.24.6 sequelize@6.37.8
-		touch ../.complete-1
 	' - "$drivers"
+	debianSource mariadb-connector-java "$drivers/src"
+	root touch "$drivers/.complete-2"
 }
 
 case ${1:-} in
