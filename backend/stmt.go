@@ -93,15 +93,25 @@ func (c *Conn) PrepareUnder(collation, own string, sql, types []byte, anew bool)
 			return nil, err
 		}
 	}
+	var st *Stmt
+	err := c.Under(collation, own, func() (err error) {
+		st, err = c.PrepareAs(sql, types)
+		return err
+	})
+	return st, err
+}
+
+// Under does something while the connection has another collation_connection than its own.
+func (c *Conn) Under(collation, own string, do func() error) error {
 	if _, err := c.Exec("SET collation_connection='" + collation + "'"); err != nil {
-		return nil, err
+		return err
 	}
-	st, err := c.PrepareAs(sql, types)
+	err := do()
 	if _, back := c.Exec("SET collation_connection='" + own + "'"); back != nil {
 		c.broken = true
-		return nil, back
+		return back
 	}
-	return st, err
+	return err
 }
 
 func (c *Conn) prepare(sql, types []byte) (*Stmt, error) {

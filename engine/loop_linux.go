@@ -110,6 +110,7 @@ func (l *loop) run() {
 		}
 		if n == 0 && len(l.again) == 0 {
 			n = l.block(list[:])
+			l.turns.Add(1) // what follows has only begun
 		}
 		for i := range list[:n] {
 			ev := &list[i]

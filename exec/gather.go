@@ -305,7 +305,13 @@ func (g *gathering) ask(l *leg, part *router.Leg) error {
 	l.part = part
 	req := g.execute()
 	var types [64]byte
-	stmt, err := l.conn.PrepareAs(part.SQL, req.kinds(types[:0], part))
+	var stmt *backend.Stmt
+	var err error
+	if kinds := req.kinds(types[:0], part); req.ReadUnder != "" { // strings in conditions of the client's are part of it
+		stmt, err = l.conn.PrepareUnder(req.ReadUnder, req.CollationOwn, part.SQL, kinds, false)
+	} else {
+		stmt, err = l.conn.PrepareAs(part.SQL, kinds)
+	}
 	if err == nil {
 		err = sendExecute(l.conn, stmt, req, part, wire.CursorNone)
 	}

@@ -61,7 +61,17 @@ func (g kept) openCursors() error {
 }
 
 func (g kept) open(l *leg, table int, part *router.Leg) error {
-	stmt, err := prepareOnce(l.conn, part.SQL)
+	var stmt *backend.Stmt
+	var err error
+	prepare := func() error {
+		stmt, err = prepareOnce(l.conn, part.SQL)
+		return err
+	}
+	if under := g.req.ReadUnder; under != "" {
+		err = l.conn.Under(under, g.req.CollationOwn, prepare)
+	} else {
+		err = prepare()
+	}
 	if err != nil {
 		return l.failed(err)
 	}

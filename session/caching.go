@@ -159,7 +159,7 @@ func (c *changed) end(k *kept, mark cache.Mark, known bool) {
 
 // mayRead tells whether the session is one whose answer is everybody's.
 func (s caching) mayRead(st *statement) bool {
-	return !st.more && s.c.Sequence() == 1 && s.reply.part == nil && !s.kept.tx.Open() && s.state.autocommit() && len(s.kept.pins.list) == 0 &&
+	return !st.more && st.under == "" && s.c.Sequence() == 1 && s.reply.part == nil && !s.kept.tx.Open() && s.state.autocommit() && len(s.kept.pins.list) == 0 &&
 		s.kept.tx.next == (nextTx{}) && len(st.long) == 0 && (st.exec == nil || st.exec.Flags == wire.CursorNone) && !s.running.seen && !s.args.Pinned &&
 		s.running.selectLimit() == "" && s.running.bound.Creation == nil && s.running.bound.Staging == nil &&
 		!strings.Contains(s.state.vars.values[s.h.defaults.isolationVar()], "UNCOMMITTED")

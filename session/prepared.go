@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"sluice/query"
@@ -142,21 +143,28 @@ func (s *Session) execute(ctx context.Context, arg []byte, started time.Time) er
 	if err := s.preparer.rescan(p); err != nil {
 		return s.reply.fail(err)
 	}
-	under := ""
-	if !p.asWas && !p.late && p.mode.MariaDB && len(p.cols) > 0 && p.collation != s.state.vars.plain("collation_connection") && selects(p.scan.Fingerprint) {
+	under, cursor := "", p.exec.Flags&wire.CursorReadOnly != 0 && len(p.cols) > 0
+	if !cursor && readsUnder(p, s.state.vars.plain("collation_connection")) {
 		under = p.collation
 	}
 	p.under = under != ""
 	if p.asWas || p.schema != s.state.schema || !p.late && p.collation != s.state.vars.plain("collation_connection") {
 		defer s.state.asPrepared(p)()
 	}
-	flags := p.exec.Flags
 	p.exec.Flags = wire.CursorNone
 	st := statement{sql: p.sql, exec: &p.exec, long: p.long, scan: &p.scan, binary: true, under: under, started: started}
-	if flags&wire.CursorReadOnly != 0 && len(p.cols) > 0 {
+	if cursor {
 		return s.executeCursor(ctx, &st, p)
 	}
 	return s.query(ctx, &st)
+}
+
+// readsUnder tells whether the text alone is read under the older collation of its preparation: MariaDB's functions have the
+// one of their execution. Where that is of another character set, routing has to know the older one too, and all is done under it.
+func readsUnder(p *prepared, now string) bool {
+	then, _, _ := strings.Cut(p.collation, "_")
+	set, _, _ := strings.Cut(now, "_")
+	return !p.asWas && !p.late && p.mode.MariaDB && len(p.cols) > 0 && p.collation != now && then == set && selects(p.scan.Fingerprint)
 }
 
 // selects tells whether a statement is a SELECT.

@@ -212,7 +212,7 @@ func (s *Session) run(ctx context.Context, st *statement, e *entry) error {
 	if s.running.plain = plain(&s.running, e); !s.running.plain {
 		s.c.Task.Leave()
 	}
-	if s.h.cache != nil && st.under == "" {
+	if s.h.cache != nil {
 		return caching{s}.run(ctx, st, e)
 	}
 	return attempt{s}.bound(ctx, st, e)

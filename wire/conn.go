@@ -39,7 +39,7 @@ type Conn struct {
 	end     OK       // of the result read last, for ReadRow
 	peek    *peeker  // nil until CheckIdle is asked
 	owed    int      // answers to come that nobody wants
-	refused bool     // one of them was an error
+	refused *Error   // one of them; nil: none was
 
 	extended bool // column definitions have MariaDB's extended metadata
 }

@@ -25,13 +25,12 @@ func (c *Conn) Owe() { c.owed++ }
 func (c *Conn) Owes() bool { return c.owed > 0 }
 
 // Refused tells whether one of them was an ERR packet.
-func (c *Conn) Refused() bool { return c.refused }
+func (c *Conn) Refused() bool { return c.refused != nil }
 
 // settle reads the answers that are owed.
 func (c *Conn) settle() error {
 	seq := c.seq // of the answer behind them
 	defer func() { c.seq = seq }()
-	var first *Error
 	for c.owed > 0 {
 		c.seq = 1
 		m := relay{src: c}
@@ -43,13 +42,12 @@ func (c *Conn) settle() error {
 		case errors.As(err, &broke):
 			return broke.Err
 		}
-		if c.owed--; resp.Err != nil && first == nil {
-			first = resp.Err
+		if c.owed--; resp.Err != nil && c.refused == nil {
+			c.refused = resp.Err
 		}
 	}
-	if first != nil {
-		c.refused = true
-		return &Early{first}
+	if c.refused != nil {
+		return &Early{c.refused}
 	}
 	return nil
 }
