@@ -262,7 +262,10 @@ func TestBreaker(t *testing.T) {
 		if !b.closed() {
 			t.Fatal("open too soon")
 		}
-		_ = b.report(errDown)
+		for range 10 { // at once
+			_ = b.report(errDown)
+		}
+		b.last.Store(0)
 	}
 	if b.closed() {
 		t.Error("closed")

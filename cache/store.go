@@ -29,9 +29,11 @@ type store interface {
 }
 
 // breaker keeps reads from waiting for a Redis that does not answer: after some failures in a row
-// there are none for a while, then one at a time tries.
+// there are none for a while, then one at a time tries. Those that come together, of readers who wait at the same
+// time, are one: a moment's stall is not a Redis that is gone.
 type breaker struct {
 	failures atomic.Int32
+	last     atomic.Int64 // Unix nanoseconds, of the newest failure that counts
 	until    atomic.Int64 // Unix nanoseconds
 	opened   atomic.Int64 // how often
 }
@@ -57,6 +59,10 @@ func (b *breaker) report(err error) error {
 			b.failures.Store(0)
 		}
 		return nil
+	}
+	last, now := b.last.Load(), time.Now().UnixNano()
+	if now-last < int64(readBudget) || !b.last.CompareAndSwap(last, now) {
+		return err
 	}
 	if b.failures.Add(1) >= breakerAfter {
 		if until := b.until.Load(); time.Now().UnixNano() >= until {
