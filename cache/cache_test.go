@@ -351,3 +351,25 @@ func TestLooks(t *testing.T) {
 		t.Error(asked.Load())
 	}
 }
+
+// TestSlow: nobody waits for one that has been under way for long, or whose result turns out not to be stored; and
+// a ttl counts from before the database was asked.
+func TestSlow(t *testing.T) {
+	c, _, _ := open(t)
+	_, slow := c.Lookup(context.Background(), read(1))
+	slow.flight.began = slow.flight.began.Add(-2 * loadWait)
+	_, long := c.Lookup(context.Background(), read(2))
+	long.Unfit()
+	for _, q := range []*Query{read(1), read(2)} {
+		if _, miss := c.Lookup(context.Background(), q); miss == nil || miss.flight != nil {
+			t.Error("somebody would be waited for")
+		}
+	}
+	long.End()
+	slow.began = slow.began.Add(-time.Minute)
+	slow.Store(context.Background(), &Result{Packets: []byte("x")})
+	slow.End()
+	if has(c, read(1)) || c.Rules()[0].Waited != 0 {
+		t.Errorf("older than its ttl, or waited: %+v", c.Rules()[0])
+	}
+}

@@ -18,6 +18,7 @@ type flights struct {
 // flight is one that is under way.
 type flight struct {
 	entry string
+	began time.Time
 	done  chan struct{}
 }
 
@@ -42,12 +43,15 @@ func (f *flights) join(entry string) (fl *flight, first bool) {
 		delete(f.barren, entry)
 	}
 	if fl := f.flying[entry]; fl != nil {
+		if time.Since(fl.began) > loadWait { // a slow query, or a client that takes its answer slowly
+			return nil, true
+		}
 		return fl, false
 	}
 	if f.flying == nil {
 		f.flying, f.barren = map[string]*flight{}, map[string]time.Time{}
 	}
-	fl = &flight{entry: entry, done: make(chan struct{})}
+	fl = &flight{entry: entry, began: time.Now(), done: make(chan struct{})}
 	f.flying[entry] = fl
 	return fl, true
 }

@@ -40,6 +40,12 @@ type Mark struct {
 	plain  bool
 }
 
+// visibleTime is how long after its transaction has come from a log something is visible for sure, on a server that
+// is well: between the two lie a group commit's last steps.
+const visibleTime = 2 * time.Second
+
+const dropper = "followed"
+
 // ErrUnsafe is the refusal of a write that could make a result old which another proxy would go
 // on serving. It has not been carried out.
 var ErrUnsafe = errors.New("neither Redis nor etcd answers this proxy, so that others cannot be kept from giving older results of the cache; " +
@@ -149,7 +155,10 @@ func (c *Cache) Bump(ctx context.Context, w *Write) {
 	}
 }
 
-// Drop is Bump for a write that somebody else has made: nobody waits for it.
+// Drop is for a write that somebody else has made, and that stands in a server's log: nobody waits for it. It may not
+// be visible yet, so that who reads may be given what was before it. Until it is, nothing that it changes is given
+// or stored: its mark is not taken off, but ends by itself, for a new version. All drops have the same name, so that
+// a tag has one such mark, of the last.
 func (c *Cache) Drop(ctx context.Context, w *Write) {
 	st := c.cluster.CacheState()
 	if st.Secret == "" || w.Nothing() {
@@ -158,10 +167,13 @@ func (c *Cache) Drop(ctx context.Context, w *Write) {
 	tags := c.rings(&st).changed(w)
 	c.count(w, len(tags))
 	limit, cancel := context.WithTimeout(ctx, writeBudget)
-	err := c.store.end(limit, tags, token(), "none")
+	err := c.store.begin(limit, tags, token(), dropper, visibleTime)
 	cancel()
-	if err != nil && ctx.Err() == nil {
-		c.Bump(ctx, w)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	if m, err := c.Begin(ctx, w); err == nil {
+		time.AfterFunc(visibleTime, func() { m.End(true) })
 	}
 }
 

@@ -65,6 +65,17 @@ func (t *localTag) state() string {
 	return b.String()
 }
 
+// live tells whether somebody writes.
+func (t *localTag) live() bool {
+	now := time.Now()
+	for _, end := range t.marks {
+		if now.Before(end) {
+			return true
+		}
+	}
+	return false
+}
+
 func (l *local) look(_ context.Context, at *place, entry bool) ([]string, []byte, error) {
 	states := make([]string, len(at.tags))
 	l.mu.Lock()
@@ -94,7 +105,7 @@ func (l *local) tag(name, version string) *localTag {
 		if len(l.tags) < localTags {
 			break
 		}
-		if len(o.marks) == 0 {
+		if !o.live() {
 			delete(l.tags, old)
 		}
 	}

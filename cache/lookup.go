@@ -13,7 +13,8 @@ type Miss struct {
 	c      *Cache
 	q      *Query
 	at     place
-	states []string // of its tags, before the database was asked
+	states []string  // of its tags, before the database was asked
+	began  time.Time // before the database was asked; the result's ttl counts from here
 	ring   *ring
 	flight *flight
 	lock   string // that it holds in the store; "": none
@@ -23,15 +24,14 @@ type Miss struct {
 // Lookup gives a stored result, or what Store needs for the database's. Both are nil where the
 // cache has no say now.
 func (c *Cache) Lookup(ctx context.Context, q *Query) (*Result, *Miss) {
-	st := c.cluster.CacheState()
 	s := c.stats.of(q.Rule)
-	if !st.Ready || st.Suspended || !c.cluster.Sure() || !c.breaker.closed() {
-		s.bypassed.Add(1)
-		return nil, nil
-	}
-	r := c.rings(&st)
 	for waits := 0; ; waits++ {
-		res, miss := c.look(ctx, q, r, s)
+		st := c.cluster.CacheState()
+		if !st.Ready || st.Suspended || !c.cluster.Sure() || !c.breaker.closed() {
+			s.bypassed.Add(1)
+			return nil, nil
+		}
+		res, miss := c.look(ctx, q, c.rings(&st), s)
 		switch {
 		case res != nil:
 			s.hits.Add(1)
@@ -113,7 +113,7 @@ func (c *Cache) look(ctx context.Context, q *Query, r *ring, s *ruleStats) (*Res
 			return res, nil
 		}
 	}
-	return nil, &Miss{c: c, q: q, at: at, states: states, ring: r}
+	return nil, &Miss{c: c, q: q, at: at, states: states, began: began, ring: r}
 }
 
 // report notes how a question ended and gives its error.
@@ -142,12 +142,12 @@ func (c *Cache) lock(ctx context.Context, m *Miss) bool {
 // await looks again until another proxy has stored the result, or asks no more, or takes too long.
 func (c *Cache) await(ctx context.Context, m *Miss, s *ruleStats) *Result {
 	end := time.Now().Add(lockWait)
-	for pause := 2 * time.Millisecond; time.Now().Before(end) && sleep(ctx, pause); pause = min(2*pause, 20*time.Millisecond) {
+	for pause := 2 * time.Millisecond; time.Now().Before(end) && !c.cluster.CacheState().Hurry && sleep(ctx, pause); pause = min(2*pause, 20*time.Millisecond) {
 		res, again := c.look(ctx, m.q, m.ring, s)
 		if res != nil || again == nil {
 			return res
 		}
-		m.states = again.states
+		m.states, m.began = again.states, again.began
 		if c.lock(ctx, m) {
 			break
 		}
@@ -170,7 +170,10 @@ func (m *Miss) Store(ctx context.Context, res *Result) {
 		m.states, _ = c.store.fresh(ctx, &m.at, token())
 	}
 	ttl := jitter(min(m.q.TTL, maxTTL))
-	until := time.Now().Add(ttl)
+	until := m.began.Add(ttl)
+	if ttl = time.Until(until); ttl <= 0 {
+		return
+	}
 	value := m.ring.seal(&m.at, m.states, res, until)
 	m.stored = true
 	stored, err := c.store.fill(ctx, &m.at, m.states, value, ttl, m.lock)
@@ -183,6 +186,12 @@ func (m *Miss) Store(ctx context.Context, res *Result) {
 	}
 	s.stored.Add(int64(len(value)))
 	c.near.put(m.ring, m.q, &m.at, m.states, res, until)
+}
+
+// Unfit tells that the result will not be stored: nobody waits for it any longer.
+func (m *Miss) Unfit() {
+	m.c.flights.end(m.flight, true)
+	m.flight = nil
 }
 
 // End lets those go on who wait for the result. Nil has nobody.

@@ -226,7 +226,7 @@ func (s *redisStore) unlock(ctx context.Context, k key, name string) error {
 
 func (s *redisStore) begin(ctx context.Context, tags []key, version, writer string, lease time.Duration) error {
 	_, err := s.each(ctx, split(tags), func(ctx context.Context, p redis.Scripter, part []int) *redis.Cmd {
-		return beginScript.run(ctx, p, names(tags, part), version, writer, lease.Milliseconds(), tagLife.Milliseconds())
+		return beginScript.run(ctx, p, names(tags, part), version, writer, lease.Milliseconds(), tagLife.Milliseconds(), settler, s.settle().Milliseconds())
 	})
 	return err
 }
@@ -246,9 +246,10 @@ func (s *redisStore) eachWithin(ctx context.Context, parts [][]int, run scripted
 	return within(ctx, &s.asks, func(ctx context.Context) ([]*redis.Cmd, error) { return s.each(ctx, parts, run) })
 }
 
-// each runs a script in every bucket, all at once; again when a Redis has forgotten it.
+// each runs a script in every bucket, all at once; again where a Redis has forgotten it.
 func (s *redisStore) each(ctx context.Context, parts [][]int, run scripted) ([]*redis.Cmd, error) {
 	cmds := make([]*redis.Cmd, len(parts))
+	forgotten := func(i int) bool { return cmds[i] == nil || redis.HasErrorPrefix(cmds[i].Err(), "NOSCRIPT") }
 	var err error
 	for range 2 {
 		if len(parts) == 1 {
@@ -257,7 +258,9 @@ func (s *redisStore) each(ctx context.Context, parts [][]int, run scripted) ([]*
 		} else {
 			_, err = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 				for i, part := range parts {
-					cmds[i] = run(ctx, p, part)
+					if forgotten(i) {
+						cmds[i] = run(ctx, p, part)
+					}
 				}
 				return nil
 			})

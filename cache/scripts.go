@@ -8,20 +8,27 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The scripts. What is not there has no version, and nobody believes an entry without one.
+// The scripts. What is not there has no version, and nobody believes an entry without one. A new version is made
+// of ARGV[1] and what was there: the same command carried out twice, as a retry may be, gives another one.
 var (
-	// KEYS: tags. ARGV: version, writer, lease and life in ms.
+	// KEYS: tags. ARGV: version, writer, lease and life in ms, and the mark as below. A tag that was not there need
+	// not outlive its mark.
 	beginScript = newScript(`
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 for _, k in ipairs(KEYS) do
-  local cur, rest = redis.call('GET', k), ''
+  local cur, rest, life = redis.call('GET', k), '', ARGV[4]
   if cur then
     for id, e in string.gmatch(cur, '|(%w+):(%d+)') do
       if id ~= ARGV[2] and tonumber(e) > now then rest = rest .. '|' .. id .. ':' .. e end
     end
+  elseif string.sub(k, -3) ~= '}:*' then
+    life = ARGV[3]
+  elseif tonumber(ARGV[6]) > 0 then
+    rest = '|' .. ARGV[5] .. ':' .. string.format('%.0f', now + ARGV[6])
   end
-  redis.call('SET', k, ARGV[1] .. rest .. '|' .. ARGV[2] .. ':' .. string.format('%.0f', now + ARGV[3]), 'PX', ARGV[4])
+  local version = string.sub(redis.sha1hex(ARGV[1] .. (cur or table.concat(t))), 1, 24)
+  redis.call('SET', k, version .. rest .. '|' .. ARGV[2] .. ':' .. string.format('%.0f', now + ARGV[3]), 'PX', life)
 end
 return 1`)
 	// KEYS: tags. ARGV: version, writer, life in ms.
@@ -32,7 +39,7 @@ for _, k in ipairs(KEYS) do
     for id, e in string.gmatch(cur, '|(%w+):(%d+)') do
       if id ~= ARGV[2] then rest = rest .. '|' .. id .. ':' .. e end
     end
-    redis.call('SET', k, ARGV[1] .. rest, 'PX', ARGV[3])
+    redis.call('SET', k, string.sub(redis.sha1hex(ARGV[1] .. cur), 1, 24) .. rest, 'PX', ARGV[3])
   end
 end
 return 1`)
@@ -53,7 +60,7 @@ for i, k in ipairs(KEYS) do
     rest = '|' .. ARGV[3] .. ':' .. string.format('%.0f', now + ARGV[4])
   end
   if over then
-    cur = ARGV[1] .. rest
+    cur = string.sub(redis.sha1hex(ARGV[1] .. (cur or table.concat(t))), 1, 24) .. rest
     redis.call('SET', k, cur, 'PX', ARGV[2])
   end
   out[i] = cur

@@ -45,8 +45,9 @@ func (s caching) explain(ctx context.Context, st *statement, e *entry) string {
 	if why != "" {
 		return "not cached: " + why
 	}
-	e.uses = u // of an entry of its own, or what it was
-	q := s.query(st, e)
+	own := *e // the plan's may be all sessions'
+	own.uses = u
+	q := s.query(st, &own)
 	by := "all of its tables' rows"
 	if len(q.Keys) > 0 {
 		by = fmt.Sprintf("%d shard keys", len(q.Keys))

@@ -177,7 +177,7 @@ func (s caching) read(ctx context.Context, st *statement, e *entry) error {
 		return attempt(s).bound(ctx, st, e)
 	}
 	defer miss.End()
-	s.c.Tap(cache.MaxResult)
+	s.c.Tap(cache.MaxResult, miss.Unfit)
 	err := attempt(s).bound(ctx, st, e)
 	packets, next := s.c.Tapped()
 	if err != nil || len(packets) == 0 || s.reply.failed || s.answers.count > 0 || s.kept.gone || s.kept.tx.Open() || len(s.kept.pins.list) > 0 || s.running.seen {

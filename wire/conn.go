@@ -99,7 +99,10 @@ func (c *Conn) MaxPacket() int { return c.max }
 func (c *Conn) Flush() error { return c.out.flush() }
 
 // Tap begins to keep the packets that are written, as long as they are no more than most bytes.
-func (c *Conn) Tap(most int) { c.out.tap = &tap{skip: len(c.out.buf), most: most} }
+// over is told when they are more.
+func (c *Conn) Tap(most int, over func()) {
+	c.out.tap = &tap{skip: len(c.out.buf), most: most, tell: over}
+}
 
 // Tapped ends Tap and gives the packets, with their headers, and the number that the next one
 // would have; nil when there were more than was asked for.

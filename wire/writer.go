@@ -21,13 +21,17 @@ type tap struct {
 	skip  int // of the buffer: what was in it before
 	most  int
 	over  bool // there was more
+	tell  func()
 }
 
 func (t *tap) take(b []byte) {
 	n := min(t.skip, len(b))
 	t.skip -= n
 	if b = b[n:]; t.over || len(t.bytes)+len(b) > t.most {
-		t.bytes, t.over = nil, true
+		if t.bytes = nil; !t.over {
+			t.over = true
+			t.tell()
+		}
 		return
 	}
 	t.bytes = append(t.bytes, b...)

@@ -1,0 +1,106 @@
+package cache
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/internal/testkit"
+)
+
+func openRedis(t *testing.T) (*Cache, *redisStore) {
+	c := New(Options{Cluster: &alone{state: State{Secret: "s", Ready: true}}, Redis: &Redis{Addrs: []string{testkit.Redis(t).Addr}}, Log: slog.New(slog.DiscardHandler)})
+	c.budget = 5 * time.Second
+	t.Cleanup(c.Close)
+	return c, c.store.(*redisStore)
+}
+
+func (s *redisStore) state(t *testing.T, k key) string {
+	t.Helper()
+	states, _, err := s.look(context.Background(), &place{tags: []key{k}}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return states[0]
+}
+
+// TestVersions: a command that is carried out twice gives a new version each time, and a tag of everything
+// that a write makes after Redis has forgotten is not believed at once.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	_, s := openRedis(t)
+	ctx := context.Background()
+	k, all := key{0, "sluice:{0}:k:x"}, key{0, everythingIn(0)}
+	seen := map[string]bool{}
+	for _, writer := range []string{"a", "b"} {
+		for i := range 3 {
+			err := s.begin(ctx, []key{k}, "same", writer, markLease)
+			if i > 0 {
+				err = s.end(ctx, []key{k}, "same", writer)
+			}
+			v, _, _ := strings.Cut(s.state(t, k), "|")
+			if err != nil || len(v) != 24 || seen[v] {
+				t.Errorf("%v: %q, after %v", err, v, seen)
+			}
+			seen[v] = true
+		}
+	}
+	s.client.FlushAll(ctx)
+	if err := s.begin(ctx, []key{all}, "v", "w", markLease); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.end(ctx, []key{all}, "v", "w"); err != nil || !strings.Contains(s.state(t, all), "|"+settler+":") {
+		t.Error(s.state(t, all), err)
+	}
+	s.client.ScriptFlush(ctx)
+	if err := s.end(ctx, []key{all}, "v", "w"); err != nil {
+		t.Error("without its scripts:", err)
+	}
+}
+
+// TestDropLasts: what a log tells is neither given nor stored for a while, and then is, once more.
+func TestDropLasts(t *testing.T) {
+	t.Parallel()
+	c, _ := openRedis(t)
+	l, _, _ := open(t)
+	for _, c := range []*Cache{c, l} {
+		for end := time.Now().Add(20 * time.Second); !has(c, read(1)); time.Sleep(5 * time.Millisecond) {
+			if _, miss := c.Lookup(context.Background(), read(1)); miss != nil {
+				miss.Store(context.Background(), &Result{Packets: []byte("old")})
+				miss.End()
+			}
+			if time.Now().After(end) {
+				t.Fatal("nothing is stored")
+			}
+		}
+		_, before := c.Lookup(context.Background(), read(2))
+		c.Drop(context.Background(), write(1, 2))
+		if res, miss := c.Lookup(context.Background(), read(1)); res != nil || miss != nil {
+			t.Error("it may be stored")
+		}
+		before.Store(context.Background(), &Result{Packets: []byte("old")})
+		before.End()
+		eventually(t, func() bool {
+			res, miss := c.Lookup(context.Background(), read(1))
+			miss.End()
+			if res != nil {
+				t.Fatal("given again")
+			}
+			return miss != nil
+		})
+		if has(c, read(2)) {
+			t.Error("what was read before was stored")
+		}
+	}
+}
+
+func eventually(t *testing.T, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("not in 20 s")
+		}
+	}
+}
