@@ -95,6 +95,7 @@ SELECT GROUP_CONCAT(n), MAX(code) FROM o WHERE uid = 1
 SELECT DATE_FORMAT(at, '%W'), HEX(n), CAST(n AS CHAR), 'x' FROM o WHERE uid = 1 ORDER BY n
 SELECT HEX(i), 'x', CONCAT(id) FROM t WHERE ci > 'b' ORDER BY id
 SELECT HEX(COUNT(DISTINCT n)), 'x', MAX(CONCAT(n)) FROM o WHERE code <> 'A'
+SELECT a.uid, a.n, b.id FROM o a JOIN x b ON b.id <> a.uid WHERE IF(a.n = 1, 'a', 'b') = 'A' ORDER BY a.uid, a.n, b.id LIMIT 5
 SET NAMES utf8mb4 COLLATE utf8mb4_bin
 SELECT CONCAT(n), HEX(n) FROM o WHERE uid = 1 ORDER BY n
 SELECT CAST(n AS CHAR) FROM o WHERE uid = 1 ORDER BY n
@@ -104,6 +105,7 @@ SELECT GROUP_CONCAT(n), MAX(code) FROM o WHERE uid = 1
 SELECT DATE_FORMAT(at, '%W'), HEX(n), CAST(n AS CHAR), 'x' FROM o WHERE uid = 1 ORDER BY n
 SELECT HEX(i), 'x', CONCAT(id) FROM t WHERE ci > 'b' ORDER BY id
 SELECT HEX(COUNT(DISTINCT n)), 'x', MAX(CONCAT(n)) FROM o WHERE code <> 'A'
+SELECT a.uid, a.n, b.id FROM o a JOIN x b ON b.id <> a.uid WHERE IF(a.n = 1, 'a', 'b') = 'A' ORDER BY a.uid, a.n, b.id LIMIT 5
 SET NAMES utf8mb4
 # What sql_mode and the character set change in no prepared statement's meaning.
 SELECT id FROM t WHERE NOT i = 5 ORDER BY id
