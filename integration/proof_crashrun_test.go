@@ -110,7 +110,7 @@ type drive struct {
 	id      string
 	ordered bool // it is on its last way: cancelled or reverted if that is meant
 	nudged  time.Time
-	struck  time.Time // last
+	struck  time.Time // last, or when it was ordered
 	met     []string
 	seen    map[string]bool
 }
@@ -120,7 +120,7 @@ func (d *drive) run() {
 	d.t.Helper()
 	auto := ""
 	if d.one.stretch.order == "" {
-		auto, d.ordered = " AUTO", true
+		auto, d.ordered, d.struck = " AUTO", true, time.Now()
 	}
 	d.id = d.begin(fmt.Sprintf("MOVE SLOTS %s TO s%d%s", crashSlots, d.target, auto))
 	end := "completed"
@@ -137,7 +137,7 @@ func (d *drive) run() {
 			continue
 		}
 		looked = time.Now()
-		if d.one.stretch.fault != "" && d.p.Running() && (len(d.met) == len(d.one.points) || time.Since(d.struck) > 40*time.Second && !d.struck.IsZero()) {
+		if d.one.stretch.fault != "" && d.p.Running() && (len(d.met) == len(d.one.points) || d.ordered && time.Since(d.struck) > time.Minute) {
 			d.p.Kill() // its attempts fail for ever; another takes over
 		}
 		list, err := d.migrations()
@@ -197,7 +197,9 @@ func (d *drive) order(m migration) {
 		return
 	}
 	if _, err := d.admin.Exec(text + " MIGRATION " + d.id); err == nil { // or it has gone on meanwhile, or etcd is away
-		d.nudged, d.ordered = time.Now(), d.ordered || text != "CUTOVER"
+		if d.nudged = time.Now(); text != "CUTOVER" && !d.ordered {
+			d.ordered, d.struck = true, d.nudged
+		}
 	}
 }
 
