@@ -22,7 +22,7 @@ func (g definer) create(t *router.GatherTable) error {
 	c := g.home.conn
 	name := tableName(t.Schema, t.Name)
 	if t.Scratch {
-		if done, err := (scratcher{g.gathering}).create(t); done || err != nil {
+		if done, err := scratcher(g).create(t); done || err != nil {
 			return err
 		}
 	}
@@ -52,7 +52,7 @@ func (g definer) create(t *router.GatherTable) error {
 		return err
 	}
 	if g.plan.Ranks && g.textKeys {
-		return scratcher{g.gathering}.unmatched()
+		return scratcher(g).unmatched()
 	}
 	if err := g.createShown(text); err != nil {
 		return g.home.failed(err)

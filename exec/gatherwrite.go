@@ -310,7 +310,7 @@ func (g marker) run() error {
 		err = l.header()
 	}
 	if wire.IsCode(err, noTextKey) {
-		return scratcher{g.gathering}.unmatched()
+		return scratcher(g).unmatched()
 	}
 	if err == nil && l.cols != nil { // RETURNING
 		_, err = g.relayRows()

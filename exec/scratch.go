@@ -40,7 +40,7 @@ func (g scratcher) create(t *router.GatherTable) (done bool, err error) {
 	if t.Foreign && len(t.Legs) > 0 {
 		l = g.source(t.Legs[0].Shard)
 	}
-	text, isView, err := definer{g.gathering}.shown(l, t)
+	text, isView, err := definer(g).shown(l, t)
 	if err != nil {
 		return false, err
 	}
@@ -58,7 +58,7 @@ func (g scratcher) create(t *router.GatherTable) (done bool, err error) {
 		}
 	}
 	g.scratch = append(g.scratch, name) // before it is there: it may be when the answer is lost
-	if err := (definer{g.gathering}).createShown(text); err != nil {
+	if err := definer(g).createShown(text); err != nil {
 		return false, g.home.failed(err)
 	}
 	return true, nil

@@ -189,7 +189,6 @@ type matrix struct {
 	mu   sync.Mutex
 	todo []crash
 	done map[string]map[harm]string // by stretch and point
-	took time.Duration
 }
 
 func (x *matrix) next() (c crash, ok bool) {
