@@ -79,6 +79,7 @@ var dangers = []struct {
 			done <- err
 		}()
 		eventually(r.t, "the write waits", func() bool {
+			time.Sleep(150 * time.Millisecond) // the table is made anew only when nobody has read it for 100 ms
 			return r.c.servers[1].Value("SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'") == "1"
 		})
 		r.ctl.FlushAll(context.Background())
