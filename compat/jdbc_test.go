@@ -103,9 +103,6 @@ func TestJDBC(t *testing.T) {
 	}
 }
 
-// connectorRules: as goRules; what those tests call by one name is in turn many tables.
-const connectorRules = "      auto_shard_key: [id]\n"
-
 // connectorSkips are classes of tests that are of something else: of files of gigabytes, certificates, accounts, several hosts.
 const connectorSkips = " GiganticLoadDataInfileTest BigQueryTest SslTest Sha256AuthenticationTest AuroraListenerTest "
 
@@ -145,7 +142,7 @@ func TestConnectorJ(t *testing.T) {
 	if out, err := exec.Command("javac", argv...).CombinedOutput(); err != nil {
 		t.Fatalf("javac: %v\n%s", err, clip(string(out)))
 	}
-	runSuite(t, suite{client: version("MariaDB Connector/J", source), rules: connectorRules, run: func(t *testing.T, on *target, env []string) outcomes {
+	runSuite(t, suite{client: version("MariaDB Connector/J", source), run: func(t *testing.T, on *target, env []string) outcomes {
 		env = append(env, "TEST_DB_HOST="+on.host, "TEST_DB_PORT="+on.port, "TEST_DB_USER="+on.user, "TEST_DB_PASSWORD="+on.password, "TEST_DB_DATABASE="+on.schema, "TEST_DB_OTHER=allowPublicKeyRetrieval=true")
 		return javaTests(t, source, env, "java", "-XX:TieredStopAtLevel=1", "-cp", classpath+":"+classes+":"+filepath.Join(source, "src", "test", "resources"),
 			"Suite", classes, "org.mariadb.jdbc", connectorSkips)

@@ -54,6 +54,8 @@ var meant = []difference{
 		"Counters of `SHOW STATUS` (`Com_insert`, `Prepared_stmt_count`, `Threads_connected`) are those of the connections behind Sluice, which sessions share."},
 	{"MariaDB Connector/J 2.7.6", "", "", `BasicBatchTest\.testMultipleStatementBatch|DriverTest\.autoIncTest|MultiTest\.testMultiGeneratedKey|StateChangeTest\.autoIncrementChange`,
 		"`SET auto_increment_increment` is refused with 1235: ids are unique over all shards."},
+	{"MariaDB Connector/J 2.7.6", "", "", `$^`, "These tests run without rules only: nearly every one makes a table, and asks for its rows without `ORDER BY`. With all that have an `id` sharded by it 689 of 857 passed; the others are of " +
+		"that order, or of rows without a key, `XA` by hand, `LOAD XML` and ids without gaps."},
 	{"MariaDB Connector/J 2.7.6", "", "", `MariaDbPoolDataSourceTest\.testResetSessionVariable`, "`SET timestamp` is refused with 1235."},
 	{"MariaDB Connector/J 2.7.6", "", "", `ExecuteBatchTest\.serverBulk1mTest`, "Sluice does not announce MariaDB's bulk execution: the driver executes for each row, and then knows each one's count."},
 	{"PHP 8.2 pdo", "", "sharded", `(prepared )?INSERT INTO posts \(title\) VALUES \(NULL\)`,
