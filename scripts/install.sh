@@ -156,6 +156,7 @@ test | bench | compat)
 		need mydumper mydumper
 		need pt-query-digest percona-toolkit
 		need chromium chromium
+		need xz xz-utils
 		driverPrograms
 	fi
 	packages
