@@ -39,7 +39,12 @@ func TestProofControls(t *testing.T) {
 				t.Parallel()
 			}
 			t.Run("left out", func(t *testing.T) {
-				list := x.run(t, x.off)
+				var list []string
+				for range 3 { // it takes a moment that a busy machine may not give
+					if list = x.run(t, x.off); len(list) > 0 {
+						break
+					}
+				}
 				if len(list) == 0 {
 					t.Error("nothing went wrong without it")
 				}
