@@ -189,6 +189,42 @@ func TestSuspension(t *testing.T) {
 	}
 }
 
+// TestFallsBack: a write that cannot be marked while others that run unmarked are waited for runs unmarked, too, at once; and
+// the suspension is ended when all of them have.
+func TestFallsBack(t *testing.T) {
+	c, cl, b := open(t)
+	begin := func() Mark {
+		t.Helper()
+		m, err := c.Begin(context.Background(), write(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	b.down = true
+	slow := begin()
+	lifted := make(chan bool, 1)
+	go func() { lifted <- c.lift(context.Background()) }()
+	eventually(t, c.guard.marks)
+	again := begin()
+	if !slow.plain || !again.plain || <-lifted {
+		t.Fatal("lifted, or marked", slow.plain, again.plain)
+	}
+	b.down = false
+	slow.End(true)
+	go func() { lifted <- c.lift(context.Background()) }()
+	eventually(t, c.guard.marks)
+	if m := begin(); m.plain {
+		t.Error("not marked")
+	} else {
+		m.End(true)
+	}
+	again.End(true)
+	if !<-lifted || cl.state.Suspended {
+		t.Error("not resumed")
+	}
+}
+
 func TestNoSay(t *testing.T) {
 	for name, change := range map[string]func(*alone){
 		"unsure": func(a *alone) { a.unsure = true }, "suspended": func(a *alone) { a.state.Suspended = true }, "not ready": func(a *alone) { a.state.Ready = false },

@@ -16,11 +16,13 @@ import (
 //	  │                                     └▶ the write is refused, not carried out                     │
 //	  └──────── the map's list is without this node, under a new epoch ◀── no write runs unmarked ──────┘
 //
-// While it is off, writes cost nothing more. While it is lifting, they are marked again.
+// While it is off, writes cost nothing more. While it is lifting, they are marked again; one that cannot be ends that, and runs
+// unmarked, as long as nobody has asked that the list be without this node.
 type guard struct {
 	mu      sync.Mutex
 	off     bool
 	lifting bool
+	asking  bool          // perhaps the list is without this node already
 	plain   int           // writes that run unmarked
 	making  bool          // somebody suspends
 	changed chan struct{} // closed and replaced when one of these changes
@@ -65,6 +67,7 @@ func (c *Cache) Begin(ctx context.Context, w *Write) (Mark, error) {
 			return m, nil
 		}
 		c.log.Warn("a write could not be marked in the result cache", "error", err)
+		c.guard.fell()
 	}
 	if c.faults.Off("cache.suspend") {
 		return Mark{}, nil
@@ -198,11 +201,21 @@ func (g *guard) marks() bool {
 	return !g.off || g.lifting
 }
 
+// fell ends a lifting, because Redis does not take marks after all.
+func (g *guard) fell() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.lifting && !g.asking {
+		g.lifting = false
+		g.tell()
+	}
+}
+
 // enter lets a write run unmarked, when the cache is suspended on all proxies.
 func (g *guard) enter(ctx context.Context, c *Cache) error {
 	for {
 		g.mu.Lock()
-		if g.off && !g.lifting && c.cluster.Sure() && c.cluster.CacheState().Self {
+		if g.off && !g.asking && c.cluster.Sure() && c.cluster.CacheState().Self {
 			g.plain++
 			g.mu.Unlock()
 			return nil
@@ -218,7 +231,7 @@ func (g *guard) enter(ctx context.Context, c *Cache) error {
 func (g *guard) suspend(ctx context.Context, c *Cache) error {
 	for {
 		g.mu.Lock()
-		if !g.making && !g.lifting {
+		if !g.making && !g.asking {
 			break
 		}
 		changed := g.changed
@@ -255,6 +268,7 @@ func (g *guard) suspend(ctx context.Context, c *Cache) error {
 // proxies that are gone.
 func (c *Cache) Run(ctx context.Context) {
 	const every = 300 * time.Millisecond
+	told := ""
 	for good, others := 0, 0; sleep(ctx, every); {
 		st := c.cluster.CacheState()
 		c.guard.mu.Lock()
@@ -264,6 +278,7 @@ func (c *Cache) Run(ctx context.Context) {
 		off := c.guard.off
 		c.guard.mu.Unlock()
 		if !off {
+			told = ""
 			if c.breaker.failures.Load() > 0 {
 				c.warm(ctx)
 			}
@@ -277,6 +292,10 @@ func (c *Cache) Run(ctx context.Context) {
 		cancel()
 		if good++; err != nil || !c.cluster.Sure() {
 			good = 0
+		}
+		if err != nil && err.Error() != told {
+			told = err.Error()
+			c.log.Warn("the result cache stays suspended: Redis does not take what this proxy writes", "error", err)
 		}
 		if good >= 2 && c.lift(ctx) {
 			good = 0
@@ -306,8 +325,8 @@ func (c *Cache) resume(ctx context.Context) bool {
 	return err == nil
 }
 
-// lift ends this proxy's suspension. Once it is asked for, whether it was is not known before it
-// has succeeded: until then no write runs unmarked.
+// lift ends this proxy's suspension, when the writes that run unmarked have ended. Once it is asked for, whether it was is not
+// known before it has succeeded: until then no write runs unmarked.
 func (c *Cache) lift(ctx context.Context) bool {
 	g := &c.guard
 	g.mu.Lock()
@@ -316,7 +335,7 @@ func (c *Cache) lift(ctx context.Context) bool {
 		return false
 	}
 	g.lifting = true
-	for g.plain > 0 && ctx.Err() == nil {
+	for g.lifting && (g.plain > 0 || g.making) && ctx.Err() == nil {
 		changed := g.changed
 		g.mu.Unlock()
 		select {
@@ -325,6 +344,12 @@ func (c *Cache) lift(ctx context.Context) bool {
 		}
 		g.mu.Lock()
 	}
+	if !g.lifting || ctx.Err() != nil {
+		g.lifting = false
+		g.mu.Unlock()
+		return false
+	}
+	g.asking = true
 	g.mu.Unlock()
 	done := false
 	for ctx.Err() == nil && !done {
@@ -334,7 +359,7 @@ func (c *Cache) lift(ctx context.Context) bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.lifting, g.off = false, !done
+	g.lifting, g.asking, g.off = false, false, !done
 	g.tell()
 	if done {
 		c.log.Info("the result cache is resumed")

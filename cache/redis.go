@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -58,6 +59,16 @@ func (s *redisStore) buckets() int { return s.n }
 
 func (s *redisStore) close() { s.client.Close() }
 
+// learn has a Redis Cluster's client look again which node has which slots, after a question that failed. By itself it does
+// only when a node sends it elsewhere (MOVED), or once a minute: but one that is gone sends nobody, and one that has come back as a
+// replica is not asked (see greet).
+func (s *redisStore) learn(err error) error {
+	if c, ok := s.client.(*redis.ClusterClient); ok && err != nil && !errors.Is(err, redis.Nil) {
+		c.ReloadState(context.Background()) // asks in the background, one at a time
+	}
+	return err
+}
+
 // ping tells whether every bucket can be written: a Redis that is full answers, and takes no marks.
 func (s *redisStore) ping(ctx context.Context) error {
 	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -66,7 +77,7 @@ func (s *redisStore) ping(ctx context.Context) error {
 		}
 		return nil
 	})
-	return err
+	return s.learn(err)
 }
 
 // split deals keys to their buckets, in the order of the first of each.
@@ -156,7 +167,7 @@ func (s *redisStore) ask(ctx context.Context, keys [][]string) ([][]any, error) 
 		for i := range cmds {
 			lists[i] = cmds[i].Val()
 		}
-		return lists, err
+		return lists, s.learn(err)
 	})
 }
 
@@ -214,7 +225,10 @@ func (s *redisStore) fill(ctx context.Context, at *place, states []string, value
 }
 
 func (s *redisStore) lock(ctx context.Context, k key, name string, lease time.Duration) (bool, error) {
-	return within(ctx, &s.asks, func(ctx context.Context) (bool, error) { return s.client.SetNX(ctx, k.name, name, lease).Result() })
+	return within(ctx, &s.asks, func(ctx context.Context) (bool, error) {
+		mine, err := s.client.SetNX(ctx, k.name, name, lease).Result()
+		return mine, s.learn(err)
+	})
 }
 
 func (s *redisStore) unlock(ctx context.Context, k key, name string) error {
@@ -270,9 +284,9 @@ func (s *redisStore) each(ctx context.Context, parts [][]int, run scripted) ([]*
 		}
 		for _, sc := range scripts() {
 			if err := s.client.ScriptLoad(ctx, sc.text).Err(); err != nil {
-				return nil, err
+				return nil, s.learn(err)
 			}
 		}
 	}
-	return cmds, err
+	return cmds, s.learn(err)
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"sluice/internal/testkit"
 )
 
@@ -102,5 +104,41 @@ func eventually(t *testing.T, ok func() bool) {
 		if time.Now().After(end) {
 			t.Fatal("not in 20 s")
 		}
+	}
+}
+
+// TestClusterFailsOver: a Redis Cluster's client finds the replica that has taken a dead node's place, and the node
+// again that was a replica in between, without anybody who sends it there.
+func TestClusterFailsOver(t *testing.T) {
+	t.Parallel()
+	nodes := testkit.RedisCluster(t, 3, 1)
+	var addrs []string
+	for _, n := range nodes {
+		addrs = append(addrs, n.Addr)
+	}
+	c := New(Options{Cluster: &alone{state: State{Secret: "s", Ready: true}}, Redis: &Redis{Addrs: addrs}, Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(c.Close)
+	works := func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return c.store.ping(ctx) == nil
+	}
+	says := func(n *testkit.Store, what string, ask ...any) bool {
+		r := redis.NewClient(&redis.Options{Addr: n.Addr})
+		defer r.Close()
+		if len(ask) > 0 {
+			r.Do(context.Background(), ask...)
+		}
+		return strings.Contains(r.Info(context.Background(), "replication").Val(), what)
+	}
+	eventually(t, works)
+	first, second := nodes[0], nodes[3]
+	for range 2 {
+		first.Kill()
+		eventually(t, func() bool { return says(second, "role:master", "CLUSTER", "FAILOVER", "TAKEOVER") })
+		eventually(t, works)
+		first.Start()
+		eventually(t, func() bool { return says(first, "master_link_status:up") })
+		first, second = second, first
 	}
 }

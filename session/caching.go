@@ -89,17 +89,18 @@ func (s caching) write(ctx context.Context, st *statement, e *entry, w *cache.Wr
 	if err != nil {
 		return unsafeWrite(err)
 	}
+	known := false
+	defer func() { mark.End(known) }() // whatever becomes of it: one that is never ended keeps the cache suspended
 	err = attempt(s).bound(ctx, st, e)
 	if s.kept.tx.Open() { // which the statement may have begun
 		s.kept.changed.write.Add(w)
 	}
-	known := decided(err) && !s.kept.gone
+	known = decided(err) && !s.kept.gone
 	if known && e.plan.DDL { // until all have seen it, others may not know what a write changes
 		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 12*time.Second)
 		known = (&CacheCluster{Topology: s.h.topo}).served(limit, s.h.topo.Map().Version) == nil
 		cancel()
 	}
-	mark.End(known)
 	return err
 }
 
@@ -114,11 +115,13 @@ func (s caching) local(ctx context.Context, st *statement, e *entry) error {
 	if err != nil {
 		return unsafeWrite(err)
 	}
+	known := false
+	defer func() { mark.End(known) }()
 	err = s.Session.local(ctx, st, e)
 	if s.kept.tx.Open() {
 		s.kept.changed.write.Add(all)
 	}
-	mark.End(decided(err) && !s.kept.gone)
+	known = decided(err) && !s.kept.gone
 	return err
 }
 

@@ -256,10 +256,12 @@ func (k *kept) commit() error {
 		k.rollback()
 		return err
 	}
+	known := false
+	defer func() { k.changed.end(k, mark, known) }()
 	ended, err := k.tx.Commit(context.Background())
 	k.finish(ended)
 	err = k.commitError(err)
-	k.changed.end(k, mark, decided(err))
+	known = decided(err)
 	return err
 }
 
