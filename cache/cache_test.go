@@ -225,6 +225,19 @@ func TestFallsBack(t *testing.T) {
 	}
 }
 
+// TestDropOwed: what somebody else has written is not forgotten where nobody can be told of it.
+func TestDropOwed(t *testing.T) {
+	c, cl, b := open(t)
+	b.down, cl.suspend = true, errDown
+	if err := c.Drop(context.Background(), write(1)); !errors.Is(err, ErrUnsafe) {
+		t.Error(err)
+	}
+	cl.suspend = nil
+	if err := c.Drop(context.Background(), write(1)); err != nil || !cl.state.Suspended {
+		t.Error(err)
+	}
+}
+
 func TestNoSay(t *testing.T) {
 	for name, change := range map[string]func(*alone){
 		"unsure": func(a *alone) { a.unsure = true }, "suspended": func(a *alone) { a.state.Suspended = true }, "not ready": func(a *alone) { a.state.Ready = false },

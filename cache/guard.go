@@ -161,23 +161,28 @@ func (c *Cache) Bump(ctx context.Context, w *Write) {
 // Drop is for a write that somebody else has made, and that stands in a server's log: nobody waits for it. It may not
 // be visible yet, so that who reads may be given what was before it. Until it is, nothing that it changes is given
 // or stored: its mark is not taken off, but ends by itself, for a new version. All drops have the same name, so that
-// a tag has one such mark, of the last.
-func (c *Cache) Drop(ctx context.Context, w *Write) {
+// a tag has one such mark, of the last. On an error nothing is dropped, and the caller owes it: neither Redis nor etcd answers.
+func (c *Cache) Drop(ctx context.Context, w *Write) error {
 	st := c.cluster.CacheState()
 	if st.Secret == "" || w.Nothing() {
-		return
+		return nil
 	}
 	tags := c.rings(&st).changed(w)
 	c.count(w, len(tags))
 	limit, cancel := context.WithTimeout(ctx, writeBudget)
 	err := c.store.begin(limit, tags, token(), dropper, visibleTime)
 	cancel()
-	if err == nil || ctx.Err() != nil {
-		return
+	if err == nil {
+		return nil
 	}
-	if m, err := c.Begin(ctx, w); err == nil {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	m, err := c.Begin(ctx, w)
+	if err == nil {
 		time.AfterFunc(visibleTime, func() { m.End(true) })
 	}
+	return err
 }
 
 // count counts the tags of a write.

@@ -78,7 +78,9 @@ func TestDropLasts(t *testing.T) {
 			}
 		}
 		_, before := c.Lookup(context.Background(), read(2))
-		c.Drop(context.Background(), write(1, 2))
+		if err := c.Drop(context.Background(), write(1, 2)); err != nil {
+			t.Fatal(err)
+		}
 		if res, miss := c.Lookup(context.Background(), read(1)); res != nil || miss != nil {
 			t.Error("it may be stored")
 		}

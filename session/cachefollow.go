@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -128,17 +129,20 @@ func (f *following) stream(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	f.r.c.Drop(ctx, &cache.Write{All: true}) // what was written until now
+	if err := f.r.c.Drop(ctx, &cache.Write{All: true}); err != nil { // what was written until now
+		c.Close()
+		return err
+	}
 	h.log.Info("the result cache follows a shard's binary log", "shard", name, "from", from.String())
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	wg.Go(func() { t.drop(ctx) })
+	wg.Go(func() { stop(t.drop(ctx)) })
 	t.ctx = ctx
 	err = s.Read(ctx, t)
-	stop()
-	return err
+	stop(err)
+	return context.Cause(ctx)
 }
 
 // tail handles what one stream reads.
@@ -309,12 +313,13 @@ func (t *tail) Ended(e binlog.Transaction) error {
 	return nil
 }
 
-// drop drops what transactions have changed, those that wait together.
-func (t *tail) drop(ctx context.Context) {
+// drop drops what transactions have changed, those that wait together. What could not be dropped ends the stream: whoever
+// begins to read drops everything first, until it can.
+func (t *tail) drop(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		case w := <-t.out:
 			for more := true; more && len(w.Keys) < cache.MaxWrites/2; {
 				select {
@@ -324,7 +329,9 @@ func (t *tail) drop(ctx context.Context) {
 					more = false
 				}
 			}
-			t.r.c.Drop(ctx, &w)
+			if err := t.r.c.Drop(ctx, &w); err != nil {
+				return fmt.Errorf("what it tells could not be dropped: %w", err)
+			}
 		}
 	}
 }
