@@ -33,7 +33,8 @@ func (s *redisStore) settle() time.Duration {
 
 // greet is what is said first on every connection. A process that started from a dump, or a replica that
 // was promoted, may have lost what the last one was told: the name of the process that
-// the data were last used under stands beside them, and where it is another one everything
+// the data were last used under, and of its time as a primary (a replica that is promoted begins a history of another
+// name, also one that has never got its primary's data) stand beside them, and where they are others everything
 // stored so far is made unreachable before the connection is used. A process keeps its data as long as its
 // connections live, except where it is made a replica and back: replicas are left alone, and in a Redis
 // Cluster connections do not live long enough for that.
@@ -44,11 +45,11 @@ func (s *redisStore) greet(_ context.Context, cn *redis.Conn) error {
 	// The reader in whose time the connection is made may have little left of it.
 	ctx, cancel := context.WithTimeout(context.Background(), writeBudget)
 	defer cancel()
-	var info *redis.StringCmd
+	var server, history *redis.StringCmd
 	var role *redis.Cmd
 	var timeout *redis.MapStringStringCmd
 	_, err := cn.Pipelined(ctx, func(p redis.Pipeliner) error {
-		info, role = p.Info(ctx, "server"), p.Do(ctx, "ROLE")
+		server, history, role = p.Info(ctx, "server"), p.Info(ctx, "replication"), p.Do(ctx, "ROLE")
 		for _, sc := range scripts() {
 			p.ScriptLoad(ctx, sc.text)
 		}
@@ -68,7 +69,7 @@ func (s *redisStore) greet(_ context.Context, cn *redis.Conn) error {
 			return s.complain(fmt.Errorf("cluster-node-timeout of this Redis Cluster is %d ms; the result cache needs %v at least", ms, 2*clusterConnLife))
 		}
 	}
-	id := runID(info.Val())
+	id := field(server.Val(), "run_id")
 	if id == "" {
 		return s.complain(errors.New("this Redis does not tell its run_id; the result cache cannot use it"))
 	}
@@ -78,7 +79,7 @@ func (s *redisStore) greet(_ context.Context, cn *redis.Conn) error {
 	greeted, _ := cn.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for b := range s.n {
 			tag := everythingIn(b)
-			greetScript.run(ctx, p, []string{strings.TrimSuffix(tag, everything) + "process", tag}, id, token(), settler, s.settle().Milliseconds())
+			greetScript.run(ctx, p, []string{strings.TrimSuffix(tag, everything) + "process", tag}, id+":"+field(history.Val(), "master_replid"), token(), settler, s.settle().Milliseconds())
 		}
 		return nil
 	})
@@ -90,10 +91,11 @@ func (s *redisStore) greet(_ context.Context, cn *redis.Conn) error {
 	return nil
 }
 
-func runID(info string) string {
-	_, rest, _ := strings.Cut(info, "run_id:")
-	id, _, _ := strings.Cut(rest, "\r\n")
-	return strings.TrimSpace(id)
+// field gives a field of what INFO says, "" for none.
+func field(info, name string) string {
+	_, rest, _ := strings.Cut(info, "\n"+name+":")
+	value, _, _ := strings.Cut(rest, "\r\n")
+	return strings.TrimSpace(value)
 }
 
 // complain says once what is wrong.

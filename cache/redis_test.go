@@ -62,6 +62,34 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// TestPromotedAgain: what a Redis holds is not believed when it has been a replica, also one that never got its primary's
+// data, which may have been written to.
+func TestPromotedAgain(t *testing.T) {
+	t.Parallel()
+	addr := testkit.Redis(t).Addr
+	all := key{0, everythingIn(0)}
+	greeted := func() string {
+		c := New(Options{Cluster: &alone{}, Redis: &Redis{Addrs: []string{addr}}, Log: slog.New(slog.DiscardHandler)})
+		defer c.Close()
+		v, _, _ := strings.Cut(c.store.(*redisStore).state(t, all), "|")
+		return v
+	}
+	was := greeted()
+	if again := greeted(); was == "" || again != was {
+		t.Fatalf("%q, then %q", was, again)
+	}
+	r := redis.NewClient(&redis.Options{Addr: addr})
+	defer r.Close()
+	for _, to := range [][2]any{{"127.0.0.1", "1"}, {"NO", "ONE"}} {
+		if err := r.Do(context.Background(), "REPLICAOF", to[0], to[1]).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if now := greeted(); now == "" || now == was {
+		t.Errorf("%q is believed", now)
+	}
+}
+
 // TestDropLasts: what a log tells is neither given nor stored for a while, and then is, once more.
 func TestDropLasts(t *testing.T) {
 	t.Parallel()
