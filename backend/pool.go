@@ -285,8 +285,7 @@ func (p *pool) serve() {
 		}
 		if now.Sub(w.came) > p.patience(now) {
 			p.counts.refused++
-			p.queue.remove(w)
-			w.ready <- answer{err: errLong}
+			p.queue.end(w, answer{err: errLong})
 			continue
 		}
 		if p.serveOne(w, &promised, now) {
@@ -306,8 +305,7 @@ func (p *pool) serveOne(w *waiter, promised *[classes]int, now time.Time) (dials
 	case p.usable(k, w.bare) >= 0:
 		c := p.remove(k, p.usable(k, w.bare))
 		p.give(c, w.line, w.in != &p.queue.held, now)
-		p.queue.remove(w)
-		w.ready <- answer{conn: c}
+		p.queue.end(w, answer{conn: c})
 		return false
 	case promised[k] > 0:
 		promised[k]-- // the login that is under way is this one's

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"sluice/engine"
@@ -22,11 +23,12 @@ type Ask struct {
 	Wait time.Duration
 }
 
-// waiter is a lease that waits, or has its answer in ready.
+// waiter is a lease that waits, or has its answer.
 type waiter struct {
 	class  int
 	bare   bool          // only a connection without a schema will do
-	ready  chan answer   // holds one
+	bell   engine.Bell   // rung when it waits no more, and when its wait is over
+	answer answer        // once place is nil
 	number uint64        // in the order of arrival
 	came   time.Time     //
 	line   *line         // of its user
@@ -92,6 +94,13 @@ func (q *queue) remove(w *waiter) {
 	}
 }
 
+// end gives a waiter its answer.
+func (q *queue) end(w *waiter, a answer) {
+	q.remove(w)
+	w.answer = a
+	w.bell.Ring()
+}
+
 // begin starts a pass over the newcomers.
 func (q *queue) begin() {
 	for _, l := range q.lines {
@@ -123,8 +132,7 @@ func (q *queue) fail(mark uint64, err error) {
 			if w.number >= mark {
 				break
 			}
-			q.remove(w)
-			w.ready <- answer{err: err}
+			q.end(w, answer{err: err})
 		}
 	}
 }
@@ -150,7 +158,7 @@ func (p *pool) wait(ctx context.Context, ask Ask, k int, bare bool, now time.Tim
 		p.mu.Unlock()
 		return nil, p.unavailable(down)
 	}
-	w := &waiter{class: k, bare: bare, ready: make(chan answer, 1), came: now, line: p.line(ask.User)}
+	w := &waiter{class: k, bare: bare, came: now, line: p.line(ask.User)}
 	// A user may fill three quarters of the queue: there is room for others.
 	if p.queue.n >= p.opts.MaxWaiters || !ask.Held && w.line.waiting.Len() > p.opts.MaxWaiters*3/4 {
 		p.counts.refused++
@@ -170,20 +178,28 @@ func (p *pool) wait(ctx context.Context, ask Ask, k int, bare bool, now time.Tim
 	p.serve()
 	p.mu.Unlock()
 
-	engine.Of(ctx).Leave()
-	timer := time.NewTimer(limit)
+	var over atomic.Bool
+	timer := time.AfterFunc(limit, func() {
+		over.Store(true)
+		w.bell.Ring()
+	})
 	defer timer.Stop()
-	var why error
-	select {
-	case a := <-w.ready:
-		return p.answered(a)
-	case <-ctx.Done():
-		why = context.Cause(ctx)
-	case <-timer.C:
-		why = fmt.Errorf("none became free within %v", limit)
-	}
-	p.mu.Lock()
-	if w.place != nil {
+	defer context.AfterFunc(ctx, w.bell.Ring)()
+	for {
+		w.bell.Wait(engine.Of(ctx))
+		p.mu.Lock()
+		if w.place == nil {
+			p.mu.Unlock()
+			return p.answered(w.answer)
+		}
+		why := context.Cause(ctx)
+		if why == nil && over.Load() {
+			why = fmt.Errorf("none became free within %v", limit)
+		}
+		if why == nil {
+			p.mu.Unlock()
+			continue
+		}
 		p.queue.remove(w)
 		p.waiting.Store(int32(p.queue.n))
 		p.counts.refused++
@@ -193,8 +209,6 @@ func (p *pool) wait(ctx context.Context, ask Ask, k int, bare bool, now time.Tim
 		}
 		return nil, &Unavailable{Shard: p.shard, Full: true, Err: why}
 	}
-	p.mu.Unlock()
-	return p.answered(<-w.ready) // it came at the same moment
 }
 
 func (p *pool) answered(a answer) (*Conn, error) {

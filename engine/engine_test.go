@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -235,6 +236,49 @@ func TestEnds(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestBell: who waits for a bell is woken, however it is rung and wherever he waits; a task that waits stays on its
+// loop, where others run meanwhile.
+func TestBell(t *testing.T) {
+	e := open(t, 2)
+	const tasks, rounds = 8, 300
+	bells := make([]Bell, tasks)
+	var turn [tasks]atomic.Int64
+	var held sync.Mutex // those who ring hold it: to ring never runs who is woken
+	var all sync.WaitGroup
+	for i := range tasks {
+		all.Add(1)
+		e.Go(func(task *Task) {
+			defer all.Done()
+			defer task.Leave()
+			for r := range int64(rounds) {
+				if i%4 != 3 { // one in four waits as a goroutine
+					task.Join()
+				} else {
+					task = nil
+				}
+				for turn[i].Load() <= r { // rung before he came, or for nothing
+					bells[i].Wait(task)
+				}
+				if task != nil && !task.onLoop {
+					t.Error("a wait has left the loop")
+				}
+				if next := (i + 1) % tasks; next != 0 {
+					held.Lock()
+					turn[next].Add(1)
+					bells[next].Ring()
+					held.Unlock()
+				}
+			}
+		})
+	}
+	for range rounds { // from outside, as fast as they come
+		turn[0].Add(1)
+		bells[0].Ring()
+		bells[rand.IntN(tasks)].Ring()
+	}
+	all.Wait()
 }
 
 // TestFair: a task that always finds something to read leaves the loop to others.

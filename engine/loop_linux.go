@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -71,7 +72,7 @@ type loop struct {
 	spare  []*Task
 	again  []*Task // gave way and go on after the others
 	turned []*Task // the array of the turn before
-	roused bool    // goroutines were made ready: they get the thread before the loop goes on
+	roused bool    // goroutines may be ready: they get the thread before the loop goes on
 }
 
 // The events that are asked for, once for a socket's life. Edge-triggered: what is not waited for
@@ -95,13 +96,22 @@ func newLoop(e *Engine) (*loop, error) {
 	return &loop{engine: e, epoll: ep, bell: bell}, nil
 }
 
+// stretch is how long the loop runs before Go's scheduler is told, much less than the 10 ms after which that
+// would stop it: it takes the processor of a goroutine that it finds in a system call then, starts a thread for it, and looks
+// 50 times a millisecond for a while.
+const stretch = 3 * time.Millisecond
+
 // events are taken from the kernel at a time.
 const events = 128
 
 func (l *loop) run() {
 	var list [events]unix.EpollEvent
-	for n := 0; !l.stop.Load(); {
+	yielded := time.Now()
+	for n, count := 0, 0; !l.stop.Load(); count++ {
 		l.turns.Add(1)
+		if count%16 == 0 && time.Since(yielded) > stretch {
+			l.roused, yielded = true, time.Now()
+		}
 		// After a turn with several events there is most likely another: that saves telling Go's scheduler.
 		if n > 1 || len(l.again) > 0 {
 			n = l.poll(list[:])

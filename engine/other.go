@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"net"
+	"sync"
 	"time"
 )
 
@@ -34,3 +35,26 @@ func (*Task) Leave() {}
 
 // Join does nothing.
 func (*Task) Join() {}
+
+// Bell wakes one who waits.
+type Bell struct {
+	once sync.Once
+	c    chan struct{}
+}
+
+func (b *Bell) open() { b.once.Do(func() { b.c = make(chan struct{}, 1) }) }
+
+// Wait blocks until the bell is rung, or was since the last Wait.
+func (b *Bell) Wait(*Task) {
+	b.open()
+	<-b.c
+}
+
+// Ring wakes who waits.
+func (b *Bell) Ring() {
+	b.open()
+	select {
+	case b.c <- struct{}{}:
+	default:
+	}
+}
