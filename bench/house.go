@@ -37,15 +37,12 @@ func (h *house) close() {
 const shards = 4
 
 // open starts a MariaDB for the direct connections, HAProxy and the bare relay before it, four MariaDB
-// shards, and before those Sluice twice: as it is, and on goroutines.
+// shards, and before those Sluice twice, as it is and on goroutines, and HAProxy once more, which gives each
+// connection to one of them: what it costs that there are four servers.
 func (h *house) open(ctx context.Context, sluice string) ([]*target, error) {
 	fmt.Println("== starting the servers")
 	direct := h.server()
 	direct.Exec("CREATE DATABASE bench", "CREATE USER app IDENTIFIED BY 'app'", "GRANT ALL ON bench.* TO app")
-	haproxyPort := testkit.Port(h)
-	haproxy := testkit.Start(h, testkit.Spec{Name: "haproxy", Argv: []string{"haproxy", "-db", "-f", h.file("haproxy.cfg", fmt.Sprintf(
-		"global\n  nbthread 2\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n"+
-			"listen bench\n  bind 127.0.0.1:%d\n  server db %s\n", haproxyPort, direct.Addr))}, Ready: listens(haproxyPort)})
 	relayPort := testkit.Port(h)
 	program := h.file("relay", "")
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "sluice/bench/relay").CombinedOutput(); err != nil {
@@ -56,15 +53,18 @@ func (h *house) open(ctx context.Context, sluice string) ([]*target, error) {
 	var list []string
 	for range shards {
 		s := h.server()
-		s.Exec("CREATE DATABASE bench")
+		s.Exec("CREATE DATABASE bench", "CREATE USER app IDENTIFIED BY 'app'", "GRANT ALL ON bench.* TO app")
 		list = append(list, s.Addr)
 	}
 	const rules = `"sbtest*": {shard_key: id}, wide: {shard_key: id}, blobs: {shard_key: id}`
 	goroutines := h.proxy("goroutines", sluice, list, rules, "SLUICE_ENGINE=off")
 	goroutines.filled = true // before the same shards
+	fanned := haproxy(h, haproxy4Name, list...)
+	fanned.some = true
 	return []*target{
 		{name: "direct", port: portOf(direct.Addr)},
-		{name: haproxyName, port: haproxyPort, pid: haproxy.PID(), filled: true},
+		haproxy(h, haproxyName, direct.Addr),
+		fanned,
 		{name: relayName, port: relayPort, pid: relay.PID(), filled: true},
 		h.proxy("sluice", sluice, list, rules),
 		goroutines,
@@ -72,7 +72,20 @@ func (h *house) open(ctx context.Context, sluice string) ([]*target, error) {
 }
 
 // What others are compared with.
-const haproxyName, relayName = "haproxy", "bare relay"
+const haproxyName, haproxy4Name, relayName = "haproxy", "haproxy on 4", "bare relay"
+
+// haproxy starts HAProxy before servers, whose connections it gives out in turn.
+func haproxy(h *house, name string, servers ...string) *target {
+	port := testkit.Port(h)
+	var list strings.Builder
+	for i, addr := range servers {
+		fmt.Fprintf(&list, "  server s%d %s\n", i, addr)
+	}
+	p := testkit.Start(h, testkit.Spec{Name: "haproxy", Argv: []string{"haproxy", "-db", "-f", h.file("haproxy.cfg", fmt.Sprintf(
+		"global\n  nbthread 2\ndefaults\n  mode tcp\n  balance roundrobin\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n"+
+			"listen bench\n  bind 127.0.0.1:%d\n%s", port, list.String()))}, Ready: listens(port)})
+	return &target{name: name, port: port, pid: p.PID(), filled: true}
+}
 
 // proxy starts Sluice before shards, with rules of tables.
 func (h *house) proxy(name, program string, shards []string, rules string, env ...string) *target {

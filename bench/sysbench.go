@@ -18,7 +18,11 @@ type target struct {
 	pid   int // 0: no proxy
 
 	filled bool // another target fills its tables
+	some   bool // each of its connections sees a part of the rows only: for reads of which many find nothing
 }
+
+// measures tells whether a work can be done there.
+func (t *target) measures(w workload) bool { return !t.some || w.program != "read_write" }
 
 // result is one measurement.
 type result struct {

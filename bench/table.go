@@ -13,7 +13,7 @@ import (
 func printTable(w io.Writer, work workload, targets []*target, rounds [][]result) {
 	fmt.Fprintf(w, "\n## %v, %d rounds\n\n```\n", work, len(rounds))
 	tw := newTable(w)
-	fmt.Fprintln(tw, "target\tqps\tqps / direct\tp50 ms\tp99 ms\tp50 / haproxy\tCPU us/query\tCPU / haproxy\t(min … max)\tCPU / relay\t(min … max)")
+	fmt.Fprintln(tw, "target\tqps\tqps / direct\tp50 ms\tp99 ms\tp50 / haproxy\tCPU us/query\tCPU / haproxy\t(min … max)\tCPU / haproxy on 4\tCPU / relay\t(min … max)")
 	column := func(i int, f func(r []result, i int) float64) (all []float64) {
 		for _, r := range rounds {
 			if v := f(r, i); !math.IsNaN(v) && !math.IsInf(v, 0) {
@@ -50,10 +50,10 @@ func printTable(w io.Writer, work workload, targets []*target, rounds [][]result
 			return column(i, func(r []result, i int) float64 { return f(r[i]) })
 		}
 		ha, relay := column(i, to(haproxyName, cpu)), column(i, to(relayName, cpu))
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", t.name,
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", t.name,
 			number("%.0f", own(func(r result) float64 { return r.qps })), number("%.2f", column(i, to("direct", func(r result) float64 { return r.qps }))),
 			number("%.2f", own(p50)), number("%.2f", own(func(r result) float64 { return r.p99 })), number("%.2f", column(i, to(haproxyName, p50))),
-			number("%.1f", own(cpu)), number("%.2f", ha), spread(ha), number("%.2f", relay), spread(relay))
+			number("%.1f", own(cpu)), number("%.2f", ha), spread(ha), number("%.2f", column(i, to(haproxy4Name, cpu))), number("%.2f", relay), spread(relay))
 	}
 	tw.Flush()
 	fmt.Fprintln(w, "```")
