@@ -154,10 +154,17 @@ func viewColumns(c *backend.Conn, t *router.GatherTable) (string, error) {
 
 var tableCharset = regexp.MustCompile(`DEFAULT CHARSET=\w+( COLLATE=\w+)?`)
 
-// temporaryDefinition turns the text of SHOW CREATE TABLE into that of a temporary table:
-// without foreign keys, FULLTEXT keys, partitions, and options other than the character
-// set. Each column and key has a line of its own, with line breaks in texts escaped.
+// temporaryDefinition is that of a temporary table: without foreign keys and FULLTEXT keys.
 func temporaryDefinition(text, name string) (string, bool) {
+	return definitionOf(text, "CREATE TEMPORARY TABLE "+name, "", func(line string) bool {
+		return strings.HasPrefix(line, "FULLTEXT ") || foreignKey.MatchString(line)
+	})
+}
+
+// definitionOf turns the text of SHOW CREATE TABLE into that of another table with its columns and keys,
+// but for the lines that are left out, without partitions, and options other than the character
+// set. Each column and key has a line of its own, with line breaks in texts escaped.
+func definitionOf(text, create, options string, out func(line string) bool) (string, bool) {
 	lines := strings.Split(text, "\n")
 	end := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, ")") })
 	if end < 2 || !strings.HasPrefix(lines[0], "CREATE ") || !strings.HasSuffix(lines[0], "(") {
@@ -165,14 +172,12 @@ func temporaryDefinition(text, name string) (string, bool) {
 	}
 	var kept []string
 	for _, line := range lines[1:end] {
-		word := strings.TrimLeft(line, " ")
-		if strings.HasPrefix(word, "FULLTEXT ") || strings.HasPrefix(word, "PERIOD ") ||
-			strings.HasPrefix(word, "CONSTRAINT ") && foreignKey.MatchString(word) {
+		if word := strings.TrimLeft(line, " "); strings.HasPrefix(word, "PERIOD ") || out(word) {
 			continue
 		}
 		kept = append(kept, strings.TrimSuffix(line, ","))
 	}
-	return "CREATE TEMPORARY TABLE " + name + " (\n" + strings.Join(kept, ",\n") + "\n) " + tableCharset.FindString(lines[end]), true
+	return create + " (\n" + strings.Join(kept, ",\n") + "\n) " + options + tableCharset.FindString(lines[end]), true
 }
 
 var foreignKey = regexp.MustCompile("^CONSTRAINT `(?:[^`]|``)*` FOREIGN KEY ")

@@ -131,10 +131,9 @@ func (l *fileLoad) emit(b []byte) error {
 
 // ids takes the ids that the batch needs, after the explicit ones are out of reach.
 func (l *fileLoad) ids() (first uint64, err error) {
-	seq := l.load.Sequence
 	if l.high > 0 {
-		if err := l.req.IDs.RaiseIDs(l.ctx, seq, l.low, l.high); err != nil {
-			return 0, refuse(1105, "HY000", "the sequence %s could not be moved past %d: %v", seq, l.high, err)
+		if err := l.req.Sequence.Keep(l.ctx, l.low, l.high); err != nil {
+			return 0, err
 		}
 	}
 	n := 0
@@ -146,8 +145,8 @@ func (l *fileLoad) ids() (first uint64, err error) {
 	if n == 0 {
 		return 0, nil
 	}
-	if first, err = l.req.IDs.NextIDs(l.ctx, seq, n); err != nil {
-		return 0, refuse(1105, "HY000", "no ids of sequence %s could be had: %v", seq, err)
+	if first, err = l.req.Sequence.Take(l.ctx, n); err != nil {
+		return 0, err
 	}
 	if l.req.Bound.InsertID == 0 {
 		l.req.Bound.InsertID = first

@@ -1,25 +1,12 @@
 package exec
 
 import (
-	"context"
 	"errors"
 	"io"
 
 	"sluice/infile"
 	"sluice/router"
 )
-
-// IDs gives the ids of a table's sequence to the rows of a LOAD DATA.
-type IDs interface {
-	// Prepare is called before the shards are asked for anything: NextIDs cannot ask them
-	// while they read the file.
-	Prepare(ctx context.Context, seq string) error
-	// NextIDs takes n consecutive ids.
-	NextIDs(ctx context.Context, seq string, n int) (first uint64, err error)
-	// RaiseIDs is called before rows with explicit ids, of which low is the smallest and high
-	// the largest, are written.
-	RaiseIDs(ctx context.Context, seq string, low, high uint64) error
-}
 
 const (
 	fileBytes = 256 << 10 // of the client's file that are read before they are cut
@@ -91,9 +78,9 @@ func (l *fileLoad) run() error {
 func (l *fileLoad) prepare() error {
 	in := l.req.Bound.Plan.Stmt.Load
 	l.ignore, l.charset = in.IgnoreLines, in.Charset
-	if seq := l.load.Sequence; seq != "" {
-		if err := l.req.IDs.Prepare(l.ctx, seq); err != nil {
-			return refuse(1105, "HY000", "no ids of sequence %s could be had: %v", seq, err)
+	if l.load.Sequence != "" {
+		if err := l.req.Sequence.Prepare(l.ctx); err != nil {
+			return err
 		}
 	}
 	for i := range l.legs {

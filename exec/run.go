@@ -43,11 +43,10 @@ type Request struct {
 	Charset      string             // of the connection, for parameters that must become text
 	More         bool               // further statements of the same client packet follow
 	LocalFile    bool               // LOAD DATA LOCAL
-	Sequence     Sequence           // of the table that an InsertSelect writes; nil for none
+	Sequence     Sequence           // of the table that an InsertSelect or LOAD DATA writes; nil for none
 	MariaDB      bool               // the kind of the servers, else Oracle MySQL
 	Status       uint16             // status flags for an answer that no single shard gave
 	HomeShard    int                // LOAD DATA: index of the shard that has the session's user variables, -1 for none of the map
-	IDs          IDs                // LOAD DATA: the table's sequence
 	Quiet        bool               // a part of the client's statement: its OK is not written
 	MaxRows      uint64             // that the answer may have; 0 is no limit
 	TooMany      func() *wire.Error // what ends an answer that has more

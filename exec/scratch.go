@@ -2,7 +2,6 @@ package exec
 
 import (
 	"errors"
-	"slices"
 	"strings"
 
 	"sluice/backend"
@@ -115,20 +114,7 @@ func (g scratcher) sweep(schema string) error {
 // hasTextKey tells whether a text of SHOW CREATE TABLE has a FULLTEXT key.
 func hasTextKey(text string) bool { return strings.Contains(text, "\n  FULLTEXT KEY ") }
 
-// scratchDefinition turns the text of SHOW CREATE TABLE into that of a table with its columns and
-// keys: without constraints, whose names are a schema's, and options other than the character set.
+// scratchDefinition is that of a table with FULLTEXT keys: without constraints, whose names are a schema's.
 func scratchDefinition(text, name string) (string, bool) {
-	lines := strings.Split(text, "\n")
-	end := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, ")") })
-	if end < 2 || !strings.HasPrefix(lines[0], "CREATE ") || !strings.HasSuffix(lines[0], "(") {
-		return "", false
-	}
-	var kept []string
-	for _, line := range lines[1:end] {
-		if word := strings.TrimLeft(line, " "); strings.HasPrefix(word, "PERIOD ") || strings.HasPrefix(word, "CONSTRAINT ") {
-			continue
-		}
-		kept = append(kept, strings.TrimSuffix(line, ","))
-	}
-	return "CREATE TABLE " + name + " (\n" + strings.Join(kept, ",\n") + "\n) ENGINE=InnoDB " + tableCharset.FindString(lines[end]), true
+	return definitionOf(text, "CREATE TABLE "+name, "ENGINE=InnoDB ", func(line string) bool { return strings.HasPrefix(line, "CONSTRAINT ") })
 }

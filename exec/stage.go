@@ -10,14 +10,6 @@ import (
 	"sluice/wire"
 )
 
-// Sequence is the cluster's sequence of the table that a statement inserts into.
-type Sequence interface {
-	// Take takes n ids that follow each other and gives the first.
-	Take(ctx context.Context, n int) (first uint64, err error)
-	// Keep keeps the sequence from giving ids that the statement brings itself.
-	Keep(ctx context.Context, least, most uint64) error
-}
-
 // staging is an INSERT whose rows are computed on the home shard before they go to theirs
 // (router.Staging).
 //

@@ -57,9 +57,9 @@ func (r *running) bind(ctx context.Context, st *statement, e *entry) error {
 	if seq != "" {
 		r.c.Task.Leave()
 		if n := e.plan.IDs(r.args); n > 0 {
-			first, err := r.h.topo.NextIDs(ctx, seq, n, func(ctx context.Context) (uint64, error) { return r.planner.largestID(ctx, seq) })
+			first, err := (&ids{r: r, seq: seq}).Take(ctx, n)
 			if err != nil {
-				return refuse(1105, "HY000", "no ids of sequence %s could be had: %v", seq, err)
+				return err
 			}
 			r.args.FirstID = first
 		}
@@ -72,8 +72,8 @@ func (r *running) bind(ctx context.Context, st *statement, e *entry) error {
 		r.bound = *b
 	}
 	if r.bound.MaxExplicitID > 0 {
-		if err := r.h.topo.RaiseRange(ctx, seq, r.bound.MinExplicitID, r.bound.MaxExplicitID); err != nil {
-			return refuse(1105, "HY000", "the sequence %s could not be moved past %d: %v", seq, r.bound.MaxExplicitID, err)
+		if err := (&ids{r: r, seq: seq}).Keep(ctx, r.bound.MinExplicitID, r.bound.MaxExplicitID); err != nil {
+			return err
 		}
 	}
 	if err := r.place(st, e); err != nil {
@@ -261,14 +261,18 @@ func (r *running) request(st *statement, e *entry) *exec.Request {
 			}
 		}
 	}
-	if r.bound.Load != nil {
-		r.req.IDs, r.req.HomeShard = &loadIDs{h: r.h, planner: r.planner}, -1
+	seq := e.plan.Sequence()
+	if !e.plan.Staged() {
+		seq = "" // the ids are in the statement
+	}
+	if load := r.bound.Load; load != nil {
+		seq, r.req.HomeShard = load.Sequence, -1
 		if i, ok := r.args.Map.ShardIndex(r.kept.homeShard()); ok {
 			r.req.HomeShard = i
 		}
 	}
-	if seq := e.plan.Sequence(); seq != "" && e.plan.Staged() {
-		r.req.Sequence = ids{r, seq}
+	if seq != "" {
+		r.req.Sequence = &ids{r: r, seq: seq}
 	}
 	return &r.req
 }

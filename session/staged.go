@@ -50,26 +50,3 @@ func (r *running) unlocked() bool {
 	}
 	return false
 }
-
-// ids is the sequence of the statement's table.
-type ids struct {
-	r   *running
-	seq string
-}
-
-// Take implements exec.Sequence.
-func (i ids) Take(ctx context.Context, n int) (uint64, error) {
-	first, err := i.r.h.topo.NextIDs(ctx, i.seq, n, func(ctx context.Context) (uint64, error) { return i.r.planner.largestID(ctx, i.seq) })
-	if err != nil {
-		return 0, refuse(1105, "HY000", "no ids of sequence %s could be had: %v", i.seq, err)
-	}
-	return first, nil
-}
-
-// Keep implements exec.Sequence.
-func (i ids) Keep(ctx context.Context, least, most uint64) error {
-	if err := i.r.h.topo.RaiseRange(ctx, i.seq, least, most); err != nil {
-		return refuse(1105, "HY000", "the sequence %s could not be moved past %d: %v", i.seq, most, err)
-	}
-	return nil
-}
