@@ -223,12 +223,16 @@ func (k *kept) lost() {
 	k.gone = true
 }
 
-// rollback ends an open transaction without a word to the client.
-func (k *kept) rollback() {
+// rollback ends an open transaction. said are the rows of SHOW WARNINGS after it.
+func (k *kept) rollback() (said [][][]byte) {
 	if k.tx.Open() {
-		k.finish(k.tx.Rollback())
+		var ended []txn.Ended
+		ended, said = k.tx.Rollback()
+		k.finish(ended)
 	}
-	k.changed = changed{}
+	said = k.tx.own(said, false)
+	k.changed, k.tx.temporary = changed{}, temporaries{}
+	return said
 }
 
 // finish puts the connections of an ended transaction where they belong.
@@ -260,6 +264,7 @@ func (k *kept) commit() error {
 	defer func() { k.changed.end(k, mark, known) }()
 	ended, err := k.tx.Commit(context.Background())
 	k.finish(ended)
+	k.tx.temporary = temporaries{}
 	err = k.commitError(err)
 	known = decided(err)
 	return err
@@ -322,7 +327,8 @@ func (k *kept) endGuard(failed bool) error {
 	if !failed || !k.tx.guarded || !k.tx.Open() {
 		return nil
 	}
-	return k.onAll(k.tx.RollbackTo(statementGuard))
+	_, err := k.tx.RollbackTo(statementGuard)
+	return k.onAll(err)
 }
 
 // onAll ends the session when what it said to all of its transaction's shards has not

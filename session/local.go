@@ -67,6 +67,7 @@ func (s *Session) local(ctx context.Context, st *statement, e *entry) error {
 	if err != nil {
 		return err
 	}
+	var said [][][]byte
 	switch stmt.Kind {
 	case query.Set, query.SetNames:
 		return s.setter.set(ctx, st, stmt)
@@ -84,9 +85,9 @@ func (s *Session) local(ctx context.Context, st *statement, e *entry) error {
 	case query.Begin:
 		err = s.verbs.begin(ctx, stmt)
 	case query.Commit, query.Rollback:
-		err = s.verbs.end(stmt)
+		said, err = s.verbs.end(stmt)
 	case query.Savepoint:
-		err = s.verbs.savepoint(stmt)
+		said, err = s.verbs.savepoint(stmt)
 	case query.Kill:
 		err = s.peers.killStatement(st, stmt)
 	default:
@@ -95,7 +96,11 @@ func (s *Session) local(ctx context.Context, st *statement, e *entry) error {
 	if err != nil {
 		return err
 	}
-	return s.reply.ok(st, wire.OK{})
+	if len(said) > 0 {
+		s.answers.clear()
+		s.answers.warn(said)
+	}
+	return s.reply.ok(st, wire.OK{Warnings: uint16(len(said))})
 }
 
 // understood refuses a statement of the session's own affair that is not understood.

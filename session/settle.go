@@ -23,6 +23,7 @@ func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec
 		s.kept.tx.spend(usesTables(e.stmt) && codeOf(outcomeError(out, runErr)) != readOnlyTx)
 	}
 	s.remember(st, e, out, runErr)
+	s.kept.tx.temporary.copies = s.kept.tx.temporary.copies || s.bound.Gathering != nil
 	s.cleanUp(out)
 	s.held.forgetNow()
 	if s.kept.tx.Statement() {
@@ -129,7 +130,8 @@ func (s *settling) endStatementTx(e *entry, out *exec.Outcome, runErr error) err
 		ok, runErr = false, unevenCopies(e.plan.Table, s.args.Map.ShardName(out.Uneven[0]))
 	}
 	if !ok {
-		s.kept.finish(s.kept.tx.Rollback())
+		ended, _ := s.kept.tx.Rollback()
+		s.kept.finish(ended)
 		return runErr
 	}
 	ended, err := s.kept.tx.Commit(context.Background())
@@ -180,6 +182,9 @@ func (s *settling) atHome(out *exec.Outcome) *lease {
 // keepState pins the connections that now carry what no other has: a gathering's only where it
 // was answered.
 func (s *settling) keepState(st *statement, e *entry, out *exec.Outcome) {
+	if t := &s.kept.tx.temporary; e.stmt.Temporary {
+		t.made, t.dropped = t.made || e.stmt.Kind == query.CreateTable, t.dropped || e.stmt.Kind == query.DropTable
+	}
 	switch reason := stateReason(st.scan, e.stmt); {
 	case reason == "":
 	case s.held.lent.back:

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"strings"
 
 	"sluice/txn"
@@ -33,11 +34,38 @@ type transaction struct {
 	applied nextTx // to the running statement, which may open one
 	given   nextTx // to the open transaction
 	guarded bool   // a savepoint of the session's own stands before the running statement
+
+	temporary temporaries
+}
+
+// temporaries says what has become of temporary tables since the transaction began: the servers warn at a
+// rollback of those that the client has made and of the copies of statements over several shards alike.
+type temporaries struct {
+	made, dropped bool // by the client
+	copies        bool
+}
+
+// own leaves out of a rollback's warnings those that the client's own temporary tables are no reason for.
+func (t *transaction) own(said [][][]byte, toSavepoint bool) [][][]byte {
+	return slices.DeleteFunc(said, func(row [][]byte) bool {
+		if len(row) < 2 {
+			return false
+		}
+		switch string(row[1]) {
+		case "1751": // ER_WARNING_NOT_COMPLETE_ROLLBACK_WITH_CREATED_TEMP_TABLE
+			return !t.temporary.made
+		case "1752": // … WITH_DROPPED_TEMP_TABLE
+			return !t.temporary.dropped
+		case "1196": // MariaDB's word for them at a savepoint (trans_rollback_to_savepoint), and for tables without transactions
+			return toSavepoint && t.state.mode.MariaDB && t.temporary.copies && !t.temporary.made
+		}
+		return false
+	})
 }
 
 // start opens a transaction with what SET TRANSACTION has said.
 func (t *transaction) start(begin string) {
-	t.given, t.next = t.next, nextTx{}
+	t.given, t.next, t.temporary = t.next, nextTx{}, temporaries{}
 	t.Begin(begin, t.given.text())
 }
 

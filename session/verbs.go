@@ -137,16 +137,16 @@ func (v *verbs) snapshotEverywhere(ctx context.Context) error {
 	return nil
 }
 
-// end carries out COMMIT and ROLLBACK.
-func (v *verbs) end(stmt *query.Statement) error {
+// end carries out COMMIT and ROLLBACK. said are its warnings.
+func (v *verbs) end(stmt *query.Statement) (said [][][]byte, err error) {
 	begin, characteristics := v.kept.tx.Chain()
 	wasOpen := v.kept.tx.Open()
 	if stmt.Kind == query.Commit {
 		if err := v.kept.commit(); err != nil {
-			return err
+			return nil, err
 		}
 	} else {
-		v.kept.rollback()
+		said = v.kept.rollback()
 	}
 	switch {
 	case stmt.Chain && wasOpen:
@@ -158,12 +158,11 @@ func (v *verbs) end(stmt *query.Statement) error {
 	default:
 		v.kept.tx.next = nextTx{} // also when none was open
 	}
-	return nil
+	return said, nil
 }
 
-// savepoint carries out SAVEPOINT, ROLLBACK TO SAVEPOINT and RELEASE SAVEPOINT.
-func (v *verbs) savepoint(stmt *query.Statement) error {
-	var err error
+// savepoint carries out SAVEPOINT, ROLLBACK TO SAVEPOINT and RELEASE SAVEPOINT. said are its warnings.
+func (v *verbs) savepoint(stmt *query.Statement) (said [][][]byte, err error) {
 	switch stmt.SavepointOp {
 	case "savepoint":
 		if !v.kept.tx.Open() {
@@ -174,19 +173,17 @@ func (v *verbs) savepoint(stmt *query.Statement) error {
 		}
 		err = v.kept.tx.Savepoint(stmt.Savepoint)
 	case "rollback":
-		err = v.kept.tx.RollbackTo(stmt.Savepoint)
+		said, err = v.kept.tx.RollbackTo(stmt.Savepoint)
+		said = v.kept.tx.own(said, true)
 	case "release":
 		err = v.kept.tx.Release(stmt.Savepoint)
 	default:
-		return notBuilt("this form of SAVEPOINT is not understood")
+		return nil, notBuilt("this form of SAVEPOINT is not understood")
 	}
-	if err != nil {
-		if !inOrder(err) {
-			v.kept.lost()
-		}
-		return err
+	if err != nil && !inOrder(err) {
+		v.kept.lost()
 	}
-	return nil
+	return said, err
 }
 
 // xa runs an XA statement of the application's own. It works where the application has one

@@ -287,7 +287,7 @@ func (c *commit) abort(shard string, err error) error {
 func (c *commit) giveBack() {
 	for _, p := range c.all() {
 		clean := !p.broken && p.leg.Conn.SetDeadline(time.Time{}) == nil
-		c.ended = append(c.ended, Ended{p.leg.Conn, p.leg.Shard, clean})
+		c.ended = append(c.ended, Ended{p.leg.Conn, p.leg.Shard, clean, false})
 	}
 }
 

@@ -70,6 +70,8 @@ type Ended struct {
 	Conn  *backend.Conn
 	Shard string
 	Clean bool // it may go back to its pool; otherwise it has to be closed
+
+	warned bool // by its last statement
 }
 
 // each ends all legs at once. The error is that of the leg that wrote: there is no more
@@ -86,9 +88,10 @@ func (t *parts) each(end func(*Leg) []string) (ended []Ended, err error) {
 	ended = make([]Ended, 0, len(t.legs))
 	for i := range t.legs {
 		l := &t.legs[i]
+		warned := false
 		for n := range end(l) {
 			if l.err == nil || inOrder(l.err) && n > 0 { // XA END fails where the server has rolled back; then the next counts
-				l.err = hear(l.Conn, 1, until)
+				warned, l.err = heard(l.Conn, 1, until)
 			}
 		}
 		clean := l.err == nil
@@ -101,7 +104,7 @@ func (t *parts) each(end func(*Leg) []string) (ended []Ended, err error) {
 		if l.err != nil && l.Write && err == nil {
 			err = l.err
 		}
-		ended = append(ended, Ended{l.Conn, l.Shard, clean})
+		ended = append(ended, Ended{l.Conn, l.Shard, clean, warned})
 	}
 	return ended, err
 }

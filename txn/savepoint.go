@@ -31,14 +31,16 @@ func (t *Tx) Savepoint(name string) error {
 		t.savepoints = slices.Delete(t.savepoints, i, i+1)
 	}
 	t.savepoints = append(t.savepoints, name)
-	return everywhere(t.legs, "SAVEPOINT "+quote(name))
+	_, err := everywhere(t.legs, "SAVEPOINT "+quote(name))
+	return err
 }
 
-// RollbackTo undoes all since the savepoint, which stays. Unknown names are error 1305.
-func (t *Tx) RollbackTo(name string) error {
+// RollbackTo undoes all since the savepoint, which stays. Unknown names are error 1305. said are as
+// Rollback's.
+func (t *Tx) RollbackTo(name string) (said [][][]byte, err error) {
 	i := t.savepoints.find(name)
 	if i < 0 {
-		return noSavepoint(name)
+		return nil, noSavepoint(name)
 	}
 	t.savepoints = t.savepoints[:i+1]
 	return everywhere(t.legs, "ROLLBACK TO SAVEPOINT "+quote(name))
@@ -51,23 +53,32 @@ func (t *Tx) Release(name string) error {
 		return noSavepoint(name)
 	}
 	t.savepoints = t.savepoints[:i]
-	return everywhere(t.legs, "RELEASE SAVEPOINT "+quote(name))
+	_, err := everywhere(t.legs, "RELEASE SAVEPOINT "+quote(name))
+	return err
 }
 
-// everywhere runs a statement on all legs at once.
-func everywhere(legs []Leg, sql string) error {
+// everywhere runs a statement on all legs at once. said are its warnings.
+func everywhere(legs []Leg, sql string) (said [][][]byte, err error) {
 	if len(legs) == 0 {
-		return nil
+		return nil, nil
 	}
 	list := make([]saying, len(legs))
 	for i := range legs {
 		list[i] = saying{conn: legs[i].Conn, statements: []string{sql}}
 	}
-	err := sayEach(list)
+	err = sayEach(list)
 	for i := range legs {
+		if list[i].warned && list[i].err == nil {
+			var rows [][][]byte
+			rows, list[i].err = conditions(legs[i].Conn)
+			said = join(said, rows)
+			if err == nil {
+				err = list[i].err
+			}
+		}
 		legs[i].lost = list[i].err != nil && !inOrder(list[i].err)
 	}
-	return err
+	return said, err
 }
 
 func noSavepoint(name string) error {

@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -38,17 +39,24 @@ func sendAll(c *backend.Conn, statements ...string) error {
 
 // receiveAll reads the answers to n statements and gives the first error, at once when
 // nothing more can be read.
-func receiveAll(c *backend.Conn, n int) (first error) {
-	return receive(c, n, func() bool { return false })
+func receiveAll(c *backend.Conn, n int) error {
+	_, err := receive(c, n, func() bool { return false })
+	return err
 }
 
 // hear is receiveAll for statements that may take long: a server that has not answered until
 // then is waited for as long as it says, over another connection, that it works at them. One
 // that does not answer that either has lost the connection.
 func hear(c *backend.Conn, n int, until time.Time) error {
+	_, err := heard(c, n, until)
+	return err
+}
+
+// heard is hear, and tells whether the last statement had warnings.
+func heard(c *backend.Conn, n int, until time.Time) (warned bool, err error) {
 	// A deadline that has passed while others were heard would hide an answer that is here.
 	if err := c.SetDeadline(later(until, time.Now().Add(time.Second))); err != nil {
-		return err
+		return false, err
 	}
 	return receive(c, n, func() bool {
 		c.Leave()
@@ -66,7 +74,7 @@ func later(a, b time.Time) time.Time {
 }
 
 // receive asks more when the deadline has passed: whether there is more time.
-func receive(c *backend.Conn, n int, more func() bool) (first error) {
+func receive(c *backend.Conn, n int, more func() bool) (warned bool, first error) {
 	for range n {
 		c.AwaitAnswer()
 		resp, err := wire.Discard(c.Conn)
@@ -74,13 +82,37 @@ func receive(c *backend.Conn, n int, more func() bool) (first error) {
 			resp, err = wire.Discard(c.Conn)
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		if resp.Err != nil && first == nil {
 			first = resp.Err
 		}
+		warned = resp.OK.Warnings > 0
 	}
-	return first
+	return warned, first
+}
+
+// conditions asks a connection for the warnings of its last statement. A connection that does not
+// answer is lost.
+func conditions(c *backend.Conn) ([][][]byte, error) {
+	if err := c.SetDeadline(time.Now().Add(answerTime)); err != nil {
+		return nil, err
+	}
+	_, rows, err := c.Query("SHOW WARNINGS")
+	if err == nil {
+		err = c.SetDeadline(time.Time{})
+	}
+	return rows, err
+}
+
+// join adds what is not there yet: legs of one statement are warned of the same.
+func join(rows, more [][][]byte) [][][]byte {
+	for _, r := range more {
+		if !slices.ContainsFunc(rows, func(have [][]byte) bool { return slices.EqualFunc(have, r, bytes.Equal) }) {
+			rows = append(rows, r)
+		}
+	}
+	return rows
 }
 
 // saying is what one connection is told.
@@ -88,6 +120,7 @@ type saying struct {
 	conn       *backend.Conn
 	statements []string
 	err        error
+	warned     bool
 }
 
 // sayEach tells every connection its statements, to all before the first answer is read, and
@@ -100,7 +133,7 @@ func sayEach(list []saying) (first error) {
 	for i := range list {
 		s := &list[i]
 		if s.err == nil {
-			s.err = hear(s.conn, len(s.statements), until)
+			s.warned, s.err = heard(s.conn, len(s.statements), until)
 		}
 		if s.err == nil || inOrder(s.err) {
 			if err := s.conn.SetDeadline(time.Time{}); err != nil {

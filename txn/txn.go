@@ -126,11 +126,37 @@ func (t *Tx) Commit(ctx context.Context) (ended []Ended, err error) {
 }
 
 // Rollback ends the transaction everywhere. A leg whose ROLLBACK fails is closed by the
-// caller, which rolls it back at the server.
-func (t *Tx) Rollback() (ended []Ended) {
+// caller, which rolls it back at the server. said are the rows of SHOW WARNINGS: what could not be rolled back.
+func (t *Tx) Rollback() (ended []Ended, said [][][]byte) {
 	defer t.start(Tx{})
+	restore := t.restore
+	t.restore = "" // after it the servers know of no warning
 	ended, _ = t.each((*Leg).undo)
-	return ended
+	for i := range ended {
+		e := &ended[i]
+		if e.Clean && e.warned {
+			rows, err := conditions(e.Conn)
+			e.Clean, said = err == nil, join(said, rows)
+		}
+	}
+	if restore != "" {
+		undone(ended, restore)
+	}
+	return ended, said
+}
+
+// undone takes back, on legs that have ended, what those of a transaction over several shards are told.
+func undone(ended []Ended, restore string) {
+	list := make([]saying, len(ended))
+	for i, e := range ended {
+		if list[i].conn = e.Conn; e.Clean {
+			list[i].statements = []string{restore}
+		}
+	}
+	_ = sayEach(list) // each has its own
+	for i := range ended {
+		ended[i].Clean = ended[i].Clean && list[i].err == nil
+	}
 }
 
 // start makes the Tx another transaction, of the same proxy.

@@ -18,12 +18,12 @@ func TestSavepoints(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := tx.RollbackTo("A"); err != nil {
+	if _, err := tx.RollbackTo("A"); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"b", "c"} {
 		var e *wire.Error
-		if err := tx.RollbackTo(name); !errors.As(err, &e) || e.Code != 1305 {
+		if _, err := tx.RollbackTo(name); !errors.As(err, &e) || e.Code != 1305 {
 			t.Errorf("ROLLBACK TO %s: %v", name, err)
 		}
 	}
