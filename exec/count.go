@@ -28,9 +28,10 @@ func (s *scatter) count() error {
 		return s.countedRows()
 	}
 	for i := range s.legs {
-		var info [3]uint64
-		if l := &s.legs[i]; l.part.Nothing && (!readInfo(l.ok.Info, info[:]) || info[0] > 0) {
-			return ErrMoves
+		if l := &s.legs[i]; l.part.Nothing {
+			if info := updated(l.ok.Info); info == nil || info[0] > 0 {
+				return ErrMoves
+			}
 		}
 	}
 	if stmt := s.req.Bound.Plan.Stmt; s.req.Bound.Strategy == router.AddCounts ||
@@ -194,16 +195,17 @@ func (s *scatter) ignores() bool {
 
 // matched adds the numbers of an UPDATE's info text; a DELETE has none.
 func (s *scatter) matched() string {
-	var sum, one [3]uint64
-	for i := range s.legs {
-		if !readInfo(s.legs[i].ok.Info, one[:]) {
+	sum := updated(s.legs[0].ok.Info)
+	for i := 1; i < len(s.legs); i++ {
+		one := updated(s.legs[i].ok.Info)
+		if len(one) != len(sum) {
 			return ""
 		}
 		for j := range sum {
 			sum[j] += one[j]
 		}
 	}
-	return writeInfo(s.legs[0].ok.Info, sum[:])
+	return writeInfo(s.legs[0].ok.Info, sum)
 }
 
 // counts are the numbers of a multi-row INSERT's info text.

@@ -46,10 +46,10 @@ func (s warned) note() error {
 			said[text] = i
 			s.out.Conditions = append(s.out.Conditions, row)
 		}
-		var info [3]uint64
-		if readInfo(l.ok.Info, info[:]) {
-			info[2] = min(info[2], uint64(l.ok.Warnings))
-			l.ok.Info = writeInfo(l.ok.Info, info[:])
+		if info := updated(l.ok.Info); info != nil {
+			warnings := &info[len(info)-1]
+			*warnings = min(*warnings, uint64(l.ok.Warnings))
+			l.ok.Info = writeInfo(l.ok.Info, info)
 		}
 	}
 	s.out.Conditions = s.out.Conditions[:min(len(s.out.Conditions), math.MaxUint16)]

@@ -53,8 +53,25 @@ func TableInfo(c *backend.Conn, schema, table string) (*shard.TableInfo, error) 
 	_, text, err := c.Query("SHOW CREATE TABLE " + name)
 	if err == nil && len(text) == 1 && len(text[0]) > 1 {
 		info.Tied = info.Tied || bytes.Contains(bytes.ToUpper(text[0][1]), []byte("CHECK"))
+		info.Period = periodOf(text[0][1])
 	}
 	return info, err
+}
+
+// periodOf gives the period columns of a text of SHOW CREATE TABLE. The servers' own names do not stand there.
+func periodOf(text []byte) []string {
+	if _, after, ok := bytes.Cut(text, []byte("\n  PERIOD FOR SYSTEM_TIME (")); ok {
+		list, _, _ := bytes.Cut(after, []byte(")"))
+		var names []string
+		for _, quoted := range bytes.Split(list, []byte(", ")) {
+			names = append(names, strings.Trim(string(quoted), "`\""))
+		}
+		return names
+	}
+	if options := text[bytes.LastIndex(text, []byte("\n)"))+1:]; bytes.Contains(options, []byte(" WITH SYSTEM VERSIONING")) {
+		return []string{"row_start", "row_end"}
+	}
+	return nil
 }
 
 // addHidden adds what SHOW COLUMNS tells beyond a result's definitions: which columns a

@@ -32,6 +32,20 @@ func readInfo(info string, numbers []uint64) bool {
 	return true
 }
 
+// updated reads the numbers of an UPDATE's info text: matched, changed, those that went to the past of a
+// table WITH SYSTEM VERSIONING if it is one, warnings. nil: it is none.
+func updated(info string) []uint64 {
+	var plain [3]uint64
+	if readInfo(info, plain[:]) {
+		return plain[:]
+	}
+	var versioned [4]uint64
+	if readInfo(info, versioned[:]) {
+		return versioned[:]
+	}
+	return nil
+}
+
 // writeInfo puts numbers into an info text that has as many.
 func writeInfo(info string, numbers []uint64) string {
 	i := -1

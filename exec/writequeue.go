@@ -176,8 +176,8 @@ func (q *queue) answered(c *change, err error) error {
 	}
 	found := l.ok.AffectedRows
 	if c.verb == updates {
-		var said [3]uint64 // matched, changed, warnings
-		if !readInfo(l.ok.Info, said[:]) {
+		said := updated(l.ok.Info)
+		if said == nil {
 			return refuse(1105, "HY000", "shard %s answered an UPDATE with %q", l.conn.Shard(), l.ok.Info)
 		}
 		found = said[0]

@@ -55,6 +55,7 @@ type analysis struct {
 	reserved bool          // Blocks[0] is set aside for the top query
 	joins    map[int]*join // the joins of a block
 	item     int           // select item of block 0 under way, -1 elsewhere
+	newRow   rowAlias      // of an INSERT
 	itemSpan Span
 }
 

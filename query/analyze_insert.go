@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -244,15 +245,43 @@ func (a insertReader) onDuplicate() {
 	info.OnDuplicate = true
 	for i, s := range a.assignments(n.OnDuplicate, p.dup+4, p.end, a.b, nil) {
 		info.OnDuplicateCols = append(info.OnDuplicateCols, s.Name)
-		// After a SELECT the name could be a column of its tables.
-		name, ok := n.OnDuplicate[i].Expr.(*ast.ColumnNameExpr)
-		same := ok && n.Select == nil && name.Name.Table.L == "" && strings.EqualFold(name.Name.Name.O, s.Name)
-		info.OnDuplicateSame = append(info.OnDuplicateSame, same)
+		info.OnDuplicateSets = append(info.OnDuplicateSets, OnDuplicate{Keeps: a.keeps(s.Name, n.OnDuplicate[i].Expr), Value: s.Value})
 	}
 	refs := refsReader{a.text, info}
 	for _, s := range n.OnDuplicate {
 		s.Expr.Accept(refs)
 	}
+}
+
+// keeps finds out whether a column is assigned a value of its own.
+func (a insertReader) keeps(column string, e ast.ExprNode) Keeps {
+	for {
+		within, ok := e.(*ast.ParenthesesExpr)
+		if !ok {
+			break
+		}
+		e = within.Expr
+	}
+	switch e := e.(type) {
+	case *ast.ValuesExpr:
+		if strings.EqualFold(a.ident(e.Column.Name.Name), column) {
+			return KeepsNew
+		}
+	case *ast.FuncCallExpr:
+		if e.FnName.L == "last_insert_id" && len(e.Args) == 1 && a.keeps(column, e.Args[0]) == KeepsOwn {
+			return KeepsAsked
+		}
+	case *ast.ColumnNameExpr:
+		switch ref := columnRef(a.text, e.Name); {
+		case a.n.Select != nil || ref.Schema != "" || !strings.EqualFold(ref.Column, column): // after a SELECT the name could be a column of its tables
+		case ref.Table == "" && !slices.ContainsFunc(a.newRow.columns, func(c string) bool { return strings.EqualFold(c, column) }),
+			ref.Table == a.st.Tables[0].Name:
+			return KeepsOwn
+		case ref.Table != "" && strings.EqualFold(ref.Table, a.newRow.name) && a.newRow.columns == nil:
+			return KeepsNew
+		}
+	}
+	return KeepsNothing
 }
 
 // refsReader notes the columns of ON DUPLICATE KEY UPDATE's expressions.

@@ -150,6 +150,9 @@ func printStatement(sql []byte, scan *Scan, st *Statement) string {
 	for _, s := range st.MentionItems {
 		p.line("  unnamed item %s", p.span(s))
 	}
+	if !st.MentionLock.Empty() {
+		p.line("  lock %s", p.span(st.MentionLock))
+	}
 	for _, e := range st.Equalities {
 		op := "="
 		if e.Directed {

@@ -79,12 +79,24 @@ func (a dialect) cutRowAlias() {
 		return
 	}
 	to := at + 2
+	alias := rowAlias{name: a.name(at + 1)}
 	if a.kind(to) == tokOpen {
+		for i := to + 1; i < int(a.pair[to]); i++ {
+			if a.isName(i) {
+				alias.columns = append(alias.columns, a.name(i))
+			}
+		}
 		to = a.next(to)
 	}
 	if to == p.dup {
-		a.tokens = a.without(at, to)
+		a.newRow, a.tokens = alias, a.without(at, to)
 	}
+}
+
+// rowAlias is MySQL's name for the new row of an INSERT, and for its columns.
+type rowAlias struct {
+	name    string
+	columns []string // nil: the table's own names
 }
 
 // cutValue takes VALUE off VALUE(col) behind ON DUPLICATE KEY UPDATE, which MariaDB has

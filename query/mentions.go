@@ -40,7 +40,7 @@ func findMentions(t *text, lo int, st *Statement) {
 		ok = m.noOthers(lo)
 	}
 	if !ok || len(m.levels) != 1 {
-		st.Mentions, st.MentionItems = nil, nil
+		st.Mentions, st.MentionItems, st.MentionLock, st.MentionCalls, st.MentionPast = nil, nil, Span{}, nil, false
 		return
 	}
 	m.findKeys(lo)
@@ -150,14 +150,35 @@ func (m *mentions) word(i int, top *level) bool {
 	case m.isAny(i, "TABLE", "VALUES", "HANDLER", "PREPARE", "IMMEDIATE") && m.kind(i-1) != tokDot:
 		return false // TABLE t: not looked for
 	case m.is(i, "FOR") && !m.isAny(i-1, "INDEX", "KEY") && !m.is(i+1, "ORDINALITY"), m.is(i, "LOCK") && m.is(i+1, "IN"):
-		return false // FOR UPDATE, FOR SYSTEM_TIME
+		return m.lock(i, top)
 	case top.from && m.isAny(i, "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "MINUS", "WINDOW",
 		"PROCEDURE", "INTO", "FETCH", "OFFSET") && !isIndexHint(m.tokens, i) && m.kind(i-1) != tokDot:
 		top.from = false
 		top.sure = m.isAny(i, "WHERE", "HAVING", "LIMIT") || m.isAny(i, "GROUP", "ORDER") && m.is(i+1, "BY")
 	case m.kind(i+1) == tokOpen && m.isName(i) && !m.mayStandBefore(i):
+		if !top.sure || m.kind(i-1) == tokDot {
+			return false
+		}
+		m.st.MentionCalls = addWord(m.st.MentionCalls, lower([]byte(m.name(i))))
+	}
+	return true
+}
+
+// lock takes a locking clause of the whole query: it ends the text, and names no tables.
+func (m *mentions) lock(i int, top *level) bool {
+	end := i
+	switch l := (locks{m.tokens}); {
+	case l.isLock(i) && !m.is(i+2, "OF"):
+		end = l.lockEnd(i)
+	case m.seq(i, "LOCK", "IN", "SHARE", "MODE"):
+		end = l.waitEnd(i + 4)
+	}
+	if len(m.levels) != 1 || end != len(m.toks) || m.st.Union || m.st.Kind != Select {
 		return false
 	}
+	m.endItem(i)
+	m.st.MentionLock = m.span(i, end)
+	top.item, top.from, top.sure = -1, false, true
 	return true
 }
 
@@ -215,10 +236,14 @@ func (m *mentions) table(i int) (next int, ok bool) {
 	if m.is(i, "PARTITION") && m.kind(i+1) == tokOpen {
 		i = m.next(i + 1)
 	}
-	if m.isAny(i, "PARTITION", "FOR") || ref.Name == "" {
+	past := m.mode.MariaDB && m.is(i, "FOR") && m.is(i+1, "SYSTEM_TIME")
+	if m.is(i, "PARTITION") || m.is(i, "FOR") && !past && !(locks{m.tokens}).isLock(i) || ref.Name == "" {
 		return i, false
 	}
 	switch {
+	case past: // the time follows, and an alias that is not looked for
+		m.st.MentionPast = true
+		i += 2
 	case m.is(i, "AS") && m.isName(i+1):
 		ref.Alias = m.name(i + 1)
 		m.alias[i+1], m.apart[i+1] = true, true
@@ -238,7 +263,7 @@ func (m *mentions) table(i int) (next int, ok bool) {
 // isAlias tells whether token i, behind a table or derived table, is its alias.
 func (m *mentions) isAlias(i int) bool {
 	return m.isName(i) && !m.isAny(i, "ON", "USING", "JOIN", "INNER", "LEFT", "RIGHT", "CROSS", "NATURAL", "STRAIGHT_JOIN", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT",
-		"UNION", "EXCEPT", "INTERSECT", "MINUS", "WINDOW", "USE", "IGNORE", "FORCE", "PROCEDURE", "INTO", "LOCK", "FETCH", "OFFSET", "FULL", "OUTER", "END", "TABLESAMPLE")
+		"UNION", "EXCEPT", "INTERSECT", "MINUS", "WINDOW", "USE", "IGNORE", "FORCE", "PROCEDURE", "INTO", "LOCK", "FETCH", "OFFSET", "FULL", "OUTER", "END", "TABLESAMPLE", "FOR")
 }
 
 // endItem notes a select item of the outermost query that ends before token i, unless it

@@ -52,8 +52,8 @@ type InsertInfo struct {
 	Collapsed       bool
 	FromSelect      bool
 	OnDuplicate     bool
-	OnDuplicateCols []string // columns that ON DUPLICATE KEY UPDATE assigns
-	OnDuplicateSame []bool   // which of them are assigned their own values (id = id, after VALUES only)
+	OnDuplicateCols []string      // columns that ON DUPLICATE KEY UPDATE assigns
+	OnDuplicateSets []OnDuplicate // and what each gets
 	// OnDuplicateRefs are the columns that its expressions name outside of VALUES(…);
 	// OnDuplicateQuery says that one of them has a subquery.
 	OnDuplicateRefs  []ColumnRef
@@ -63,6 +63,22 @@ type InsertInfo struct {
 	RowsSpan         Span  // from the first "(" to the last ")"
 	TailAt           int32 // behind the rows, SELECT or assignments: MySQL's alias of the row, ON DUPLICATE KEY UPDATE
 }
+
+// OnDuplicate is what ON DUPLICATE KEY UPDATE makes of a column.
+type OnDuplicate struct {
+	Keeps Keeps
+	Value Value // that it is assigned
+}
+
+// Keeps says which value of its own a column is assigned.
+type Keeps uint8
+
+const (
+	KeepsNothing Keeps = iota
+	KeepsOwn           // k = k: the one that the row has
+	KeepsNew           // k = VALUES(k), k = new.k: the one that was to be inserted
+	KeepsAsked         // k = LAST_INSERT_ID(k): the row's own, as a BIGINT UNSIGNED
+)
 
 // LoadInfo is the shape of LOAD DATA. Its texts are values of literals: TextBound is set.
 type LoadInfo struct {
@@ -156,8 +172,11 @@ type Statement struct {
 	Mentions     []TableRef
 	MentionItems []Span
 	MentionKeys  []MentionKey
-	AnyTable     bool    // of an opaque statement: it may name tables that are not in Tables
-	Blocks       []Block // Blocks[0] is the top
+	MentionLock  Span     // the locking clause that ends it
+	MentionCalls []string // what it calls that only stored functions can be, lower case
+	MentionPast  bool     // FOR SYSTEM_TIME stands behind one of the tables
+	AnyTable     bool     // of an opaque statement: it may name tables that are not in Tables
+	Blocks       []Block  // Blocks[0] is the top
 	Predicates   []Predicate
 	Equalities   []Equality
 	Filters      []Filter

@@ -344,7 +344,10 @@ func (g *gatherer) lockOf(t *table) string {
 	if !g.planner.plan.Locking {
 		return ""
 	}
-	b := &g.stmt.Blocks[t.ref.Block]
+	b := &query.Block{Lock: g.stmt.MentionLock}
+	if !g.stmt.Opaque {
+		b = &g.stmt.Blocks[t.ref.Block]
+	}
 	s := b.Lock
 	switch {
 	case b.LockText != "" && (len(b.LockOf) == 0 || slices.ContainsFunc(b.LockOf, t.isNamed)):

@@ -28,6 +28,11 @@ func (g *gatherer) selectColumns(i int, c *copied) error {
 	t := &g.tables[i]
 	every := c.to.Scratch || t.info.Tied || g.unsureOfNames() || g.write.movesRows(i) || g.stmt.Returning
 	star := every || g.hasStar(t)
+	for _, name := range t.info.Period { // no copy has it
+		if g.write == nil && t.info.Index(name) >= 0 && (g.hasStar(t) || g.unsureOfNames()) || g.mentioned(name) {
+			return notOverShards("the period of "+t.name()+", which has SYSTEM VERSIONING,", "leave its columns out, or "+oneKey)
+		}
+	}
 	if err := g.addColumns(c, t, t.info.Columns, star); err != nil {
 		return err
 	}

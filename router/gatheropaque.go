@@ -13,7 +13,7 @@ import (
 // gives done = false, and the reason stands, where another name could be a table, too.
 func (p opaque) gather() (done bool, err error) {
 	st := p.stmt
-	if len(st.Mentions) == 0 || st.Into && !st.UserVarAssign || p.words.has("update") || p.in.Hints.Shard != "" {
+	if len(st.Mentions) == 0 || st.Into && !st.UserVarAssign || p.words.has("update") && st.MentionLock.Empty() || p.in.Hints.Shard != "" {
 		return false, nil
 	}
 	known := *st
@@ -38,7 +38,17 @@ func (p opaque) gather() (done bool, err error) {
 	inner.plan.usesText = true
 	inner.plan.sharded = inner.plan.sharded || sharded > 0
 	inner.plan.Target = ToAll
+	if called, err := p.calls(inner); !called || err != nil {
+		return err != nil, err
+	}
 	located, err := p.locate(inner)
+	if err == nil && st.MentionPast && sharded > 0 {
+		inner.plan.oneOnly = notOverShards("FOR SYSTEM_TIME of "+inner.plan.Table, oneKey)
+		if !located {
+			return true, inner.plan.oneOnly
+		}
+		return true, nil
+	}
 	if err == nil {
 		err = reader{inner}.gather(!located, nil)
 	}
@@ -49,11 +59,31 @@ func (p opaque) gather() (done bool, err error) {
 	return true, err
 }
 
+// calls sees that what may be stored functions are such, which can run where the copies are.
+func (p opaque) calls(inner *planner) (ok bool, err error) {
+	inner.stmt.Routines = p.stmt.MentionCalls
+	stored, err := programs{inner}.functions()
+	if err != nil || !stored && len(p.stmt.MentionCalls) > 0 {
+		return false, err
+	}
+	for _, name := range p.stmt.MentionCalls {
+		if _, known := p.in.Routines[name]; !known {
+			return false, nil
+		}
+	}
+	home := inner.currentHome()
+	if u := inner.first((*table).unsharded); stored && u != nil && u.home != home {
+		return false, nil
+	}
+	inner.plan.atHome = stored
+	return true, nil
+}
+
 // locate gives the plan the key of a statement that has one table, with a value for it: its rows are
 // on one shard, where the statement can run as it is.
 func (p opaque) locate(inner *planner) (bool, error) {
 	t := &inner.tables[0]
-	if len(p.stmt.MentionKeys) == 0 || len(inner.tables) != 1 || !t.sharded() || p.in.Scan.UserVariable || p.in.Map.HasMoves() {
+	if len(p.stmt.MentionKeys) == 0 || len(inner.tables) != 1 || !t.sharded() || inner.plan.atHome || p.in.Scan.UserVariable || p.in.Map.HasMoves() {
 		return false, nil
 	}
 	if err := inner.loadTable(t); err != nil {

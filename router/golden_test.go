@@ -157,6 +157,8 @@ func (w *world) catalog(input string) string {
 			switch {
 			case f[0] == "tied":
 				info.Tied = true
+			case f[0] == "period":
+				info.Period = f[1:]
 			case f[len(f)-1] == "hidden":
 				info.Hidden = append(info.Hidden, column(f[0], f[1:]))
 			default:
@@ -229,7 +231,7 @@ type request struct {
 
 func (w *world) request(d *datadriven.TestData) *request {
 	r := &request{}
-	r.in = Input{Schema: "shop", User: w.m.User("app"), Map: w.m, Catalog: w.cat, Charset: "utf8mb4", Routines: w.routines}
+	r.in = Input{Schema: "shop", User: w.m.User("app"), Map: w.m, Catalog: w.cat, Charset: "utf8mb4", Routines: w.routines, Strict: true}
 	r.in.Mode = query.Mode{MariaDB: true, ServerVersion: 101119}
 	r.args = Args{Map: w.m, Held: -1, FirstID: 1000}
 	for _, a := range d.CmdArgs {
@@ -245,6 +247,8 @@ func (w *world) request(d *datadriven.TestData) *request {
 			r.in.Mode.ANSIQuotes = true
 		case "nobackslash":
 			r.in.Mode.NoBackslashEscapes = true
+		case "lax":
+			r.in.Strict = false
 		case "zero":
 			r.in.NoAutoValueOnZero = true
 		case "mysql":

@@ -28,6 +28,7 @@ type insertPlan struct {
 	columnText string
 	rows       []rowPlace // how the id is found in a row; as many as Rows of the statement
 	charset    string
+	kept       keptKey
 	perServer  bool // RETURNING has a function whose value each server has of its own
 }
 
@@ -47,8 +48,12 @@ func (p inserter) insertSharded() error {
 	if len(p.tables) > 1 {
 		return ErrStage
 	}
-	if p.stmt.Insert.OnDuplicate && p.assignsOnDuplicate(t) {
-		return onDuplicateKey(t)
+	keeps, why := p.assignsOnDuplicate(t)
+	if ins.kept = keeps; why != nil {
+		if ins.kept.given = literalsOnDuplicate(p.stmt.Insert, t.rule.ShardKey); ins.kept.given == nil {
+			return why
+		}
+		ins.kept.moves = why
 	}
 	ins.keyAt = p.columnPosition(t)
 	if err := p.sequence(ins, t); err != nil {
@@ -351,9 +356,22 @@ func (ins *insertPlan) id(s *scratch, a *Args, r int) (generated bool, explicit 
 
 // keyShard gives the shard of a row.
 func (ins *insertPlan) keyShard(s *scratch, a *Args, r int, generated bool, id uint64) (int, error) {
-	if generated && (ins.keyAt < 0 || ins.keyAt == ins.seqAt) {
-		return s.rowOf(a.Map, shard.SumOfUint(id)), nil
+	generated = generated && (ins.keyAt < 0 || ins.keyAt == ins.seqAt)
+	sum := shard.SumOfUint(id)
+	if !generated {
+		var err error
+		if sum, err = ins.keySum(s, a, r); err != nil {
+			return 0, err
+		}
 	}
+	if why := ins.kept.stays(ins, s, a, sum, generated); why != nil {
+		return 0, why
+	}
+	return s.rowOf(a.Map, sum), nil
+}
+
+// keySum gives the checksum of the key that a row gives.
+func (ins *insertPlan) keySum(s *scratch, a *Args, r int) (uint32, error) {
 	lit := ins.read(s, a, r, ins.keyAt)
 	if lit.null { // without a strict sql_mode, and in one of several rows, it is the type's own default; so is DEFAULT
 		return 0, ErrStage
@@ -362,5 +380,5 @@ func (ins *insertPlan) keyShard(s *scratch, a *Args, r int, generated bool, id u
 	if why != "" {
 		return 0, ErrStage // the server says what is stored
 	}
-	return s.rowOf(a.Map, shard.Sum(key)), nil
+	return shard.Sum(key), nil
 }

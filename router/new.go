@@ -102,9 +102,7 @@ func writes(st *query.Statement, w words) (write, locking bool) {
 		for i := range st.Blocks {
 			locking = locking || st.Blocks[i].Locking
 		}
-		if st.Opaque {
-			return locking, locking
-		}
+		locking = locking || !st.MentionLock.Empty()
 		return locking, locking
 	case query.Explain:
 		if !st.InnerRuns {

@@ -153,6 +153,8 @@ type Input struct {
 	Charset string
 	// NoAutoValueOnZero says that sql_mode makes 0 an id like any other.
 	NoAutoValueOnZero bool
+	// Strict says that sql_mode makes a value that does not fit an error.
+	Strict bool
 	// Sizes are the rows of NeedSizes, by its table's name.
 	Sizes map[string][]Size
 	// Rows are those of NeedRows, by its table's name: values as text in UTF-8, nil for NULL.

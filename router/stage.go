@@ -107,8 +107,9 @@ func (p stager) notStaged(t *table) *Refusal {
 		return notOverShards(what+" with RETURNING, of rows that must be computed first,", "SELECT the rows afterwards")
 	case strings.EqualFold(nextWord(p.in.SQL[t.ref.Span.End:]), "partition"):
 		return notOverShards("PARTITION (…) of "+t.name(), "leave it out")
-	case in.OnDuplicate && t.sharded() && p.assignsOnDuplicate(t):
-		return onDuplicateKey(t)
+	case t.sharded():
+		_, why := p.assignsOnDuplicate(t)
+		return why
 	}
 	return nil
 }

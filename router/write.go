@@ -222,8 +222,8 @@ func (p inserter) insertSelect() error {
 	if autoColumn(t) != "" {
 		return ErrStage
 	}
-	if p.stmt.Insert.OnDuplicate && p.assignsOnDuplicate(t) {
-		return onDuplicateKey(t)
+	if _, why := p.assignsOnDuplicate(t); why != nil {
+		return why
 	}
 	g := newGraph(p.planner)
 	at := p.columnPosition(t)
@@ -397,18 +397,4 @@ func autoColumn(t *table) string {
 		}
 	}
 	return ""
-}
-
-func (p inserter) assignsOnDuplicate(t *table) bool {
-	for i, c := range p.stmt.Insert.OnDuplicateCols {
-		if strings.EqualFold(c, t.rule.ShardKey) && !p.stmt.Insert.OnDuplicateSame[i] {
-			return !keepsKey(p, t)
-		}
-	}
-	return false
-}
-
-func onDuplicateKey(t *table) *Refusal {
-	return unsupported("ON DUPLICATE KEY UPDATE of the shard key %s of %s could move the row to another shard, which is not available yet; leave the assignment out, or assign VALUES(…) of it",
-		t.rule.ShardKey, t.name())
 }

@@ -23,6 +23,8 @@ type TableInfo struct {
 	// Tied: columns depend on each other (CHECK constraints, generated columns), so that a
 	// copy of some of them may be no table of this kind.
 	Tied bool
+	// Period are the columns of a MariaDB table WITH SYSTEM VERSIONING that say when a row was there.
+	Period []string
 }
 
 // Catalog is a snapshot of the tables that have been looked at. It is immutable.

@@ -21,6 +21,18 @@ SELECT plus1(MAX(id)) FROM t
 SELECT id FROM x WHERE id > (SELECT MAX(plus1(n)) FROM o) ORDER BY id
 #! args int:3 int:2
 SELECT id, plus1(?) FROM x WHERE v > ? ORDER BY id
+#! mariadb
+SELECT DISTINCT MEDIAN(plus1(v)) OVER () FROM x
+#! mariadb
+SELECT id, howmany() FROM x WHERE v < plus1(3) ORDER BY id FETCH FIRST 4 ROWS ONLY
+#! mariadb
+SELECT DISTINCT MEDIAN(plus1(v)) OVER () FROM x WHERE id = 5
+#! mariadb
+SELECT x.id, `called`(x.v), MEDIAN(v) OVER () FROM x JOIN p ON p.i = x.v WHERE x.id < 20 ORDER BY 1, 2
+#! mysql
+SELECT plus1(x.id), j.o FROM x JOIN JSON_TABLE('[1,2]', '$[*]' COLUMNS (o FOR ORDINALITY, a INT PATH '$')) j ON j.a = x.id ORDER BY 1
+SELECT nosuchfunction(id), JSON_ARRAYAGG(DISTINCT v ORDER BY v) FROM x
+SELECT inner_state(), JSON_ARRAYAGG(DISTINCT v ORDER BY v) FROM x
 SELECT plus1(1), howmany()
 SELECT plus1(i) FROM p ORDER BY 1
 SELECT nosuchfunction(id) FROM x
