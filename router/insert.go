@@ -357,12 +357,12 @@ func (ins *insertPlan) id(s *scratch, a *Args, r int) (generated bool, explicit 
 // keyShard gives the shard of a row.
 func (ins *insertPlan) keyShard(s *scratch, a *Args, r int, generated bool, id uint64) (int, error) {
 	generated = generated && (ins.keyAt < 0 || ins.keyAt == ins.seqAt)
-	sum := shard.SumOfUint(id)
-	if !generated {
-		var err error
-		if sum, err = ins.keySum(s, a, r); err != nil {
-			return 0, err
-		}
+	var sum uint32
+	var err error
+	if generated {
+		sum = shard.SumOfUint(id)
+	} else if sum, err = ins.keySum(s, a, r); err != nil {
+		return 0, err
 	}
 	if why := ins.kept.stays(ins, s, a, sum, generated); why != nil {
 		return 0, why
