@@ -173,6 +173,7 @@ func (s caching) read(ctx context.Context, st *statement, e *entry) error {
 	res, miss := s.h.cache.c.Lookup(ctx, &q)
 	switch {
 	case res != nil:
+		s.apart = true
 		s.answers.selected(res.Found)
 		s.reply.rows = res.Rows
 		return s.c.WritePackets(res.Packets, res.Next)
