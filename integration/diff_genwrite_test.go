@@ -17,11 +17,11 @@ func (r *generator) insert() {
 			r.where(&t, "")
 		}
 	case 0, 1:
-		r.insertRows("x", []string{"id", "v", "txt"}, " ON DUPLICATE KEY UPDATE "+pick(r, "v = v + 1", "v = VALUES(v)", "txt = 'dup', v = 7"))
+		r.insertRows("x", []string{"id", "v", "txt"}, " ON DUPLICATE KEY UPDATE "+pick(r, "v = v + 1", "v = VALUES(v)", "txt = 'dup', v = 7", "id = VALUES(id), v = 3", "id = LAST_INSERT_ID(id), v = v + 1", "v = 4, id = id"))
 	case 2:
-		r.insertRows("w", []string{"k", "a", "b", "c"}, " ON DUPLICATE KEY UPDATE "+pick(r, "a = 5", "b = VALUES(b)"))
+		r.insertRows("w", []string{"k", "a", "b", "c"}, " ON DUPLICATE KEY UPDATE "+pick(r, "a = 5", "b = VALUES(b)", "k = LAST_INSERT_ID(k), a = 6", "k = VALUES(k), c = 8", "k = 7"))
 	case 3:
-		r.insertRows("o", []string{"uid", "n", "amount", "code"}, " ON DUPLICATE KEY UPDATE amount = amount + 1")
+		r.insertRows("o", []string{"uid", "n", "amount", "code"}, " ON DUPLICATE KEY UPDATE "+pick(r, "amount = amount + 1", "uid = VALUES(uid), n = VALUES(n), amount = 2"))
 	case 4:
 		r.insertRows("s", []string{"name", "n", "v"}, " ON DUPLICATE KEY UPDATE n = 99")
 	default:
