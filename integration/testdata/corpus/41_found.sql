@@ -87,6 +87,7 @@ SELECT code FROM r ORDER BY code LIMIT ? OFFSET ?
 #! deprecated
 SELECT FOUND_ROWS()
 # A prepared statement is executed under another collation_connection than it was prepared under.
+UPDATE t SET f = 1e30 WHERE id < 20
 SELECT CONCAT(n), HEX(n) FROM o WHERE uid = 1 ORDER BY n
 SELECT CAST(n AS CHAR) FROM o WHERE uid = 1 ORDER BY n
 SELECT CONCAT(n, 'x'), 'x' FROM o WHERE uid = 1 ORDER BY n
@@ -96,6 +97,7 @@ SELECT DATE_FORMAT(at, '%W'), HEX(n), CAST(n AS CHAR), 'x' FROM o WHERE uid = 1 
 SELECT HEX(i), 'x', CONCAT(id) FROM t WHERE ci > 'b' ORDER BY id
 SELECT HEX(COUNT(DISTINCT n)), 'x', MAX(CONCAT(n)) FROM o WHERE code <> 'A'
 SELECT a.uid, a.n, b.id FROM o a JOIN x b ON b.id <> a.uid WHERE IF(a.n = 1, 'a', 'b') = 'A' ORDER BY a.uid, a.n, b.id LIMIT 5
+SELECT COUNT(DISTINCT id), MAX('x') FROM t WHERE f LIKE '%E%'
 SET NAMES utf8mb4 COLLATE utf8mb4_bin
 SELECT CONCAT(n), HEX(n) FROM o WHERE uid = 1 ORDER BY n
 SELECT CAST(n AS CHAR) FROM o WHERE uid = 1 ORDER BY n
@@ -106,6 +108,7 @@ SELECT DATE_FORMAT(at, '%W'), HEX(n), CAST(n AS CHAR), 'x' FROM o WHERE uid = 1 
 SELECT HEX(i), 'x', CONCAT(id) FROM t WHERE ci > 'b' ORDER BY id
 SELECT HEX(COUNT(DISTINCT n)), 'x', MAX(CONCAT(n)) FROM o WHERE code <> 'A'
 SELECT a.uid, a.n, b.id FROM o a JOIN x b ON b.id <> a.uid WHERE IF(a.n = 1, 'a', 'b') = 'A' ORDER BY a.uid, a.n, b.id LIMIT 5
+SELECT COUNT(DISTINCT id), MAX('x') FROM t WHERE f LIKE '%E%'
 SET NAMES utf8mb4
 # What sql_mode and the character set change in no prepared statement's meaning.
 SELECT id FROM t WHERE NOT i = 5 ORDER BY id
