@@ -45,6 +45,9 @@ func TestDiffNotices(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, d, c.differ)
 		}
 	}
+	if folded("caf\xe9") != folded("CAFE ") || folded("café") != folded("cafe") { // latin1, UTF-8
+		t.Error("é is no e")
+	}
 	for _, c := range []struct{ want, got uint16 }{{1062, 1048}, {1062, 1213}} {
 		if d := (comparison{}).differ([]result{failed(c.want)}, []result{failed(c.got)}); d != "result 1: another error" {
 			t.Errorf("error %d for %d: %q", c.got, c.want, d)
