@@ -96,6 +96,10 @@ func (p programs) unfit(name string, seen map[string]bool) string {
 			}
 		case "current_user":
 			return "asks for the state of the session"
+		case "from", "join", "table":
+			if t := p.first(func(t *table) bool { return t.ref.Target }); t != nil && !t.sharded() { // of which it may see the statement's own rows
+				return "may read " + t.name() + ", which is written"
+			}
 		case "next", "previous":
 			if i+1 < len(words) && strings.EqualFold(words[i+1].Text, "value") {
 				return "writes"

@@ -71,6 +71,9 @@ type stagePlan struct {
 // staged plans an INSERT whose rows are computed first. Errors: *Refusal, *NeedTable.
 func (p stager) staged() error {
 	t := p.first(func(t *table) bool { return t.ref.Target })
+	if err := p.functions(); err != nil {
+		return err
+	}
 	if why := p.notStaged(t); why != nil {
 		return why
 	}
@@ -96,13 +99,35 @@ func (p stager) staged() error {
 	return p.stagedSources(t, st)
 }
 
+// functions lets stored functions compute values of the rows, where they are: on the default shard.
+// ON DUPLICATE KEY UPDATE is computed where the rows go.
+func (p stager) functions() error {
+	if len(p.stmt.Routines) == 0 {
+		return nil
+	}
+	p.plan.Table = p.decider()
+	if _, err := (programs{p.planner}).functions(); err != nil {
+		return err
+	}
+	home := p.currentHome()
+	if u := p.first((*table).unsharded); u != nil && u.home != home {
+		return p.noRoutines()
+	}
+	for _, name := range p.stmt.Routines {
+		late := slices.ContainsFunc(wordsOf(p.in.SQL[p.stmt.Insert.TailAt:p.in.Scan.End]), func(w string) bool { return strings.EqualFold(unquoted(w), name) })
+		if _, stored := p.in.Routines[name]; !stored || late {
+			return p.noRoutines()
+		}
+	}
+	p.plan.atHome = true
+	return nil
+}
+
 // notStaged refuses what rows that are written later cannot stand for.
 func (p stager) notStaged(t *table) *Refusal {
 	in := p.stmt.Insert
 	what := strings.ToUpper(p.stmt.Verb) + " into " + t.name()
 	switch {
-	case len(p.stmt.Routines) > 0:
-		return p.noRoutines().(*Refusal)
 	case in.Returning || p.words.has("returning"):
 		return notOverShards(what+" with RETURNING, of rows that must be computed first,", "SELECT the rows afterwards")
 	case strings.EqualFold(nextWord(p.in.SQL[t.ref.Span.End:]), "partition"):

@@ -48,6 +48,28 @@ START TRANSACTION READ ONLY
 SELECT SUM(plus1(v)) FROM x
 COMMIT
 SELECT SUM(plus1(v)) FROM x
+# rows that a function computes
+INSERT INTO x (id, v, txt) VALUES (5001, plus1(1), called(1))
+INSERT INTO x (id, v) VALUES (plus1(5001), 1), (5003, plus1(plus1(2)))
+INSERT INTO x (id, v) VALUES (5003, plus1(9)) ON DUPLICATE KEY UPDATE v = VALUES(v)
+INSERT INTO x (id, v) SELECT plus1(id + 6000), twice(v) FROM x WHERE id < 9
+INSERT INTO a (uid, name) VALUES (plus1(8), 'id'), (10, called(2))
+INSERT INTO r (code, name, n) VALUES ('y9', 'computed', plus1(900))
+INSERT INTO p (i, name) SELECT plus1(v), txt FROM x WHERE id > 5000 ORDER BY id
+REPLACE INTO o (uid, n, amount) VALUES (7, 1, plus1(5)), (8, plus1(1), 5)
+#! args int:5010 int:3
+INSERT INTO x (id, v) VALUES (?, plus1(?))
+BEGIN
+INSERT INTO p (i, name) VALUES (1, 'zzz own')
+INSERT INTO x (id, v, txt) VALUES (5020, howmany(), called(1))
+SELECT v, txt FROM x WHERE id = 5020
+ROLLBACK
+INSERT INTO x (id, v) VALUES (5003, 1) ON DUPLICATE KEY UPDATE v = plus1(v)
+INSERT INTO x (id, v) VALUES (5030, plus1('x'))
+SELECT * FROM x WHERE id > 5000 ORDER BY id
+SELECT uid, name FROM a WHERE uid < 11 ORDER BY uid, name
+SELECT * FROM r ORDER BY code
+#! reset
 # of schemas that the user was not given
 SELECT elsewhere.f(1)
 SELECT id, Elsewhere.`f`(v) FROM x
