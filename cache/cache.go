@@ -39,6 +39,7 @@ const (
 const (
 	readBudget  = 10 * time.Millisecond
 	writeBudget = 250 * time.Millisecond
+	greetBudget = 2 * time.Second  // of a connection that nobody waits for
 	markLease   = 60 * time.Second // the servers' longest waits for an answer to COMMIT are a fifth of it
 	suspendWait = 15 * time.Second // a proxy that hangs loses its lease after 10 s
 )

@@ -37,7 +37,8 @@ func (a *alone) Resume(context.Context) error {
 // broken is a store whose writes fail while it is told to.
 type broken struct {
 	*local
-	down bool
+	down  bool
+	takes func() time.Duration // a ping; nil: no time
 }
 
 var errDown = errors.New("down")
@@ -49,9 +50,14 @@ func (b *broken) begin(ctx context.Context, tags []key, version, writer string, 
 	return b.local.begin(ctx, tags, version, writer, lease)
 }
 
-func (b *broken) ping(context.Context) error {
+func (b *broken) ping(ctx context.Context) error {
 	if b.down {
 		return errDown
+	}
+	if b.takes != nil {
+		if end, _ := ctx.Deadline(); time.Until(end) < b.takes() {
+			return context.DeadlineExceeded
+		}
 	}
 	return nil
 }
@@ -222,6 +228,26 @@ func TestFallsBack(t *testing.T) {
 	again.End(true)
 	if !<-lifted || cl.state.Suspended {
 		t.Error("not resumed")
+	}
+}
+
+// TestAnswers: a Redis to which connections take long answers, and one that takes long itself does not.
+func TestAnswers(t *testing.T) {
+	c, _, b := open(t)
+	made := false
+	b.takes = func() time.Duration {
+		if !made {
+			made = true
+			return 4 * writeBudget
+		}
+		return 0
+	}
+	if err := c.answers(context.Background()); err != nil {
+		t.Error(err)
+	}
+	b.takes = func() time.Duration { return 4 * writeBudget }
+	if c.answers(context.Background()) == nil {
+		t.Error("writes would wait in vain")
 	}
 }
 

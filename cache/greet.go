@@ -41,9 +41,13 @@ func (s *redisStore) settle() time.Duration {
 //
 // A write that was begun at the process before has lost its mark, and may be decided at any moment. So nobody
 // believes anything for a while: then it has made its END, which changes its tags.
-func (s *redisStore) greet(_ context.Context, cn *redis.Conn) error {
+func (s *redisStore) greet(ctx context.Context, cn *redis.Conn) error {
 	// The reader in whose time the connection is made may have little left of it.
-	ctx, cancel := context.WithTimeout(context.Background(), writeBudget)
+	budget := greetBudget
+	if end, ok := ctx.Deadline(); ok {
+		budget = min(max(time.Until(end), writeBudget), greetBudget)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), budget)
 	defer cancel()
 	var server, history *redis.StringCmd
 	var role *redis.Cmd

@@ -292,9 +292,7 @@ func (c *Cache) Run(ctx context.Context) {
 			}
 			continue
 		}
-		ping, cancel := context.WithTimeout(ctx, writeBudget)
-		err := c.store.ping(ping)
-		cancel()
+		err := c.answers(ctx)
 		if good++; err != nil || !c.cluster.Sure() {
 			good = 0
 		}
@@ -308,10 +306,24 @@ func (c *Cache) Run(ctx context.Context) {
 	}
 }
 
+// answers tells whether Redis takes a write in the time that one waits for it. Connections are made before: that takes longer on a
+// machine that is busy, and in a Redis Cluster they are too old after a second.
+func (c *Cache) answers(ctx context.Context) error {
+	for _, d := range []time.Duration{greetBudget, writeBudget} {
+		limit, cancel := context.WithTimeout(ctx, d)
+		err := c.store.ping(limit)
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // warm makes connections to Redis, and greets it on them, which takes longer than a read may. One that
 // has waited too long closes its own: without this, all reads of a busy machine would make connections for nothing.
 func (c *Cache) warm(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, writeBudget)
+	ctx, cancel := context.WithTimeout(ctx, greetBudget)
 	defer cancel()
 	var all sync.WaitGroup
 	for range looksAtOnce {
