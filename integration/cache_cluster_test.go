@@ -29,23 +29,27 @@ func TestCacheCluster(t *testing.T) {
 // its replica, which may not have been told all, and back.
 func TestCacheClusterProof(t *testing.T) {
 	t.Parallel()
-	r := newClusterRegisters(t, testkit.MariaDBFlavor, 3, 1)
-	r.run()
-	time.Sleep(time.Second)
-	first, second := r.nodes[0], r.nodes[3]
-	rounds := 1
+	flavors, rounds := testkit.Flavors()[:1], 1
 	if soak() {
-		rounds = 10
+		flavors, rounds = testkit.Flavors(), 10
 	}
-	for range rounds {
-		r.failOver(first, second)
-		r.failOver(second, first)
-	}
-	for _, f := range r.end() {
-		t.Error(f)
-	}
-	if !t.Failed() {
-		r.back()
+	for _, f := range flavors {
+		t.Run(f.String(), func(t *testing.T) {
+			r := newClusterRegisters(t, f, 3, 1)
+			r.run()
+			time.Sleep(time.Second)
+			first, second := r.nodes[0], r.nodes[3]
+			for range rounds {
+				r.failOver(first, second)
+				r.failOver(second, first)
+			}
+			for _, f := range r.end() {
+				t.Error(f)
+			}
+			if !t.Failed() {
+				r.back()
+			}
+		})
 	}
 }
 
