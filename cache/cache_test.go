@@ -242,11 +242,11 @@ func TestAnswers(t *testing.T) {
 		}
 		return 0
 	}
-	if err := c.answers(context.Background()); err != nil {
+	if err := answers(context.Background(), c.store); err != nil {
 		t.Error(err)
 	}
 	b.takes = func() time.Duration { return 4 * writeBudget }
-	if c.answers(context.Background()) == nil {
+	if answers(context.Background(), c.store) == nil {
 		t.Error("writes would wait in vain")
 	}
 }

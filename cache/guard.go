@@ -292,7 +292,7 @@ func (c *Cache) Run(ctx context.Context) {
 			}
 			continue
 		}
-		err := c.answers(ctx)
+		err := answers(ctx, c.store)
 		if good++; err != nil || !c.cluster.Sure() {
 			good = 0
 		}
@@ -308,10 +308,10 @@ func (c *Cache) Run(ctx context.Context) {
 
 // answers tells whether Redis takes a write in the time that one waits for it. Connections are made before: that takes longer on a
 // machine that is busy, and in a Redis Cluster they are too old after a second.
-func (c *Cache) answers(ctx context.Context) error {
+func answers(ctx context.Context, s store) error {
 	for _, d := range []time.Duration{greetBudget, writeBudget} {
 		limit, cancel := context.WithTimeout(ctx, d)
-		err := c.store.ping(limit)
+		err := s.ping(limit)
 		cancel()
 		if err != nil {
 			return err

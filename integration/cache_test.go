@@ -176,7 +176,9 @@ func testCache(t *testing.T, c *cluster) {
 		expect(t, conn, "SELECT user_id FROM users WHERE user_id IN (1, 2, 3) ORDER BY user_id LIMIT 1", "1")
 		expect(t, conn, "SELECT FOUND_ROWS()", "1")
 	}
-	eventually(t, "a prepared statement is a hit", func() bool { return hit(t, p, prepared, "shop.users", "SELECT name, n FROM users WHERE user_id = ?", 8) })
+	eventually(t, "a prepared statement is a hit", func() bool {
+		return hit(t, p, prepared, "shop.users", "SELECT name, n FROM users WHERE user_id = ?", 8)
+	})
 	if hit(t, p, prepared, "shop.users", "SELECT name, n FROM users WHERE user_id = ?", 1) {
 		t.Error("another parameter is a hit")
 	}
