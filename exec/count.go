@@ -35,7 +35,7 @@ func (s *scatter) count() error {
 		}
 	}
 	if stmt := s.req.Bound.Plan.Stmt; s.req.Bound.Strategy == router.AddCounts ||
-		s.req.Bound.Strategy == router.SplitInsert && stmt != nil && stmt.Insert != nil && stmt.Insert.FromSelect {
+		s.req.Bound.Strategy == router.SplitInsert && stmt != nil && stmt.Insert != nil && (stmt.Insert.FromSelect || stmt.Insert.OnDuplicate) {
 		if err := (warned{s}).note(); err != nil {
 			return err
 		}

@@ -9,9 +9,9 @@ import (
 // warned says what the legs of a write have warned of.
 type warned struct{ *scatter }
 
-// note asks the legs of an UPDATE, DELETE or INSERT … SELECT for their warnings where several have
-// some. A constant of the statement that a server converts is converted once by one server,
-// and once by each shard: what the first has said of it is left out of the others' words.
+// note asks the legs of an UPDATE, DELETE, INSERT … SELECT or … ON DUPLICATE KEY UPDATE for their warnings where several
+// have some. A constant of the statement that a server converts is converted once by one server,
+// and once by each shard: what the first has said of it, or of words of the statement, is left out of the others' words.
 func (s warned) note() error {
 	n := 0
 	for i := range s.legs {
@@ -34,7 +34,7 @@ func (s warned) note() error {
 			return l.failed(err)
 		}
 		for _, row := range rows {
-			if len(row) != 3 || !s.aboutConstant(row[2]) {
+			if len(row) != 3 || !s.aboutStatement(row) {
 				s.out.Conditions = append(s.out.Conditions, row)
 				continue
 			}
@@ -54,6 +54,16 @@ func (s warned) note() error {
 	}
 	s.out.Conditions = s.out.Conditions[:min(len(s.out.Conditions), math.MaxUint16)]
 	return nil
+}
+
+// deprecated is ER_WARN_DEPRECATED_SYNTAX.
+const deprecated = "1287"
+
+// aboutStatement tells whether a warning is of the statement's text, not of a row.
+func (s warned) aboutStatement(row [][]byte) bool {
+	stmt := s.req.Bound.Plan.Stmt
+	ofRows := stmt != nil && stmt.Insert != nil && !stmt.Insert.FromSelect // each with constants of its own
+	return string(row[1]) == deprecated || !ofRows && s.aboutConstant(row[2])
 }
 
 // aboutConstant tells whether a warning names a value that stands in the statement.

@@ -164,6 +164,14 @@ INSERT INTO b VALUES (?, ?)
 #! reset
 #! deprecated
 INSERT INTO x VALUES (5, 50, 'a'), (970, 1, 'b'), (6, 60, 'c'), (7, 70, 'd') ON DUPLICATE KEY UPDATE id = VALUES(id), v = VALUES(v), txt = 'dup'
+#! text
+SHOW WARNINGS
+#! text
+INSERT INTO x VALUES (5, '51x', 'a'), (970, '1x', 'b'), (6, '60x', 'c'), (7, '60x', 'd') ON DUPLICATE KEY UPDATE v = 1
+#! text
+INSERT IGNORE INTO x VALUES (5, '51x', 'a'), (970, '1x', 'b'), (6, '60x', 'c'), (7, '60x', 'd') ON DUPLICATE KEY UPDATE v = '5x'
+#! text
+SHOW WARNINGS
 #! deprecated
 INSERT INTO o (uid, n, code) VALUES (3, 1, 'vv') ON DUPLICATE KEY UPDATE uid = VALUES(uid), n = VALUES(n), code = VALUES(code)
 #! mysql
