@@ -22,7 +22,9 @@ const everything = `SELECT user_id, id, CONCAT_WS('|', code, v, IFNULL(t,'N'), I
 func (tr *traffic) owners() []int {
 	tr.t.Helper()
 	var owner []int
-	for _, r := range rows(tr.t, tr.c.px[0].dba(), "SHOW SLOTS") {
+	admin := tr.c.px[0].dba()
+	defer admin.Close() // a soak asks often, and the port takes a bounded number
+	for _, r := range rows(tr.t, admin, "SHOW SLOTS") {
 		f := strings.Split(r, "\t")
 		first, err1 := strconv.Atoi(f[0])
 		last, err2 := strconv.Atoi(f[1])

@@ -165,6 +165,7 @@ func (d *drive) run() {
 func (d *drive) begin(statement string) string {
 	d.t.Helper()
 	admin := d.p.dba()
+	defer admin.Close()
 	for began := time.Now(); ; time.Sleep(time.Second) {
 		got, err := tryRows(admin, statement)
 		if err == nil && len(got) == 1 {
