@@ -61,7 +61,7 @@ func (t *Tx) Branch(string) bool                     { return false }
 func (t *Tx) Chain() (begin, next string)            { return t.begin, t.next }
 func (t *Tx) Freeze(next string)                     { t.next = next }
 func (t *Tx) Savepoint(string) error                 { return errOneShard }
-func (t *Tx) RollbackTo(string) error                { return errOneShard }
+func (t *Tx) RollbackTo(string) ([][][]byte, error)  { return nil, errOneShard }
 func (t *Tx) Release(string) error                   { return errOneShard }
 
 func (t *Tx) Leg(shard string) *backend.Conn {
@@ -113,9 +113,9 @@ func (t *Tx) JoinAll(context.Context, []*backend.Conn, string) error { return er
 
 func (t *Tx) Commit(context.Context) ([]Ended, error) { return t.end("COMMIT") }
 
-func (t *Tx) Rollback() []Ended {
+func (t *Tx) Rollback() ([]Ended, [][][]byte) {
 	ended, _ := t.end("ROLLBACK")
-	return ended
+	return ended, nil
 }
 
 func (t *Tx) end(sql string) (ended []Ended, err error) {
