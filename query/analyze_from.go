@@ -35,7 +35,7 @@ type tableReader struct {
 
 // from analyses table references, the tokens [lo, hi).
 func (a *analysis) from(n *ast.Join, b, lo, hi int, sc *scope) {
-	a.st.Blocks[b].From = a.span(lo, hi)
+	a.st.Blocks[b].From = Span{a.span(lo, hi).Start, a.endOf(hi)}
 	t := a.tables(b, sc)
 	t.joinTree(n, lo, hi, false)
 	if a.why != "" {

@@ -133,8 +133,10 @@ func (a dialect) cutOuterJoin() {
 			}
 		}
 		if end < len(a.toks) {
+			closed := append(a.closed, a.toks[end].end)
 			a.tokens = a.without(end, end+1)
 			a.tokens = a.without(i, i+2)
+			a.closed = closed
 		}
 	}
 }

@@ -21,7 +21,8 @@ type tokens struct {
 	pair []int32 // of "(" and ")": index of the other one; 0 for other tokens
 	end  int     // of the statement in sql
 
-	marks []Span // of executable comments: the server does not see them
+	marks  []Span  // of executable comments: the server does not see them
+	closed []int32 // ends of closing braces that were taken out of toks
 }
 
 // text is a statement with the literals of its scan, as it is given to the parser.
@@ -134,7 +135,13 @@ func (t *tokens) endOf(i int) int32 {
 	if i <= 0 {
 		return 0
 	}
-	return t.toks[i-1].end
+	end := t.toks[i-1].end
+	for _, c := range t.closed {
+		if c > end && (i == len(t.toks) || c <= t.toks[i].start) {
+			end = c
+		}
+	}
+	return end
 }
 
 // at finds the token that starts at the position; -1 when none does.

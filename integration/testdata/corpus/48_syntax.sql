@@ -129,6 +129,9 @@ SELECT x.id, o.n, r.name FROM x LEFT JOIN (o, r) ON o.uid = x.id AND r.n = x.v O
 SELECT x.id, o.n FROM (x, r) JOIN o ON o.uid = x.id WHERE r.n = 1 ORDER BY 1, 2
 SELECT x.id, o.n FROM {OJ x LEFT OUTER JOIN o ON o.n = x.v} ORDER BY 1, 2
 SELECT x.id, o.n FROM { OJ x LEFT OUTER JOIN o ON o.uid = x.id } WHERE x.id < 9 ORDER BY 1, 2
+SELECT DISTINCT o.n FROM {OJ x LEFT OUTER JOIN o ON o.uid = x.id}
+SELECT o.n, COUNT(*) FROM {OJ x LEFT OUTER JOIN o ON o.uid = x.id} /* all */ GROUP BY o.n
+SELECT DISTINCT o.n FROM {OJ x LEFT OUTER JOIN o ON o.uid = x.id} LIMIT 1000
 SELECT x.id, o.n FROM x INNER JOIN o USING (id) ORDER BY 1
 SELECT x.id, q.n FROM x JOIN (SELECT uid AS id, n FROM o) q USING (id) ORDER BY 1, 2
 SELECT id, q.n FROM x CROSS JOIN (SELECT uid AS id, n FROM o) q USING (id) ORDER BY 1, 2
