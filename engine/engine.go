@@ -13,7 +13,8 @@
 //
 // Everything that may wait for something else than a socket of the task (a lock that others
 // hold while they wait, a channel, a timer, a file) calls Leave first: the task goes on on a
-// goroutine of its own, with the same sockets, until it calls Join.
+// goroutine of its own, with the same sockets, until it calls Join. The one exception is a Bell, which another
+// thread or task rings: a task waits for it on its loop.
 //
 // What always holds:
 //
