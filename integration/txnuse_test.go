@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -187,38 +188,78 @@ func TestLocksOverShards(t *testing.T) {
 			do(t, x, "COMMIT")
 			do(t, y, "SET innodb_lock_wait_timeout = DEFAULT")
 
-			add := func(key int) string {
-				return fmt.Sprintf("UPDATE accounts SET balance = balance + 100 WHERE user_id = %d", key)
-			}
-			do(t, x, "BEGIN", add(p))
-			do(t, y, "BEGIN", add(q))
-			began := time.Now()
-			var wg sync.WaitGroup
-			errs := make([]error, 2)
-			wg.Go(func() { _, errs[0] = x.ExecContext(context.Background(), add(q)) })
-			wg.Go(func() { _, errs[1] = y.ExecContext(context.Background(), add(p)) })
-			wg.Wait()
-			if d := time.Since(began); d > 12*time.Second {
-				t.Errorf("the deadlock lasted %v", d)
-			}
-			lost := 0
-			for _, err := range errs {
-				if err != nil {
-					lost++
-					checkError(t, "deadlock", err, 1213, "all its shards")
+			add := "UPDATE accounts SET balance = balance + 100 WHERE user_id = %d"
+			get := "SELECT balance FROM accounts WHERE user_id = %d"
+			t.Run("deadlock", func(t *testing.T) {
+				for i, way := range []struct {
+					name, before string
+					first, then  string // on the own row; on the other's
+				}{
+					{"writes", "", add, add},
+					{"reads first", get, add, add},
+					{"serializable reads", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", add, get},
+				} {
+					t.Run(way.name, func(t *testing.T) {
+						t.Parallel()
+						deadlock(t, [2]*sql.Conn{one(t, db), one(t, db)}, [2]int{b.byRow[0][i], b.byRow[1][i]}, way.before, way.first, way.then)
+					})
 				}
-			}
-			if lost == 0 {
-				t.Error("nobody was rolled back")
-			}
-			do(t, x, "COMMIT")
-			do(t, y, "COMMIT")
-			// Each is there with both of its parts, or with none.
-			want := fmt.Sprintf("%d\t%d", funds+100*(2-lost), funds+100*(2-lost))
-			expect(t, x, fmt.Sprintf("SELECT MIN(balance), MAX(balance) FROM accounts WHERE user_id IN (%d, %d)", p, q), want)
-			expect(t, x, "SELECT @@innodb_lock_wait_timeout", "50")
-			expect(t, y, "SELECT @@innodb_lock_wait_timeout", "50")
+			})
 		})
+	}
+}
+
+// deadlock has two sessions each lock a row and then want the other's, on two shards, of which no server knows.
+func deadlock(t *testing.T, sessions [2]*sql.Conn, keys [2]int, before, first, then string) {
+	of := func(sql string, key int) string { return strings.ReplaceAll(sql, "%d", strconv.Itoa(key)) }
+	for i, s := range sessions {
+		if strings.HasPrefix(before, "SET") {
+			do(t, s, before)
+		}
+		do(t, s, "BEGIN")
+		if strings.HasPrefix(before, "SELECT") {
+			rows(t, s, of(before, keys[0]))
+			rows(t, s, of(before, keys[1]))
+		}
+		do(t, s, of(first, keys[i]))
+	}
+	began := time.Now()
+	var wg sync.WaitGroup
+	errs := make([]error, 2)
+	for i, s := range sessions {
+		wg.Go(func() {
+			// What is read is not looked at: that it waits is.
+			_, errs[i] = s.ExecContext(context.Background(), of(then, keys[1-i]))
+		})
+	}
+	wg.Wait()
+	if d := time.Since(began); d > 12*time.Second {
+		t.Errorf("the deadlock lasted %v", d)
+	}
+	lost := 0
+	for _, err := range errs {
+		if err != nil {
+			lost++
+			checkError(t, "deadlock", err, 1213, "all its shards")
+		}
+	}
+	if lost == 0 {
+		t.Error("nobody was rolled back")
+	}
+	for _, s := range sessions {
+		do(t, s, "COMMIT")
+	}
+	// Each is there with all of its parts, or with none.
+	each := funds
+	if strings.HasPrefix(then, "UPDATE") {
+		each += 100 * (2 - lost)
+		expect(t, sessions[0], fmt.Sprintf("SELECT MIN(balance), MAX(balance) FROM accounts WHERE user_id IN (%d, %d)", keys[0], keys[1]), fmt.Sprintf("%d\t%d", each, each))
+	}
+	for _, s := range sessions {
+		expect(t, s, "SELECT @@innodb_lock_wait_timeout", "50")
+		for _, key := range keys { // on the connections that took part
+			expect(t, s, fmt.Sprintf("SELECT @@innodb_lock_wait_timeout FROM accounts WHERE user_id = %d", key), "50")
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"sluice/backend"
+	"sluice/txn"
 	"sluice/wire"
 )
 
@@ -51,12 +52,14 @@ type held struct {
 
 // asked is what the running statement asks of its connections.
 type asked struct {
-	several bool   // it reads or writes on more than one shard
-	plain   bool   // each is to open a transaction of the server's own, under autocommit
-	reads   bool   // it is one that changes nothing and is told nothing: what opens the transaction may go out with it
-	preset  bool   // they are told the session's LAST_INSERT_ID() first
-	now     string // they are told this time, in seconds; "" is their own
-	lent    lent
+	several bool // it reads or writes on more than one shard
+	plain   bool // each is to open a transaction of the server's own, under autocommit
+	reads   bool // it is one that changes nothing and is told nothing: what opens the transaction may go out with it
+	// lockless: it locks nothing, except under SERIALIZABLE.
+	lockless bool
+	preset   bool   // they are told the session's LAST_INSERT_ID() first
+	now      string // they are told this time, in seconds; "" is their own
+	lent     lent
 }
 
 // lease takes a connection of a shard for the running statement.
@@ -125,7 +128,11 @@ func (h *held) forgetNow() {
 func (h *held) connection(ctx context.Context, shard string) (lease, error) {
 	if c := h.kept.tx.Leg(shard); c != nil {
 		c.Wake()
-		return lease{conn: c, shard: shard, kind: fromTx}, h.kept.sync(c, shard)
+		err := h.kept.sync(c, shard)
+		if err == nil && h.mayLock() {
+			err = h.kept.tx.Bound(shard)
+		}
+		return lease{conn: c, shard: shard, kind: fromTx}, err
 	}
 	if c := h.kept.pins.of(shard); c != nil {
 		c.Wake()
@@ -170,7 +177,7 @@ func (h *held) enter(ctx context.Context, l *lease) error {
 		return nil
 	}
 	if h.kept.tx.Open() {
-		taken, err := h.kept.tx.Join(ctx, l.conn, h.several, h.reads, h.state.vars.plain("innodb_lock_wait_timeout"))
+		taken, err := h.kept.tx.Join(ctx, l.conn, h.joining(h.reads))
 		if taken {
 			l.kind, l.joins = fromTx, h.reads
 		}
@@ -183,6 +190,14 @@ func (h *held) enter(ctx context.Context, l *lease) error {
 		return err
 	}
 	return nil
+}
+
+// mayLock tells whether the running statement may wait for the lock of a row.
+func (h *held) mayLock() bool { return !h.lockless || h.kept.tx.serializable() }
+
+// joining says for what connections join the transaction; later: what opens it goes out with the statement.
+func (h *held) joining(later bool) txn.Joining {
+	return txn.Joining{Several: h.several, Later: later, Lockless: !h.mayLock(), Wait: h.state.vars.plain("innodb_lock_wait_timeout")}
 }
 
 // apart takes one more connection of a shard, outside of the transaction.

@@ -52,7 +52,7 @@ func (h *held) join(ctx context.Context, shards []string) (err error) {
 		list = append(list, c)
 	}
 	if err == nil && len(list) > 0 {
-		err = h.kept.tx.JoinAll(ctx, list, h.state.vars.plain("innodb_lock_wait_timeout"))
+		err = h.kept.tx.JoinAll(ctx, list, h.joining(false))
 	}
 	if err != nil {
 		for _, c := range list {

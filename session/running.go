@@ -187,7 +187,8 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 	}
 	r.held.preset = e.ids == idsAsked || readsInsertID(st.scan, e.stmt)
 	r.mayWrite = mayWrite(e.stmt)
-	r.held.reads = r.plain && !p.Write && !r.mayWrite && !r.held.preset && len(r.held.lent.names) == 0
+	r.held.lockless = !p.Write && !r.mayWrite && r.bound.Gathering == nil
+	r.held.reads = r.plain && r.held.lockless && !r.held.preset && len(r.held.lent.names) == 0
 	locked := r.kept.pins.locked()
 	if locked {
 		if err := (locking{r}).check(e); err != nil {

@@ -110,6 +110,15 @@ func (t *transaction) sessionSet(isolation, access bool) {
 	}
 }
 
+// serializable tells whether every SELECT in the open transaction may wait for locks.
+func (t *transaction) serializable() bool {
+	isolation := t.given.isolation
+	if isolation == "" {
+		isolation = t.state.vars.plain(t.state.h.defaults.isolationVar())
+	}
+	return strings.EqualFold(isolation, "SERIALIZABLE")
+}
+
 // freeze keeps the open transaction as it is when the session's characteristics change.
 func (t *transaction) freeze() {
 	if t.given.isolation == "" {

@@ -13,18 +13,16 @@ import (
 // has been read cannot be carried into a branch that is started later. Where the server
 // opens the first one itself it is not taken, unless it is one of several at once: it may
 // turn out not to be in a transaction after its statement, and Take takes it when it is.
-// later: what is said goes out with the statement that follows, which has to be one that changes
-// nothing, for it runs also where this was refused (backend.Conn.Later). wait is the session's own innodb_lock_wait_timeout, "" for the server's. On error the
-// connection is not taken and the caller closes it.
-func (t *Tx) Join(ctx context.Context, c *backend.Conn, several, later bool, wait string) (taken bool, err error) {
+// On error the connection is not taken and the caller closes it.
+func (t *Tx) Join(ctx context.Context, c *backend.Conn, how Joining) (taken bool, err error) {
 	if len(t.legs) > 0 || t.gtrid != "" {
-		return true, t.join(ctx, []*backend.Conn{c}, wait, later)
+		return true, t.join(ctx, []*backend.Conn{c}, how)
 	}
-	begin := t.opening(several)
+	begin := t.opening(how.Several)
 	if t.next == "" && len(t.savepoints) == 0 { // nearly all transactions
 		switch {
 		case begin == "":
-		case later:
+		case how.Later:
 			err = c.Later(begin)
 		default:
 			_, err = c.Exec(begin)
@@ -39,6 +37,16 @@ func (t *Tx) Join(ctx context.Context, c *backend.Conn, several, later bool, wai
 	return true, nil
 }
 
+// Joining says for what statement a connection joins a transaction.
+type Joining struct {
+	Several bool // it needs several shards
+	// Later: what is said goes out with the statement, which has to be one that changes nothing, for it runs also where
+	// this was refused (backend.Conn.Later).
+	Later    bool
+	Lockless bool   // it waits for no lock; the first that may is told to Bound
+	Wait     string // the session's own innodb_lock_wait_timeout, "" for the server's
+}
+
 // opening gives the statement that opens a leg of the server's own kind; "" where the
 // server does it by itself.
 func (t *Tx) opening(several bool) string {
@@ -50,16 +58,16 @@ func (t *Tx) opening(several bool) string {
 
 // JoinAll is Join for the connections of one statement over several shards, in one round
 // trip for all. All are taken, or on error none: then the caller closes them.
-func (t *Tx) JoinAll(ctx context.Context, list []*backend.Conn, wait string) error {
-	return t.join(ctx, list, wait, false)
+func (t *Tx) JoinAll(ctx context.Context, list []*backend.Conn, how Joining) error {
+	return t.join(ctx, list, how)
 }
 
-func (t *Tx) join(ctx context.Context, list []*backend.Conn, wait string, later bool) error {
+func (t *Tx) join(ctx context.Context, list []*backend.Conn, how Joining) error {
 	before := *t
-	words, err := t.joinAll(ctx, list, wait)
+	words, err := t.joinAll(ctx, list, how)
 	switch {
 	case err != nil:
-	case later:
+	case how.Later:
 		err = sayLater(words)
 	default:
 		err = sayEach(words)
@@ -74,7 +82,7 @@ func (t *Tx) join(ctx context.Context, list []*backend.Conn, wait string, later 
 }
 
 // joinAll takes connections and gives what they have to be told.
-func (t *Tx) joinAll(ctx context.Context, list []*backend.Conn, wait string) (words []saying, err error) {
+func (t *Tx) joinAll(ctx context.Context, list []*backend.Conn, how Joining) (words []saying, err error) {
 	first := len(t.legs) == 0 && t.gtrid == ""
 	if first {
 		words = append(words, saying{conn: list[0], statements: append(nonEmpty(t.next, t.opening(true)), t.savepoints.statements()...)})
@@ -85,11 +93,12 @@ func (t *Tx) joinAll(ctx context.Context, list []*backend.Conn, wait string) (wo
 		if len(t.legs) == 0 {
 			return nil, errors.New("a transaction's first part is lost")
 		}
-		if t.becomeSeveral(ctx, wait); t.restore != "" {
+		if t.becomeSeveral(ctx, how.Wait); t.restore != "" && !how.Lockless {
 			if !first {
 				words = append(words, saying{conn: t.legs[0].Conn})
 			}
 			words[0].statements = append(words[0].statements, boundWait)
+			t.legs[0].bound = true
 		}
 	}
 	for _, c := range list {
@@ -100,7 +109,8 @@ func (t *Tx) joinAll(ctx context.Context, list []*backend.Conn, wait string) (wo
 		} else {
 			b := branch{gtrid: t.gtrid, shard: shardID(leg.Shard), thread: c.ThreadID()}
 			leg.Branch = b.String()
-			statements = append(statements, t.startBranch(leg.Branch, t.restore != "")...)
+			leg.bound = t.restore != "" && !how.Lockless
+			statements = append(statements, t.startBranch(leg.Branch, leg.bound)...)
 		}
 		words = append(words, saying{conn: c, statements: append(statements, t.savepoints.statements()...)})
 		t.legs = append(t.legs, leg)
@@ -109,7 +119,7 @@ func (t *Tx) joinAll(ctx context.Context, list []*backend.Conn, wait string) (wo
 }
 
 // becomeSeveral names the transaction when its second shard joins. The waits for locks are
-// bounded then, unless the session's own bound is as short.
+// bounded from then on, unless the session's own bound is as short.
 func (t *Tx) becomeSeveral(ctx context.Context, wait string) {
 	var err error
 	if t.gtrid, err = t.Decisions.name(ctx, t.legs[0].Conn); err != nil {

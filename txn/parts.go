@@ -12,6 +12,7 @@ type Leg struct {
 	Shard  string
 	Write  bool
 	Branch string // of an XA transaction, as it stands behind the verb; "": a transaction of the server's own
+	bound  bool   // its waits for locks are bounded
 	lost   bool   // nothing more can be said on the connection
 	err    error
 }
@@ -19,7 +20,7 @@ type Leg struct {
 // parts are the legs of a transaction.
 type parts struct {
 	legs    []Leg
-	restore string // takes back what the legs of a transaction over several shards are told; "": nothing
+	restore string // takes the bound of the waits for locks back; "": the session's own is as short, or there is one shard only
 }
 
 // Legs lists the shards that take part. The slice is the Tx's own.
@@ -71,6 +72,7 @@ type Ended struct {
 	Shard string
 	Clean bool // it may go back to its pool; otherwise it has to be closed
 
+	bound  bool // still
 	warned bool // by its last statement
 }
 
@@ -81,7 +83,7 @@ func (t *parts) each(end func(*Leg) []string) (ended []Ended, err error) {
 	for i := range t.legs {
 		l := &t.legs[i]
 		if l.err = errBroken; !l.lost {
-			l.err = sendAll(l.Conn, t.last(end(l))...)
+			l.err = sendAll(l.Conn, t.last(l, end(l))...)
 		}
 	}
 	until := time.Now().Add(answerTime)
@@ -95,8 +97,9 @@ func (t *parts) each(end func(*Leg) []string) (ended []Ended, err error) {
 			}
 		}
 		clean := l.err == nil
-		if clean && t.restore != "" {
-			clean = hear(l.Conn, 1, until) == nil
+		bound := l.bound
+		if clean && bound && t.restore != "" {
+			clean, bound = hear(l.Conn, 1, until) == nil, false
 		}
 		if clean {
 			clean = l.Conn.SetDeadline(time.Time{}) == nil
@@ -104,15 +107,30 @@ func (t *parts) each(end func(*Leg) []string) (ended []Ended, err error) {
 		if l.err != nil && l.Write && err == nil {
 			err = l.err
 		}
-		ended = append(ended, Ended{l.Conn, l.Shard, clean, warned})
+		ended = append(ended, Ended{l.Conn, l.Shard, clean, bound, warned})
 	}
 	return ended, err
 }
 
-// last adds to the last statements for a leg what takes back that the transaction was one
-// over several shards.
-func (t *parts) last(statements []string) []string {
-	if t.restore != "" {
+// Bound bounds the waits for locks on a shard that has joined, in a transaction over several shards, before a
+// statement that may wait for one. It goes out with that (backend.Conn.Later): where it fails, the connection is lost
+// and with it what the statement has done.
+func (t *parts) Bound(shard string) error {
+	if t.restore == "" {
+		return nil
+	}
+	for i := range t.legs {
+		if l := &t.legs[i]; l.Shard == shard && !l.bound {
+			l.bound = true
+			return l.Conn.Later(boundWait)
+		}
+	}
+	return nil
+}
+
+// last adds to the last statements for a leg what takes the bound of its waits back.
+func (t *parts) last(l *Leg, statements []string) []string {
+	if l.bound && t.restore != "" {
 		return append(statements[:len(statements):len(statements)], t.restore)
 	}
 	return statements

@@ -145,11 +145,11 @@ func (t *Tx) Rollback() (ended []Ended, said [][][]byte) {
 	return ended, said
 }
 
-// undone takes back, on legs that have ended, what those of a transaction over several shards are told.
+// undone takes the bound of the waits for locks back on legs that have ended.
 func undone(ended []Ended, restore string) {
 	list := make([]saying, len(ended))
 	for i, e := range ended {
-		if list[i].conn = e.Conn; e.Clean {
+		if list[i].conn = e.Conn; e.Clean && e.bound {
 			list[i].statements = []string{restore}
 		}
 	}

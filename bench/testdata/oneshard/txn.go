@@ -85,7 +85,7 @@ func (t *Tx) Drop(string) { t.legs = t.legs[:0] }
 
 func (t *Tx) Take(c *backend.Conn, shard string) { t.legs = append(t.legs, Leg{Conn: c, Shard: shard}) }
 
-func (t *Tx) Join(_ context.Context, c *backend.Conn, _, later bool, _ string) (taken bool, err error) {
+func (t *Tx) Join(_ context.Context, c *backend.Conn, how Joining) (taken bool, err error) {
 	if len(t.legs) > 0 {
 		return false, errOneShard
 	}
@@ -97,7 +97,7 @@ func (t *Tx) Join(_ context.Context, c *backend.Conn, _, later bool, _ string) (
 	if t.begin == "" {
 		return false, nil
 	}
-	if later {
+	if how.Later {
 		err = c.Later(t.begin)
 	} else {
 		_, err = c.Exec(t.begin)
@@ -109,7 +109,16 @@ func (t *Tx) Join(_ context.Context, c *backend.Conn, _, later bool, _ string) (
 	return true, nil
 }
 
-func (t *Tx) JoinAll(context.Context, []*backend.Conn, string) error { return errOneShard }
+// Joining is what connections join a transaction for.
+type Joining struct {
+	Several, Later, Lockless bool
+	Wait                     string
+}
+
+// Bound has nothing to bound.
+func (t *Tx) Bound(string) error { return nil }
+
+func (t *Tx) JoinAll(context.Context, []*backend.Conn, Joining) error { return errOneShard }
 
 func (t *Tx) Commit(context.Context) ([]Ended, error) { return t.end("COMMIT") }
 
