@@ -66,11 +66,11 @@ func New(opts Options) *Admin {
 // statementTimeout bounds one admin statement: etcd or a shard may not answer.
 const statementTimeout = 30 * time.Second
 
-// Serve implements server.Handler.
-func (a *Admin) Serve(ctx context.Context, c *server.Client) {
-	s := &conn{admin: a, client: c}
+// Open implements server.Handler.
+func (a *Admin) Open(ctx context.Context, c *server.Client) server.Service {
+	s := &conn{admin: a, client: c, ctx: ctx}
 	c.SetSession(s)
-	s.serve(ctx)
+	return s
 }
 
 // refuse makes an error of the admin port's own.

@@ -15,6 +15,7 @@ import (
 type conn struct {
 	admin  *Admin
 	client *server.Client
+	ctx    context.Context // its statements'
 
 	mu     sync.Mutex // guards what other goroutines ask for
 	busy   bool
@@ -24,26 +25,26 @@ type conn struct {
 	count  int64
 }
 
-func (s *conn) serve(ctx context.Context) {
-	for {
-		s.client.ResetSequence()
-		s.client.Release()
-		packet, err := s.client.ReadPacket()
-		if err != nil {
-			s.readFailed(err)
-			return
-		}
-		if len(packet) == 0 || packet[0] == wire.ComQuit {
-			return
-		}
-		if err := s.command(ctx, packet[0], packet[1:]); err != nil {
-			return
-		}
-		if err := s.client.Flush(); err != nil {
-			return
-		}
+// Step implements server.Service.
+func (s *conn) Step() server.Next {
+	s.client.ResetSequence()
+	s.client.Release()
+	packet, err := s.client.ReadPacket()
+	if err != nil {
+		s.readFailed(err)
+		return server.Ends
 	}
+	if len(packet) == 0 || packet[0] == wire.ComQuit {
+		return server.Ends
+	}
+	if s.command(s.ctx, packet[0], packet[1:]) != nil || s.client.Flush() != nil {
+		return server.Ends
+	}
+	return server.Waits
 }
+
+// Close implements server.Service.
+func (s *conn) Close() {}
 
 func (s *conn) readFailed(err error) {
 	if !errors.Is(err, wire.ErrTooLarge) && !errors.Is(err, wire.ErrSequence) {

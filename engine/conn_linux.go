@@ -48,8 +48,7 @@ func (e *Engine) Adopt(nc net.Conn) (net.Conn, error) {
 	}
 	c := &Conn{engine: e, local: nc.LocalAddr(), remote: nc.RemoteAddr()}
 	c.sock.fd, c.sock.last = fd, c.forget
-	c.in.init(c)
-	c.out.init(c)
+	c.in.conn, c.out.conn = c, c
 	if !e.table.set(fd, c) {
 		_ = unix.Close(fd) // it is given up either way
 		return nc, nil

@@ -1,25 +1,27 @@
-// Package engine drives sockets for code that is written to block. A session's code runs as
-// a coroutine: where it would wait for a socket it switches to the loop that looks after its
+// Package engine drives sockets for code that is written to block. A session's code runs in steps, one for each command,
+// each on a coroutine: where it would wait for a socket it switches to the loop that looks after its
 // sockets, and the loop switches back when there is something to read. No goroutine is woken,
-// no other thread is involved, and nothing of the session's code knows of it.
+// no other thread is involved, and nothing of the session's code knows of it. Between two steps a task rests: it has no
+// coroutine, and so no stack; the loop gives it one of a few when its next step is due.
 //
-//	        ┌────────────── loop: one for each core, an epoll of its own ──────────────┐
-//	event ──┤ switch to the task that waits ── it reads, plans, writes, waits ── back  │
+//	        ┌────────────── loop: one for two cores, an epoll of its own ──────────────┐
+//	        │                        ┌─ rests: its coroutine is another's ◀─┐          │
+//	event ──┤ switch to the task that┴ waits ── it reads, plans, writes, waits ── back │
 //	        └──────▲──────────────────────────────────────────────────────────┬────────┘
-//	               │ Join: at the next statement                              │ Leave
+//	               │ Join: at the latest when the step ends                   │ Leave
 //	        ┌──────┴──────────────────────────────────────────────────────────▼────────┐
 //	        │ a goroutine: the same code, but a wait is a goroutine's wait             │
 //	        └──────────────────────────────────────────────────────────────────────────┘
 //
 // Everything that may wait for something else than a socket of the task (a lock that others
 // hold while they wait, a channel, a timer, a file) calls Leave first: the task goes on on a
-// goroutine of its own, with the same sockets, until it calls Join. The one exception is a Bell, which another
+// goroutine of its own, with the same sockets, until it calls Join or its step ends. The one exception is a Bell, which another
 // thread or task rings: a task waits for it on its loop.
 //
 // What always holds:
 //
 //  1. A task runs on one thread at a time: on its loop, or on the goroutine that carries it.
-//     Who resumes it has taken the one waiter out of the socket for which it waited.
+//     Who resumes it has taken the one waiter out of the socket for which it waited, or at which it rests.
 //  2. A waiter is put down before the socket's state is looked at for the last time, and the
 //     state is set before the waiter is taken: no event is lost. An event may come for nothing;
 //     a read then finds nothing and waits again.
@@ -28,6 +30,8 @@
 //  4. A descriptor is closed when nobody is within a system call on it: its number goes to
 //     nobody else before.
 //  5. A task that never has to wait gives way after a bounded number of reads and writes.
+//  6. A task has a coroutine from the beginning of a step to its end, and rests only on its loop: nobody but the
+//     loop gives it one, or takes it away. What a step leaves behind is in the step's own values, not on a stack.
 //
 // It refuses: files, datagrams, listening. On platforms without epoll there is no engine: New
 // gives nil, with which every call falls back to goroutines and net.Conn.

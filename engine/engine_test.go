@@ -30,6 +30,16 @@ func open(t *testing.T, loops int) *Engine {
 	return e
 }
 
+// start runs f in a task of one step, at first on a goroutine.
+func start(e *Engine, f func(*Task)) {
+	task := e.NewTask(nil)
+	task.Run(nil, func() Socket {
+		task.Leave()
+		f(task)
+		return nil
+	})
+}
+
 // pair gives a connection of the engine's and its other end, an ordinary one.
 func pair(t *testing.T, e *Engine) (*Conn, net.Conn) {
 	t.Helper()
@@ -70,7 +80,7 @@ func TestEcho(t *testing.T) {
 	for i := range tasks {
 		c, other := pair(t, e)
 		all.Add(2)
-		e.Go(func(task *Task) {
+		start(e, func(task *Task) {
 			defer all.Done()
 			defer task.Leave()
 			rnd := rand.New(rand.NewPCG(uint64(i), 1))
@@ -152,7 +162,7 @@ func each(t *testing.T, e *Engine, f func(t *testing.T, c *Conn, far net.Conn)) 
 				return
 			}
 			done := make(chan struct{})
-			e.Go(func(task *Task) {
+			start(e, func(task *Task) {
 				defer close(done)
 				c.Bind(task)
 				if where == "on the loop" {
@@ -249,7 +259,7 @@ func TestBell(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range tasks {
 		all.Add(1)
-		e.Go(func(task *Task) {
+		start(e, func(task *Task) {
 			defer all.Done()
 			defer task.Leave()
 			for r := range int64(rounds) {
@@ -301,14 +311,14 @@ func TestFair(t *testing.T) {
 			}
 		}
 	}()
-	e.Go(func(task *Task) {
+	start(e, func(task *Task) {
 		defer all.Done()
 		greedy.Bind(task)
 		task.Join()
 		io.Copy(io.Discard, greedy)
 		task.Leave()
 	})
-	e.Go(func(task *Task) {
+	start(e, func(task *Task) {
 		defer all.Done()
 		polite.Bind(task)
 		task.Join()
@@ -335,13 +345,18 @@ func TestNoEngine(t *testing.T) {
 	task.Join()
 	task.Leave()
 	done := make(chan struct{})
-	e.Go(func(task *Task) {
-		if task != nil {
-			t.Error("there is a task")
+	steps := 0
+	e.NewTask(nil).Run(nil, func() Socket {
+		if steps++; steps < 3 {
+			return &Conn{}
 		}
 		close(done)
+		return nil
 	})
 	<-done
+	if e.NewTask(nil) != nil {
+		t.Error("there is a task")
+	}
 	a, b := net.Pipe()
 	defer a.Close()
 	defer b.Close()
@@ -354,32 +369,106 @@ func TestNoEngine(t *testing.T) {
 	e.Close()
 }
 
-// TestNoAllocation: a wait costs none.
+// TestNoAllocation: neither a wait nor a rest costs one.
 func TestNoAllocation(t *testing.T) {
-	e := open(t, 1)
-	c, far := pair(t, e)
-	done := make(chan struct{})
-	e.Go(func(task *Task) {
-		defer close(done)
+	for _, rests := range []bool{false, true} {
+		e := open(t, 1)
+		c, far := pair(t, e)
+		done := make(chan struct{})
+		task := e.NewTask(c)
 		c.Bind(task)
-		task.Join()
-		b := make([]byte, 64)
-		for {
-			n, err := c.Read(b)
-			if err != nil {
-				break
+		in := make([]byte, 64)
+		task.Run(c, func() Socket {
+			for {
+				n, err := c.Read(in)
+				if err != nil {
+					close(done)
+					return nil
+				}
+				c.Write(in[:n])
+				if rests {
+					return c
+				}
 			}
-			c.Write(b[:n])
+		})
+		b := make([]byte, 8)
+		if n := testing.AllocsPerRun(500, func() {
+			far.Write(b)
+			io.ReadFull(far, b)
+		}); n > 0 {
+			t.Errorf("%v allocations a round trip", n)
 		}
+		far.Close()
+		<-done
+	}
+}
+
+// TestRest: many tasks that rest share a few coroutines; what wakes one is bytes, the peer's end, a close by another, or a
+// deadline, whether that comes before the rest or within it.
+func TestRest(t *testing.T) {
+	e := open(t, 1)
+	const tasks = 60
+	ends := make(chan error, tasks)
+	var conns [tasks]*Conn
+	var others [tasks]net.Conn
+	for i := range tasks {
+		c, other := pair(t, e)
+		conns[i], others[i] = c, other
+		task := e.NewTask(c)
+		c.Bind(task)
+		b := make([]byte, 1)
+		if i%2 == 0 {
+			other.Write(b) // before it rests for the first time
+		}
+		task.Run(c, func() Socket {
+			if i%3 == 0 {
+				task.Leave() // and comes back by itself
+			}
+			if _, err := c.Read(b); err != nil {
+				ends <- err
+				return nil
+			}
+			c.Write(b)
+			return c
+		})
+	}
+	for round := range 50 {
+		for i, other := range others {
+			b := make([]byte, 1)
+			if round > 0 || i%2 != 0 {
+				other.Write(b)
+			}
+			if _, err := io.ReadFull(other, b); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	free := make(chan int)
+	start(e, func(task *Task) {
+		task.Join()
+		free <- len(task.loop.free)
 		task.Leave()
 	})
-	b := make([]byte, 8)
-	if n := testing.AllocsPerRun(500, func() {
-		far.Write(b)
-		io.ReadFull(far, b)
-	}); n > 0 {
-		t.Errorf("%v allocations a round trip", n)
+	if n := <-free; n > 8 {
+		t.Errorf("%d coroutines for tasks that work one after the other", n)
 	}
-	far.Close()
-	<-done
+	for i := range tasks {
+		switch i % 3 {
+		case 0:
+			others[i].Close()
+			if err := <-ends; err != io.EOF {
+				t.Errorf("of the peer's end it is told %v", err)
+			}
+		case 1:
+			conns[i].Close()
+			if err := <-ends; !errors.Is(err, net.ErrClosed) {
+				t.Errorf("closed, it is told %v", err)
+			}
+		case 2:
+			conns[i].SetReadDeadline(time.Now().Add(time.Duration(i%2) * time.Millisecond))
+			if err := <-ends; !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("of a deadline it is told %v", err)
+			}
+		}
+	}
 }

@@ -51,6 +51,9 @@ func (e *Engine) Close() {
 	}
 	e.wg.Wait()
 	for _, l := range e.loops {
+		for _, co := range l.free {
+			co.stop()
+		}
 		_ = unix.Close(l.epoll) // they are given up either way
 		_ = unix.Close(l.bell)
 	}
@@ -73,7 +76,13 @@ type loop struct {
 	again  []*Task // gave way and go on after the others
 	turned []*Task // the array of the turn before
 	roused bool    // goroutines may be ready: they get the thread before the loop goes on
+
+	free []*coroutine // their tasks rest
 }
+
+// mostFree bounds the coroutines that a loop keeps for the next steps. As many as there are sessions at work come and go
+// without being made anew, whatever their number is, as long as it does not vary by more.
+const mostFree = 256
 
 // The events that are asked for, once for a socket's life. Edge-triggered: what is not waited for
 // costs nothing. That a socket can be written to comes with the other events only, unless a
@@ -210,16 +219,41 @@ func (l *loop) wake() {
 	_, _ = unix.Write(l.bell, one[:]) // full means rung already
 }
 
-// resume runs a task until it waits.
+// resume runs a task until it waits or rests.
 func (l *loop) resume(t *Task) {
-	switch verb, running := t.next(); {
-	case !running:
-	case verb == leaves:
+	if t.co == nil {
+		t.co = l.coroutine()
+		t.co.task = t
+	}
+	switch verb, _ := t.co.next(); verb { // one that has ended gives waits
+	case leaves:
 		l.roused = true
 		go t.carry()
-	case verb == givesWay:
+	case givesWay:
 		l.again = append(l.again, t)
+	case rests:
+		l.release(t.co)
+		t.co = nil
 	}
+}
+
+// coroutine gives one that was used last, which is the most likely to be in the caches.
+func (l *loop) coroutine() *coroutine {
+	n := len(l.free) - 1
+	if n < 0 {
+		return newCoroutine()
+	}
+	co := l.free[n]
+	l.free[n], l.free = nil, l.free[:n]
+	return co
+}
+
+func (l *loop) release(co *coroutine) {
+	if co.task = nil; len(l.free) < mostFree {
+		l.free = append(l.free, co)
+		return
+	}
+	co.stop()
 }
 
 // table finds the socket of a descriptor, without a lock.

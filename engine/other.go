@@ -27,8 +27,16 @@ func (*Engine) Adopt(nc net.Conn) (net.Conn, error) { return nc, nil }
 // Watch does nothing.
 func (*Engine) Watch(context.Context, time.Duration, func(int)) {}
 
-// Go runs f on a goroutine.
-func (*Engine) Go(f func(*Task)) { go f(nil) }
+// NewTask gives none.
+func (*Engine) NewTask(Socket) *Task { return nil }
+
+// Run runs steps on a goroutine until one gives nil.
+func (*Task) Run(_ Socket, step func() Socket) {
+	go func() {
+		for step() != nil {
+		}
+	}()
+}
 
 // Leave does nothing.
 func (*Task) Leave() {}

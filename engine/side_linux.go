@@ -22,8 +22,6 @@ type side struct {
 	due   int64       // when it fires; 0: it does not run
 }
 
-func (s *side) init(c *Conn) { s.conn, s.own.wake = c, make(chan struct{}, 1) }
-
 // begin is what deadlines are counted from: with its monotonic clock.
 var begin = time.Now()
 
@@ -40,15 +38,20 @@ func (s *side) fault() error {
 	return nil
 }
 
+// stirred tells whether a read or write has something to look at.
+func (s *side) stirred() bool { return s.ready.Load() || s.fault() != nil }
+
 // wait blocks until something has happened.
 func (s *side) wait() error {
 	w := &s.own
 	if t := s.conn.task; t != nil && t.onLoop {
 		w = &t.self
+	} else if w.wake == nil {
+		w.wake = make(chan struct{}, 1)
 	}
 	for !s.ready.Swap(false) {
 		s.waiter.Store(w)
-		if (s.ready.Load() || s.fault() != nil) && s.waiter.CompareAndSwap(w, nil) {
+		if s.stirred() && s.waiter.CompareAndSwap(w, nil) {
 			break
 		}
 		w.park()

@@ -17,7 +17,7 @@ import (
 
 // TestStorm has tasks relay between two connections while all that can happen to sockets happens to
 // them at random: slow and hasty peers, tiny and large writes, half and whole ends, resets, deadlines,
-// closes from other threads, moves between loop and goroutine. What comes through is what was sent, up to
+// closes from other threads, moves between loop and goroutine, rests. What comes through is what was sent, up to
 // where it was cut; what was not disturbed comes through as a whole; every task ends.
 func TestStorm(t *testing.T) {
 	storms := 80
@@ -70,18 +70,22 @@ func storm(t *testing.T, e *Engine, rnd *rand.Rand) {
 		source.(*net.TCPConn).CloseWrite()
 	})
 	all.Add(1)
-	e.Go(func(task *Task) { // the relay
-		defer all.Done()
-		defer task.Leave()
-		defer out.Close()
-		in.Bind(task)
-		out.Bind(task)
-		buf := make([]byte, 1+three.IntN(32_000))
+	relay := e.NewTask(in)
+	in.Bind(relay)
+	out.Bind(relay)
+	buf := make([]byte, 1+three.IntN(32_000))
+	end := func() Socket {
+		out.Close()
+		relay.Leave()
+		all.Done()
+		return nil
+	}
+	relay.Run(in, func() Socket { // one step is some turns of the relay
 		for {
 			if three.IntN(8) == 0 {
-				task.Leave()
+				relay.Leave()
 			} else {
-				task.Join()
+				relay.Join()
 			}
 			if three.IntN(10) == 0 {
 				in.SetReadDeadline(time.Now().Add(time.Duration(three.IntN(300)) * time.Microsecond))
@@ -92,11 +96,18 @@ func storm(t *testing.T, e *Engine, rnd *rand.Rand) {
 				continue
 			}
 			if err != nil {
-				return
+				return end()
 			}
 			half := three.IntN(n + 1)
 			if _, err := out.WriteBoth(buf[:half], buf[half:n]); err != nil {
-				return
+				return end()
+			}
+			switch three.IntN(8) {
+			case 0, 1, 2, 3:
+				return in
+			case 4: // its rest is short
+				in.SetReadDeadline(time.Now().Add(time.Duration(three.IntN(300)) * time.Microsecond))
+				return in
 			}
 		}
 	})
@@ -143,7 +154,7 @@ func TestPanic(t *testing.T) {
 	e := open(t, 1)
 	for range 3 {
 		done := make(chan any)
-		e.Go(func(task *Task) {
+		start(e, func(task *Task) {
 			defer func() {
 				p := recover()
 				task.Leave()
@@ -169,7 +180,7 @@ func TestWatch(t *testing.T) {
 	}()
 	block := make(chan struct{})
 	done := make(chan struct{})
-	e.Go(func(task *Task) {
+	start(e, func(task *Task) {
 		defer close(done)
 		defer task.Leave()
 		task.Join()

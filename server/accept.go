@@ -6,13 +6,11 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"sluice/engine"
 	"sluice/wire"
 )
 
@@ -70,34 +68,6 @@ func (s *Server) admit(tcp *net.TCPConn) {
 		refuse(tcp, tooMany())
 	}
 	_ = tcp.Close() // it is given up either way
-}
-
-// serve runs the handler; the connection's goroutine from the login to its end.
-func (s *Server) serve(c *Client, t *engine.Task) {
-	defer s.wg.Done()
-	defer s.end(c)
-	ctx := s.ctx
-	if driven, ok := c.sock.(engine.Socket); ok && t != nil {
-		driven.Bind(t)
-		c.Task, ctx = t, engine.With(ctx, t)
-		defer t.Leave() // what ends a connection may wait
-	}
-	s.handler.Serve(ctx, c)
-}
-
-// end closes a client's connection, also after a panic of the handler, which concerns no
-// other client.
-func (s *Server) end(c *Client) {
-	if p := recover(); p != nil {
-		s.opts.Log.Error("panic in a client's connection", slog.String("port", s.opts.Name), slog.Uint64("id", uint64(c.ID)),
-			slog.String("remote", c.Remote.String()), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
-	}
-	if unread(c.sock) {
-		linger(c.sock)
-	}
-	_ = c.Close() // it is given up either way
-	s.clients.leave(c.key)
-	s.opts.Metrics.Connection(s.opts.Name, -1)
 }
 
 // refuse answers a connection that has not been greeted. Clients know no SQLSTATE then:

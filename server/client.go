@@ -28,7 +28,7 @@ type Client struct {
 	scramble scramble // the last one it was sent
 	sock     socket
 	key      *net.TCPConn // in the registry
-	Task     *engine.Task // that runs the handler; nil on a goroutine
+	Task     *engine.Task // that runs the service; nil on a goroutine
 	leaving  atomic.Bool  // Drain has told it to go
 	session  atomic.Pointer[Session]
 }

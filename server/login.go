@@ -12,7 +12,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"sluice/engine"
 	"sluice/wire"
 )
 
@@ -58,7 +57,7 @@ type login struct {
 }
 
 // login runs a connection up to its authentication, in a goroutine of its own: its stack
-// has grown then, and the one that waits for commands starts with a small one.
+// has grown then, and what waits for commands starts with a small one, or with none.
 func (s *Server) login(tcp *net.TCPConn) {
 	defer s.wg.Done()
 	l := &login{s: s, tcp: tcp, sock: tcp, remote: addrPort(tcp)}
@@ -66,7 +65,7 @@ func (s *Server) login(tcp *net.TCPConn) {
 	if err == nil {
 		s.opts.Metrics.Connection(s.opts.Name, 1)
 		s.wg.Add(1)
-		s.opts.Engine.Go(func(t *engine.Task) { s.serve(c, t) })
+		s.serve(c)
 		return
 	}
 	l.refused(err)
@@ -218,6 +217,8 @@ func (l *login) accept() (*Client, error) {
 	if err := startCompression(c.Conn, id); err != nil {
 		return nil, err
 	}
+	c.ResetSequence()
+	c.Release()
 	return c, l.sock.SetDeadline(time.Time{})
 }
 

@@ -5,7 +5,7 @@
 //
 // The life of a connection:
 //
-//	accept ── full? 1040 ── PROXY header ── gate ── greeting ── [TLS] ── authenticate ── OK ── Handler.Serve
+//	accept ── full? 1040 ── PROXY header ── gate ── greeting ── [TLS] ── authenticate ── OK ── Handler.Open ── Service.Step …
 //	                        └───────────── HandshakeTimeout, MaxHandshake ────────────┘
 //
 // It refuses: the protocol before MySQL 4.1, passwords in clear text without TLS, a client
@@ -46,11 +46,27 @@ type Accounts interface {
 	MayUse(user, schema string) error
 }
 
-// Handler serves one authenticated connection until it ends. The connection is closed by
-// the server after Serve returns. ctx is cancelled when the server closes hard.
+// Handler serves authenticated connections. ctx is cancelled when the server closes hard.
 type Handler interface {
-	Serve(ctx context.Context, c *Client)
+	Open(ctx context.Context, c *Client) Service
 }
+
+// Service serves one connection, a command at a time: an engine gives it a stack for a command only.
+type Service interface {
+	// Step reads and carries out the next command.
+	Step() Next
+	// Close ends the service after the last Step, also after one that has panicked. The server closes the connection then.
+	Close()
+}
+
+// Next is how a connection goes on after a command.
+type Next uint8
+
+const (
+	Ends  Next = iota
+	Waits      // the next Step waits for its command, where the last one was
+	Rests      // the next Step comes when there is something to read, on the client's loop if it has one
+)
 
 // Options configures a Server. Zero values get defaults.
 type Options struct {

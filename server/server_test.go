@@ -61,6 +61,7 @@ type fixture struct {
 	addr   string
 	log    *logBuffer
 	served atomic.Int64 // clients that reached the handler
+	closed atomic.Int64 // and whose service has been closed
 	pings  atomic.Int64 // carried out
 	resume chan struct{}
 	kills  atomic.Int64  // begun
@@ -97,6 +98,9 @@ func start(t testing.TB, opts Options) *fixture {
 		if n := len(f.Clients()); n != 0 {
 			t.Errorf("%d clients are left", n)
 		}
+		if served, closed := f.served.Load(), f.closed.Load(); served != closed {
+			t.Errorf("%d of %d services were closed", closed, served)
+		}
 		if t.Failed() {
 			t.Logf("log of the server:\n%s", f.log)
 		}
@@ -108,6 +112,7 @@ func start(t testing.TB, opts Options) *fixture {
 type session struct {
 	f    *fixture
 	c    *Client
+	ctx  context.Context
 	busy atomic.Bool
 	tx   bool
 }
@@ -122,35 +127,44 @@ func (s *session) Kill(bool) {
 	}
 }
 
-// Serve implements Handler.
-func (f *fixture) Serve(ctx context.Context, c *Client) {
+// Open implements Handler.
+func (f *fixture) Open(ctx context.Context, c *Client) Service {
 	f.served.Add(1)
-	s := &session{f: f, c: c}
+	s := &session{f: f, c: c, ctx: ctx}
 	c.SetSession(s)
-	for {
-		c.ResetSequence()
-		c.Release()
-		b, err := c.ReadPacket()
-		if errors.Is(err, wire.ErrTooLarge) {
-			_ = errors.Join(c.WriteError(&wire.Error{Code: 1153, SQLState: "08S01", Message: "too large"}), c.Flush())
-		}
-		if err != nil || len(b) == 0 || b[0] == wire.ComQuit {
-			return
-		}
-		doze := string(b[1:]) == "DOZE"
-		s.busy.Store(true)
-		if err := s.command(ctx, b[0], string(b[1:])); err != nil {
-			return
-		}
-		if err := c.Flush(); err != nil {
-			return
-		}
-		s.busy.Store(s.tx)
-		if doze {
-			<-f.resume
-		}
-	}
+	return s
 }
+
+// Step implements Service.
+func (s *session) Step() Next {
+	c := s.c
+	c.Task.Leave() // commands wait for the test
+	b, err := c.ReadPacket()
+	if errors.Is(err, wire.ErrTooLarge) {
+		_ = errors.Join(c.WriteError(&wire.Error{Code: 1153, SQLState: "08S01", Message: "too large"}), c.Flush())
+	}
+	if err != nil || len(b) == 0 || b[0] == wire.ComQuit {
+		return Ends
+	}
+	doze := string(b[1:]) == "DOZE"
+	s.busy.Store(true)
+	if err := s.command(s.ctx, b[0], string(b[1:])); err != nil {
+		return Ends
+	}
+	if err := c.Flush(); err != nil {
+		return Ends
+	}
+	s.busy.Store(s.tx)
+	if doze {
+		<-s.f.resume
+	}
+	c.ResetSequence()
+	c.Release()
+	return Rests
+}
+
+// Close implements Service.
+func (s *session) Close() { s.f.closed.Add(1) }
 
 func (s *session) command(ctx context.Context, cmd byte, arg string) error {
 	switch cmd {

@@ -105,13 +105,12 @@ func New(opts Options) *Handler {
 // need it.
 func (h *Handler) Bind(s *server.Server) { h.server = s }
 
-// Serve implements server.Handler.
-func (h *Handler) Serve(ctx context.Context, c *server.Client) {
-	s := newSession(h, c)
+// Open implements server.Handler.
+func (h *Handler) Open(ctx context.Context, c *server.Client) server.Service {
+	s := newSession(ctx, h, c)
 	h.gate.enter(&s.shared)
-	defer h.gate.leave(&s.shared)
 	c.SetSession(&s.shared)
-	s.serve(ctx)
+	return s
 }
 
 // Held is the number of statements that wait for rows to switch to another shard.

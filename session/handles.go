@@ -9,14 +9,15 @@ import (
 	"sluice/wire"
 )
 
-// handles are the statements of the protocol's commands, which name them by number.
+// handles are the prepared statements: those of the protocol's commands, which name them by number, and those of PREPARE.
 type handles struct {
 	c *server.Client
 
 	stmts    map[uint32]*prepared
-	last     uint32 // number given
-	size     int    // of the texts
-	longSize int    // of the long data
+	named    map[string]*prepared // PREPARE name FROM …
+	last     uint32               // number given
+	size     int                  // of the texts
+	longSize int                  // of the long data
 }
 
 // maxPrepared is the servers' default of max_prepared_stmt_count, which holds for a whole
@@ -63,7 +64,7 @@ func (h *handles) clear() {
 	for _, p := range h.stmts {
 		h.dropLong(p)
 	}
-	h.stmts, h.size = nil, 0
+	h.stmts, h.named, h.size = nil, nil, 0
 }
 
 // of finds the statement that a command names in its first four bytes.

@@ -55,8 +55,6 @@ type preparer struct {
 	shows   *shows
 	handles *handles
 	args    *router.Args
-
-	named map[string]*prepared // PREPARE name FROM …
 }
 
 // prepare scans sql, checks that it can be run, and lets a shard describe it.

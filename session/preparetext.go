@@ -21,13 +21,13 @@ func (s *Session) prepareText(ctx context.Context, st *statement, stmt *query.St
 	case stmt.PrepareOp == "prepare":
 		return s.preparer.prepareNamed(ctx, st, stmt, name)
 	case stmt.PrepareOp == "deallocate":
-		if s.preparer.named[name] == nil {
+		if s.handles.named[name] == nil {
 			return unknownHandler(stmt.PrepareName, "DEALLOCATE PREPARE")
 		}
-		delete(s.preparer.named, name)
+		delete(s.handles.named, name)
 		return s.reply.ok(st, wire.OK{})
 	}
-	p := s.preparer.named[name]
+	p := s.handles.named[name]
 	if p == nil {
 		return unknownHandler(stmt.PrepareName, "EXECUTE")
 	}
@@ -56,8 +56,8 @@ func unknownHandler(name, command string) error {
 // prepareNamed carries out PREPARE name FROM. As on a server an older statement of the name
 // is gone even when the new one is refused.
 func (pr *preparer) prepareNamed(ctx context.Context, st *statement, stmt *query.Statement, name string) error {
-	delete(pr.named, name)
-	if len(pr.named) >= maxPrepared {
+	delete(pr.handles.named, name)
+	if len(pr.handles.named) >= maxPrepared {
 		return tooManyPrepared()
 	}
 	var text []byte
@@ -77,10 +77,10 @@ func (pr *preparer) prepareNamed(ctx context.Context, st *statement, stmt *query
 	if err != nil {
 		return err
 	}
-	if pr.named == nil {
-		pr.named = map[string]*prepared{}
+	if pr.handles.named == nil {
+		pr.handles.named = map[string]*prepared{}
 	}
-	pr.named[name] = p
+	pr.handles.named[name] = p
 	if p.tables {
 		pr.answers.clear()
 	}

@@ -24,7 +24,7 @@ type reply struct {
 	diagnosed bool   // answers has the server's words about it
 	rows      uint64 // sent to the client
 
-	tracker tracker
+	tracker *tracker
 	part    *wire.OK // while a part of the client's statement runs: takes its OK, which is not written
 }
 

@@ -7,49 +7,31 @@ import (
 	"time"
 
 	"sluice/backend"
-	"sluice/query"
-	"sluice/router"
 	"sluice/server"
 	"sluice/txn"
 	"sluice/wire"
 )
 
 // Session is one client connection on the data port: its parts, each of which knows only
-// those above it. Its goroutine owns them all; other goroutines only touch shared.
+// those above it. Its task owns them all; other goroutines only touch shared. A session at rest is no more than this:
+// the parts that carry a command out are its work, which it has while one runs.
 type Session struct {
-	h *Handler
-	c *server.Client
+	h   *Handler
+	c   *server.Client
+	ctx context.Context
 
 	shared  shared  // what other goroutines look at and touch: SHOW SESSIONS, KILL
 	state   state   // what the client has set: variables, schema
 	answers answers // what LAST_INSERT_ID(), ROW_COUNT(), SHOW WARNINGS … say
 	kept    kept    // connections between statements: of the transaction, or pinned
-	held    held    // connections of the running statement
-	reply   reply   // what the client is answered
+	tracker tracker // what the client is told of the changes that it has made
+	handles handles // prepared statements
 
-	planner planner // text → plan
-	running running // plan → shards
-	settle  settling
-
-	setter   setter   // SET
-	verbs    verbs    // BEGIN, COMMIT, SAVEPOINT, XA …
-	shows    shows    // SHOW
-	peers    peers    // KILL, SHOW PROCESSLIST
-	values   values   // LAST_INSERT_ID() and its like, written into statements
-	preparer preparer // PREPARE, in text and in the protocol
-	handles  handles  // prepared by the protocol's commands
-	cursors  cursors
-
-	scan query.Scan  // of the running text
-	args router.Args // of the running statement
-
-	// apart: the last statement was answered from the cache, off the engine's loop, and the next one most likely will be. To go to the
-	// loop and to leave it again would cost a fifth of such an answer.
-	apart bool
+	*work // nil while it rests
 }
 
-func newSession(h *Handler, c *server.Client) *Session {
-	s := &Session{h: h, c: c}
+func newSession(ctx context.Context, h *Handler, c *server.Client) *Session {
+	s := &Session{h: h, c: c, ctx: ctx}
 	s.shared = shared{c: c, log: h.log, info: server.SessionInfo{
 		ID: c.ID, User: c.User, Remote: c.Remote.String(), Schema: c.Schema, Command: "Sleep", Since: time.Now(),
 		Attributes: c.Attributes,
@@ -59,89 +41,56 @@ func newSession(h *Handler, c *server.Client) *Session {
 	s.kept = kept{h: h, state: &s.state}
 	s.kept.tx = transaction{Tx: txn.Tx{Decisions: h.decisions}, state: &s.state}
 	s.kept.pins.shared = &s.shared
-	s.held = held{h: h, state: &s.state, shared: &s.shared, kept: &s.kept, answers: &s.answers}
-	s.reply = reply{c: c, answers: &s.answers, kept: &s.kept, tracker: tracker{c: c, state: &s.state}}
-
-	s.planner = planner{h: h, c: c, state: &s.state, kept: &s.kept, args: &s.args}
-	s.running = running{
-		h: h, c: c, shared: &s.shared, state: &s.state, answers: &s.answers, kept: &s.kept, held: &s.held, reply: &s.reply,
-		planner: &s.planner, args: &s.args,
-	}
-	s.settle = settling{&s.running}
-
-	s.setter = setter{h: h, state: &s.state, answers: &s.answers, kept: &s.kept, held: &s.held, reply: &s.reply}
-	s.verbs = verbs{h: h, state: &s.state, kept: &s.kept, held: &s.held, reply: &s.reply, setter: &s.setter}
-	s.peers = peers{h: h, c: c, shared: &s.shared, kept: &s.kept}
-	s.shows = shows{h: h, c: c, state: &s.state, answers: &s.answers, peers: &s.peers}
-	s.values = values{c: c, state: &s.state, answers: &s.answers}
+	s.tracker = tracker{c: c, state: &s.state}
 	s.handles.c = c
-	s.preparer = preparer{
-		h: h, c: c, shared: &s.shared, state: &s.state, answers: &s.answers, kept: &s.kept, held: &s.held, reply: &s.reply,
-		planner: &s.planner, values: &s.values, shows: &s.shows, handles: &s.handles, args: &s.args,
-	}
-	s.cursors = cursors{
-		c: c, shared: &s.shared, kept: &s.kept, held: &s.held, reply: &s.reply, handles: &s.handles, running: &s.running,
-	}
 	return s
 }
 
-// serve reads commands until the connection ends.
-func (s *Session) serve(ctx context.Context) {
-	defer s.close()
-	for {
-		s.c.ResetSequence()
-		s.c.Release()
-		if !s.apart {
-			s.c.Task.Join()
-		}
-		s.apart = false
-		// An idle session's stack is as short as it can be: what it has used is given back then.
-		var packet []byte
-		var err error
-		if s.state.wait == 0 {
-			packet, err = s.c.ReadPacket()
-		} else {
-			packet, err = await(s.c, s.state.wait)
-		}
-		if err != nil {
-			readFailed(s.c, &s.state, err)
-			return
-		}
-		takeUp(&s.shared, &s.kept)
-		if !brief(packet) || !driven(&s.kept) {
-			s.c.Task.Leave()
-		}
-		err = s.command(ctx, packet)
-		if err == nil {
-			err = s.c.Flush()
-		}
-		if killed := s.shared.end(&s.kept); err != nil || killed || s.kept.gone {
-			return
-		}
-		letRest(&s.kept)
-		forget(s)
+// Step implements server.Service: it reads a command and carries it out.
+func (s *Session) Step() server.Next {
+	packet, err := s.c.ReadPacket()
+	if err == nil && s.state.wait > 0 {
+		err = s.c.NetConn().SetReadDeadline(time.Time{})
 	}
-}
-
-// forget lets go of the command's bytes: the buffer that has them goes back to its pool, and would stay in memory
-// for as long as somebody points into it.
-func forget(s *Session) {
-	s.args.SQL, s.args.Params = nil, nil
-	r := &s.running.req
-	r.SQL, r.Execute, r.Long = nil, nil, nil
-}
-
-// await reads the next command, within wait_timeout, which the client has set. (It is not
-// set for the client that has not: some hours of the servers' own.)
-func await(c *server.Client, wait time.Duration) ([]byte, error) {
-	if err := c.NetConn().SetReadDeadline(time.Now().Add(wait)); err != nil {
-		return nil, err
+	if err != nil {
+		readFailed(s.c, &s.state, err)
+		return server.Ends
 	}
-	packet, err := c.ReadPacket()
+	takeUp(&s.shared, &s.kept)
+	if !brief(packet) || !driven(&s.kept) {
+		s.c.Task.Leave()
+	}
+	if s.work == nil {
+		s.work = workOf(s)
+	}
+	err = s.command(s.ctx, packet)
 	if err == nil {
-		err = c.NetConn().SetReadDeadline(time.Time{})
+		err = s.c.Flush()
 	}
-	return packet, err
+	if killed := s.shared.end(&s.kept); err != nil || killed || s.kept.gone {
+		return server.Ends
+	}
+	return rest(s)
+}
+
+// rest gives back what a session does not need until its next command.
+func rest(s *Session) server.Next {
+	letRest(&s.kept)
+	next := server.Rests
+	if s.apart {
+		next = server.Waits
+	}
+	if s.work.done() {
+		s.work = nil
+	}
+	s.c.ResetSequence()
+	s.c.Release()
+	if s.state.wait > 0 { // the client has set wait_timeout; else it is some hours, of the servers' own
+		if s.c.NetConn().SetReadDeadline(time.Now().Add(s.state.wait)) != nil {
+			return server.Ends
+		}
+	}
+	return next
 }
 
 // What is taken of a packet that is too large, before it is answered.
@@ -196,12 +145,15 @@ func brief(packet []byte) bool {
 	return false
 }
 
-// close gives up everything that the session holds: connections may be another's at once.
-func (s *Session) close() {
+// Close implements server.Service. It gives up everything that the session holds: connections may be another's at once.
+func (s *Session) Close() {
 	s.c.Task.Leave() // a transaction's end may have to ask whether a shard still works
+	defer s.h.gate.leave(&s.shared)
 	takeUp(&s.shared, &s.kept)
 	s.handles.clear()
-	s.held.drop()
+	if s.work != nil {
+		s.held.drop()
+	}
 	s.kept.drop()
 }
 
@@ -209,7 +161,6 @@ func (s *Session) close() {
 func (s *Session) reset() {
 	s.kept.drop()
 	s.handles.clear()
-	s.preparer.named = nil
 	s.answers = answers{}
 	s.state.reset()
 }

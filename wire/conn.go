@@ -153,6 +153,11 @@ func (c *Conn) Buffered() int {
 	return n
 }
 
+// Idle tells whether nothing is under way on a driven connection: what comes next is an event on its socket.
+func (c *Conn) Idle() bool {
+	return c.out.both != nil && c.comp == nil && c.in.buffered() == 0 && c.owed == 0
+}
+
 // Release gives the buffers back to the pool; called when a connection becomes idle.
 // What ReadPacket and ReadRow gave is invalid from then on.
 func (c *Conn) Release() {
