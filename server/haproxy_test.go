@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"sluice/internal/testkit"
@@ -15,10 +16,11 @@ import (
 func TestHAProxy(t *testing.T) {
 	for _, option := range []string{"send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options unique-id,crc32c"} {
 		t.Run(option, func(t *testing.T) {
-			f := start(t, Options{ProxyNetworks: loopback, MaxConnections: 2})
+			var greeted atomic.Uint32
+			f := start(t, Options{ProxyNetworks: loopback, MaxConnections: 2, IDs: func() uint32 { return greeted.Add(1) }})
 			front := fmt.Sprintf("127.0.0.1:%d", testkit.Port(t))
 			startHAProxy(t, front, fmt.Sprintf("server s %s %s", f.addr, option))
-			eventually(t, "its own probe is gone", func() bool { return f.open() == 0 })
+			eventually(t, "its own probe has come and gone", func() bool { return greeted.Load() > 0 && f.open() == 0 })
 			behind := &fixture{Server: f.Server, addr: front}
 			p := behind.greeted(t).login("app")
 			p.wantWho("user=app")
