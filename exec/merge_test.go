@@ -385,3 +385,18 @@ func TestAgreeYear(t *testing.T) {
 		t.Errorf("columns of tables: %q", why)
 	}
 }
+
+// TestDigits: BIN() of a BIT column says on one shard that it is unsigned and on another, where the optimizer has found no
+// rows, that it is not: a string has no sign.
+func TestDigits(t *testing.T) {
+	digits := wire.Column{Name: "BIN(bt)", Type: wire.TypeVarString, Collation: 45, Length: 256, Decimals: 39}
+	other := digits
+	other.Flags = wire.FlagUnsigned
+	if why := differ(&digits, &other); why != "" {
+		t.Errorf("another %s", why)
+	}
+	other.Flags = wire.FlagEnum
+	if why := differ(&digits, &other); why != "attribute" {
+		t.Errorf("an ENUM has %q", why)
+	}
+}

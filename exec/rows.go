@@ -96,9 +96,14 @@ func isString(t byte) bool {
 	return true
 }
 
-// meaningFlags are the column flags that change what a value's bytes mean. (The others, that
+// meaningOf gives the column flags that change what a value's bytes mean. (The others, that
 // of BINARY too, depend on how a server's optimizer runs the statement.)
-const meaningFlags = wire.FlagUnsigned | wire.FlagZerofill | wire.FlagEnum | wire.FlagSet
+func meaningOf(t byte) uint16 {
+	if isText(t) || t == wire.TypeString {
+		return wire.FlagEnum | wire.FlagSet
+	}
+	return wire.FlagUnsigned | wire.FlagZerofill | wire.FlagEnum | wire.FlagSet
+}
 
 // agree makes one set of column definitions of all legs' own: the first leg's names, the
 // widest types, the largest lengths. Legs whose columns differ in what their values mean
@@ -153,7 +158,7 @@ func widen(a, b *wire.Column) {
 	}
 	switch {
 	case a.Type == b.Type, b.Type == wire.TypeNull:
-	case a.Type == wire.TypeNull, intSize(b.Type) > intSize(a.Type) && intSize(a.Type) > 0 && (a.Flags^b.Flags)&meaningFlags == 0:
+	case a.Type == wire.TypeNull, intSize(b.Type) > intSize(a.Type) && intSize(a.Type) > 0 && (a.Flags^b.Flags)&meaningOf(a.Type) == 0:
 		a.Type, a.Collation, a.Decimals = b.Type, b.Collation, b.Decimals
 		a.Flags = b.Flags &^ (wire.FlagNotNull &^ a.Flags)
 	}
@@ -182,7 +187,8 @@ func differ(a, b *wire.Column) string {
 	case a.Collation != b.Collation:
 		return "character set"
 	// (Oracle MySQL's MIN of a YEAR has its ZEROFILL by one plan and not by another.)
-	case (a.Flags^b.Flags)&meaningFlags != 0 && !(a.Type == wire.TypeYear && a.OrgTable == "" && b.OrgTable == ""):
+	// (A string of digits, such as BIN's, may have the sign of what it was made of.)
+	case (a.Flags^b.Flags)&meaningOf(a.Type) != 0 && !(a.Type == wire.TypeYear && a.OrgTable == "" && b.OrgTable == ""):
 		return "attribute"
 	case a.Decimals != b.Decimals && !isString(a.Type), a.Decimals != b.Decimals && a.Type == wire.TypeNewDecimal:
 		return "number of decimals"

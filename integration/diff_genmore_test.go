@@ -45,7 +45,7 @@ func (r *generator) selectKeys() {
 	case 6:
 		r.add("SELECT name, n FROM s WHERE name " + pick(r, "IN ('abc', 'e', 'nothing', "+r.literal("str", pick(r, "é", "5", "abc "))+")", "LIKE BINARY 'a%'", "= BINARY 'abc'", "BETWEEN 'a' AND 'e'", "REGEXP '^[a-c]'", "= CONCAT('a', 'bc')", ">= 'u'"))
 		r.g.order = r.group()
-		r.add(" ORDER BY n", r.g.order)
+		r.add(" ORDER BY n, name", r.g.order)
 	default:
 		r.add("SELECT u.id, COUNT(o.n), SUM(o.amount), MAX(o.code) IS NULL FROM x u LEFT JOIN o ON o.uid = u.id" + pick(r, "", " AND o.n > "+number(4)) + pick(r, "", " WHERE u.v "+pick(r, "> ", "= ")+number(4)) + " GROUP BY u.id")
 		r.add(pick(r, " HAVING COUNT(o.n) > 1", " HAVING SUM(o.amount) IS NULL"), r.group())

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"sluice/wire"
 )
 
 // pair is a session of the same client on both sides.
@@ -13,6 +15,7 @@ type pair struct {
 	one      *peer
 	binary   bool
 	lost     bool // the statement before was refused, so that the sides' diagnostics are not alike
+	unsure   bool // a statement was refused: whether it has opened a transaction, which one server's would have, is not compared until the sides agree again
 	failed   bool // the statement before had an error: what FOUND_ROWS() says then depends on how far a server came
 	noID     bool // an INSERT had an error: LAST_INSERT_ID() is undefined then (the MySQL manual, Information Functions), until the next one
 	prepared map[string][2]*prepared
@@ -75,6 +78,9 @@ func (p *pair) run(s *diffStatement) (o outcome) {
 	}
 	var err error
 	s.how = comparisonOf(s.sql, s.how)
+	if p.unsure {
+		s.how.uncertain |= wire.StatusInTrans
+	}
 	if p.binary && !s.textOnly {
 		o, err = p.runBinary(s)
 	} else {
@@ -84,7 +90,7 @@ func (p *pair) run(s *diffStatement) (o outcome) {
 		o.diff = err.Error()
 	}
 	if o.refused != "" {
-		p.lost = true
+		p.lost, p.unsure = true, true
 		if p.w.refusals[o.refused]++; p.w.refusals[o.refused] == 1 {
 			p.w.examples[o.refused] = fmt.Sprintf("%.300s %v", s.sql, s.args)
 		}
@@ -93,7 +99,12 @@ func (p *pair) run(s *diffStatement) (o outcome) {
 		}
 		return o
 	}
-	p.lost = len(o.want) > 0 && len(o.got) > 0 && (o.want[len(o.want)-1].err == nil) != (o.got[len(o.got)-1].err == nil)
+	p.lost = false
+	if len(o.want) > 0 && len(o.got) > 0 {
+		want, got := &o.want[len(o.want)-1], &o.got[len(o.got)-1]
+		p.lost = (want.err == nil) != (got.err == nil) || want.err != nil && want.err.Code != got.err.Code // of several rows' errors either may come first
+		p.unsure = p.unsure && (want.err != nil || got.err != nil || (want.ok.Status^got.ok.Status)&wire.StatusInTrans != 0)
+	}
 	p.failed = len(o.want) > 0 && o.want[len(o.want)-1].err != nil
 	if insertion.MatchString(s.sql) {
 		p.noID = p.failed || p.noID && o.want[len(o.want)-1].ok.LastInsertID == 0
