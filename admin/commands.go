@@ -42,7 +42,7 @@ func commands() []command {
 			run: resolve(false)},
 		{syntax: "SHOW BACKENDS", help: "this proxy's connections to the shards' servers",
 			columns: []string{"shard", "address", "role", "state", "version", "#open", "#idle", "#waiting", "#max", "error", "since",
-				"breaker", "#limit", "#in_flight", "#refused", "#severed"},
+				"breaker", "#limit", "#in_flight", "#refused", "#severed", "#all_limit", "#all_in_flight"},
 			run: showBackends},
 		{syntax: "SHOW DIGESTS", help: "what each kind of statement has cost on this proxy, the dearest first (times in milliseconds)",
 			columns: []string{"schema", "digest", "#count", "#errors", "#rows", "#total_ms", "p50_ms", "p95_ms", "p99_ms", "max_ms", "id"},

@@ -124,7 +124,7 @@ func showBackends(_ context.Context, a *Admin, _ *server.Client, _ map[string]st
 	var rows [][]any
 	for _, s := range a.Pools.Status() {
 		rows = append(rows, []any{s.Shard, s.Address, s.Role, s.State, s.Version, s.Open, s.Idle, s.Waiting, s.Max, s.LastError, s.Since,
-			s.Breaker, s.Limit, s.Busy, s.Refused, s.Severed})
+			s.Breaker, s.Limit, s.Busy, s.Refused, s.Severed, s.AllLimit, s.AllBusy})
 	}
 	return rows, nil
 }

@@ -118,6 +118,7 @@ type Status struct {
 	Max                  int
 	Limit                int    // statements that it is given at once
 	Busy                 int    // connections at work
+	AllLimit, AllBusy    int    // of all shards together
 	Refused, Severed     uint64 // leases that got none; connections given up because the server hangs
 	Breaker              string // closed, open, half-open
 	LastError            string

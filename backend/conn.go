@@ -30,8 +30,8 @@ type Conn struct {
 	whole     bool      // the lease has been at work all the time: what it took is the server's
 	line      *line     // of whom has it
 
-	rests   atomic.Bool // its session keeps it between two statements
-	severed atomic.Bool // it was given up: its server does not answer
+	work    atomic.Int32 // idles …
+	severed atomic.Bool  // it was given up: its server does not answer
 
 	// The lease's owner's.
 	broken   bool // cannot be used again
@@ -41,6 +41,14 @@ type Conn struct {
 	mixed    bool      // perhaps more than settings says is set: only a reset makes it clean
 	stmts    stmtCache
 }
+
+// What a connection is doing.
+const (
+	idles int32 = iota // nobody has it
+	works
+	rests // its session keeps it between two statements
+	lasts // it works, for so long that the total does not count it
+)
 
 // Shard names the shard; ThreadID is the server's connection id.
 func (c *Conn) Shard() string {

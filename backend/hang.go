@@ -56,6 +56,7 @@ func (p *pool) watch(now time.Time) {
 		p.hang.heard = now
 		return
 	}
+	p.ripen(now)
 	silence := now.Sub(p.hang.heard)
 	if p.queue.n > 0 && busy >= p.pace.allows() && silence >= sweepEvery/2 {
 		p.pace.stuck()
@@ -94,7 +95,7 @@ func (p *pool) try() {
 func (p *pool) sever(now time.Time) {
 	n := 0
 	for c := range p.all {
-		if !c.leased || c.rests.Load() || c.severed.Load() {
+		if !c.leased || c.work.Load() == rests || c.severed.Load() {
 			continue
 		}
 		c.severed.Store(true)

@@ -179,6 +179,7 @@ func (p *pool) status() Status {
 		Shard: p.shard, Address: p.dialer.address, Role: p.role, State: string(p.health.state), Version: p.health.version, Collation: p.health.collation, Extended: p.health.extended,
 		Open: p.open(), Idle: p.idles, Waiting: p.queue.n, Max: p.max, Since: p.health.since,
 		Limit: p.pace.allows(), Busy: p.busy(), Refused: p.counts.refused, Severed: p.counts.severed, Breaker: p.breaker(),
+		AllLimit: int(p.total.allows.Load()), AllBusy: int(p.total.busy.Load()),
 	}
 	if p.health.last != nil {
 		s.LastError = p.health.last.Error()

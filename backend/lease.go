@@ -91,6 +91,7 @@ func (c *Conn) Close() error {
 	}
 	p.forget(c)
 	p.mu.Unlock()
+	p.total.serve()
 	return c.Conn.Close()
 }
 
@@ -98,22 +99,28 @@ func (c *Conn) Close() error {
 // again. Resting connections take no part in the shard's limit. Both are cheap, and only
 // for the lease's owner.
 func (c *Conn) Rest() {
-	if c.rests.Swap(true) {
+	was := c.work.Swap(rests)
+	if was == rests {
 		return
 	}
 	p := c.pool
 	c.whole = false
 	p.resting.Add(1)
+	if was == works {
+		p.total.busy.Add(-1)
+	}
 	if p.waiting.Load() > 0 {
 		p.mu.Lock()
 		p.serve()
 		p.mu.Unlock()
 	}
+	p.total.serve()
 }
 
 func (c *Conn) Wake() {
-	if c.rests.Load() && c.rests.Swap(false) {
+	if c.work.Load() == rests && c.work.CompareAndSwap(rests, works) {
 		c.pool.resting.Add(-1)
+		c.pool.total.busy.Add(1)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 //	limit ← limit · clamp(tolerance · base / median, 1/2, 1) + √limit      each window, a part of the way
 //
 // By the same law limit/median is the throughput. Where it has become less than at few at once (they get in each other's way:
-// all change the same row), the limit shrinks by that ratio and the √limit that tries for more is left out.
+// all change the same row), the limit shrinks by that ratio and the √limit that tries for more is left out, for some windows.
 //
 // This is the gradient of Netflix's concurrency-limits ("Performance Under Load", 2018) with the
 // baseline of Envoy's adaptive concurrency filter: measured, at few at once, and again from time to
@@ -29,13 +29,16 @@ import (
 // lock guards it.
 type pace struct {
 	off   bool
+	few   int // so many at once say what a server without overload takes
 	max   int
 	limit float64
 	base  float64 // nanoseconds; 0: not known
 	based time.Time
 
 	median  float64 // of the last window
+	wary    int     // windows for which the limit tries for no more
 	hold    float64 // nanoseconds that a lease lasts, with transactions: a moving average
+	others  float64 // how many times as long as at few at once everybody's take, see total; 0 is 1
 	probing bool    // the window measures base anew: few at once
 	resume  float64 // the limit after that
 
@@ -47,28 +50,34 @@ type pace struct {
 }
 
 const (
-	// tolerance: a server that takes twice as long as at rest is busy, not overloaded. (Netflix
-	// has 1.5 for services that do not wait for disks.)
+	// tolerance: what takes twice as long as at rest is busy, not overloaded. (Netflix has 1.5 for
+	// services that do not wait for disks.)
 	tolerance = 2.0
+	// few at once.
+	few = 4
 	// worthwhile is the least part of the throughput at few at once with which more at once are let on.
 	worthwhile = 0.9
+	// contented is for how many windows the limit does not try for more where it was not.
+	contented = 4
 	// smoothing is the part of the way to its new value that the limit goes in one window.
 	smoothing = 0.3
 
 	window     = 100 * time.Millisecond
 	windowMost = time.Second // with a few samples only
 	fewSamples = 10
-	samples    = 50
+	samples    = 100
 
-	// baseAge is how old base may become while the server is never at rest.
+	// baseAge is how old base may become while the server is never at rest, restAge one from a time of rest: what
+	// the server shares with others, a machine or this proxy, had less to do then.
 	baseAge = 30 * time.Second
+	restAge = time.Second
 
 	paceBuckets = 4 * 40 // a quarter of an octave each, from 1 us to 2^40 us
 )
 
 // floor is the least that a server is given at once. What is measured at so few is what a server
 // without overload takes.
-func (a *pace) floor() float64 { return float64(min(4, a.max)) }
+func (a *pace) floor() float64 { return float64(min(a.few, a.max)) }
 
 // setMax follows a changed number of connections.
 func (a *pace) setMax(n int) {
@@ -77,6 +86,14 @@ func (a *pace) setMax(n int) {
 	}
 	a.max = n
 	a.limit = min(max(a.limit, a.floor()), float64(n))
+}
+
+// slowdown is how many times as long as at few at once the last window's took.
+func (a *pace) slowdown() float64 {
+	if a.base == 0 {
+		return 1
+	}
+	return a.median / a.base
 }
 
 // allows is the number of statements that may run at once.
@@ -122,12 +139,16 @@ func (a *pace) end(now time.Time) {
 	case a.base == 0 && !rest:
 		// Nothing is known yet: this may be an overload already. It is found out now.
 		a.base, a.based = a.median, now.Add(-baseAge)
-	case rest && !a.probing && a.base > 0:
-		a.base, a.based = 0.7*a.base+0.3*a.median, now // what statements there are changes slowly
-	case rest:
+	case rest && a.probing:
 		a.base, a.based = a.median, now
+	case rest:
+		if a.base == 0 {
+			a.base = a.median
+		}
+		a.base += 0.3 * (a.median - a.base) // what statements there are changes slowly
+		a.based = now.Add(restAge - baseAge)
 	case a.median < a.base:
-		a.base = a.median
+		a.base += (a.median - a.base) / 16 // many at once do not take less than few: they are others; or it is chance
 	}
 	if a.probing {
 		a.probing, a.limit = false, max(a.resume, a.limit)
@@ -144,15 +165,18 @@ func (a *pace) end(now time.Time) {
 func (a *pace) adjust() {
 	gradient := 1.0
 	if a.median > 0 && a.base > 0 {
-		gradient = min(max(tolerance*a.base/a.median, 0.5), 1)
+		gradient = min(max(tolerance*max(a.others, 1)*a.base/a.median, 0.5), 1)
 	}
 	if gradient < 1 { // what is not used of the limit cannot be what shrinks
 		a.limit = min(a.limit, float64(a.peak))
 	}
-	want := a.limit*gradient + math.Sqrt(a.limit)
+	want := a.limit * gradient
+	if a.wary--; a.wary < 0 {
+		want += math.Sqrt(a.limit)
+	}
 	if a.median > 0 && a.base > 0 {
-		if rate := a.limit / a.floor() * a.base / a.median; rate < worthwhile {
-			want = a.limit * max(rate, 0.5)
+		if rate := a.limit / a.floor() * max(a.others, 1) * a.base / a.median; rate < worthwhile {
+			want, a.wary = a.limit*max(rate, 0.5), contented
 		}
 	}
 	a.limit = min(max(a.limit+smoothing*(want-a.limit), a.floor()), float64(a.max))

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -48,6 +49,9 @@ type pool struct {
 	counts  counts
 	kills   chan struct{} // places for connections that KILL
 
+	total *total
+	next  atomic.Pointer[waiter] // whose turn it is and who waits for the total alone
+
 	resting atomic.Int32 // leased connections that are not at work
 	waiting atomic.Int32 // queue.n, for those that do not hold the lock
 }
@@ -85,17 +89,20 @@ func (p *pool) busy() int { return max(p.leased()-int(p.resting.Load()), 0) }
 // spare are the places that newcomers do not get: an eighth, none where there are few.
 func (p *pool) spare() int { return p.max / 8 }
 
-// admits tells whether a newcomer may have a connection, when so many dials are for others. The
+// admits tells whether the pool has a place for a newcomer, when so many dials are for others. The
 // lock is held.
 func (p *pool) admits(promised int) bool {
 	return p.busy()+promised < p.pace.allows() && p.leased()+promised < p.max-p.spare()
 }
 
+// sure tells whether the shard has so little to do that the total does not matter. The lock is held.
+func (p *pool) sure(promised int) bool { return p.busy()+promised < few }
+
 // line finds a user's line. The lock is held.
 func (p *pool) line(user string) *line {
 	l := p.lines[user]
 	if l == nil {
-		l = &line{}
+		l = &line{all: p.total.user(user)}
 		p.lines[user] = l
 	}
 	return l
@@ -106,6 +113,9 @@ func (p *pool) line(user string) *line {
 func (p *pool) give(c *Conn, l *line, newcomer bool, now time.Time) {
 	c.leased, c.took, c.whole, c.line = true, now, newcomer, l
 	l.busy++
+	l.all.Add(1)
+	c.work.Store(works)
+	p.total.lease()
 	p.pace.lease(p.busy())
 }
 
@@ -132,6 +142,9 @@ func (p *pool) take(ctx context.Context, ask Ask, class Class, schema string, s 
 		}
 		if !ask.Held && !p.admits(0) {
 			p.pace.pressed = true
+			return p.wait(ctx, ask, k, schema == "", now) // unlocks
+		}
+		if !ask.Held && !p.sure(0) && !p.total.admits() {
 			return p.wait(ctx, ask, k, schema == "", now) // unlocks
 		}
 		c := p.pick(k, engine.Of(ctx), schema, s)
@@ -206,6 +219,7 @@ func (p *pool) remove(k, i int) *Conn {
 
 // put takes a leased connection back, or tells the caller to close it.
 func (p *pool) put(c *Conn) (kept bool) {
+	defer p.total.serve()
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -217,7 +231,7 @@ func (p *pool) put(c *Conn) (kept bool) {
 		return false
 	}
 	if c.whole {
-		p.pace.sample(now.Sub(c.took), now)
+		p.sample(now.Sub(c.took), now)
 	}
 	p.pace.held(now.Sub(c.took))
 	p.hang.answered(now)
@@ -230,6 +244,15 @@ func (p *pool) put(c *Conn) (kept bool) {
 	return true
 }
 
+// sample takes the time of a newcomer's lease. Of many the total needs a part only. The lock is held.
+func (p *pool) sample(d time.Duration, now time.Time) {
+	if p.pace.n < fewSamples || p.pace.n%8 == 0 {
+		p.pace.others = math.Float64frombits(p.total.slow.Load())
+		p.total.sample(d, now)
+	}
+	p.pace.sample(d, now)
+}
+
 // forget takes a connection out of the pool for good. The lock is held.
 func (p *pool) forget(c *Conn) {
 	p.end(c)
@@ -240,11 +263,15 @@ func (p *pool) forget(c *Conn) {
 // end ends a lease. The lock is held.
 func (p *pool) end(c *Conn) {
 	c.leased = false
-	if c.rests.Swap(false) {
+	switch c.work.Swap(idles) {
+	case rests:
 		p.resting.Add(-1)
+	case works:
+		p.total.busy.Add(-1)
 	}
 	if c.line != nil {
 		c.line.busy--
+		c.line.all.Add(-1)
 		c.line = nil
 	}
 }
@@ -254,25 +281,27 @@ func (p *pool) end(c *Conn) {
 // the lock held.
 func (p *pool) serve() {
 	if p.queue.n == 0 {
+		p.waitForTotal(nil)
 		return
 	}
 	defer func() { p.waiting.Store(int32(p.queue.n)) }()
 	now, promised := time.Now(), p.dialing
 	for e := p.queue.held.Front(); e != nil; {
 		if !p.mayServe() {
+			p.waitForTotal(nil)
 			return
 		}
 		w := e.Value.(*waiter)
 		e = e.Next() // before it is removed
 		p.serveOne(w, &promised, now)
 	}
+	var next *waiter
+	defer func() { p.waitForTotal(next) }()
 	p.queue.begin()
 	for pending := 0; ; {
 		if !p.admits(pending) {
 			p.pace.pressed = true
-			if p.queue.since.IsZero() && len(p.queue.lines) > 0 {
-				p.queue.since = now
-			}
+			p.queue.stand(now)
 			return
 		}
 		var w *waiter
@@ -281,6 +310,11 @@ func (p *pool) serve() {
 		}
 		if w == nil {
 			p.queue.since = time.Time{} // there is room for more: who waits, waits for a login
+			return
+		}
+		if !p.sure(pending) && !p.total.lets(p, w) {
+			next = w
+			p.queue.stand(now)
 			return
 		}
 		if now.Sub(w.came) > p.patience(now) {
@@ -361,6 +395,7 @@ func (p *pool) makeRoom(k int, bare bool) {
 // startDial logs in for class k. The lock is held.
 func (p *pool) startDial(k int) {
 	p.dialing[k]++
+	p.total.dials.Add(1)
 	mark := p.queue.next
 	p.wg.Go(func() { p.dial(k, mark) })
 }
@@ -375,6 +410,8 @@ func (p *pool) dial(k int, mark uint64) {
 	}
 	p.mu.Lock()
 	p.dialing[k]--
+	p.total.dials.Add(-1)
+	defer p.total.serve()
 	if err != nil {
 		p.failed(mark, err)
 		p.mu.Unlock()
@@ -423,6 +460,7 @@ func (p *pool) retire(why error, force bool) {
 	p.closed = true
 	p.queue.fail(p.queue.next, why)
 	p.waiting.Store(0)
+	p.waitForTotal(nil)
 	p.health.stop()
 	var idle, leased []*Conn
 	for k := range p.idle {

@@ -17,6 +17,7 @@ type Pools struct {
 	end   context.CancelFunc
 	wg    sync.WaitGroup // dials, goodbyes, the sweeper
 	table atomic.Pointer[table]
+	total total
 
 	mu      sync.Mutex // of SetMap and Close
 	account shard.Backend
@@ -39,6 +40,8 @@ func Open(opts Options, m *shard.Map) *Pools {
 	p := &Pools{opts: opts.withDefaults()}
 	p.ctx, p.end = context.WithCancel(context.Background())
 	p.table.Store(&table{})
+	p.total.pace = pace{off: p.opts.NoLimits}
+	p.total.pools.Store(new([]*pool))
 	p.SetMap(m)
 	p.wg.Go(p.sweep)
 	p.register()
@@ -71,6 +74,7 @@ func (p *Pools) SetMap(m *shard.Map) {
 		next.byName[s.Name] = pl
 	}
 	p.table.Store(next)
+	p.total.setPools(next.order, account.MaxConnections)
 	for _, pl := range old.order {
 		if next.byName[pl.shard] != pl {
 			pl.retire(errRetired, false)
@@ -91,7 +95,7 @@ func (p *Pools) newPool(name string, d dialer) *pool {
 	now := time.Now()
 	return &pool{
 		opts: &p.opts, shard: name, role: "primary", dialer: d, wg: &p.wg, ctx: p.ctx,
-		all: make(map[*Conn]struct{}), lines: map[string]*line{}, pace: pace{off: p.opts.NoLimits}, health: health{state: unknown, since: now}, hang: hang{heard: now}, kills: make(chan struct{}, killers),
+		all: make(map[*Conn]struct{}), lines: map[string]*line{}, total: &p.total, pace: pace{off: p.opts.NoLimits, few: few}, health: health{state: unknown, since: now}, hang: hang{heard: now}, kills: make(chan struct{}, killers),
 	}
 }
 
@@ -208,6 +212,9 @@ func (p *Pools) register() {
 	gauge("sluice_backend_idle_connections", "Connections that nobody uses.", func(s Status) float64 { return float64(s.Idle) })
 	gauge("sluice_backend_max_connections", "The limit of connections to the server.", func(s Status) float64 { return float64(s.Max) })
 	gauge("sluice_backend_limit", "Statements that the server is given at once.", func(s Status) float64 { return float64(s.Limit) })
+	p.opts.Metrics.Collect("sluice_backends_limit", "Statements that all servers together are given at once.", nil, func() []metrics.Sample {
+		return []metrics.Sample{{Value: float64(p.total.allows.Load())}}
+	})
 	gauge("sluice_backend_in_flight", "Connections that are at work.", func(s Status) float64 { return float64(s.Busy) })
 	gauge("sluice_backend_refused", "Statements that got no connection in time, since the start.", func(s Status) float64 { return float64(s.Refused) })
 	gauge("sluice_backend_severed", "Statements given up because the server hangs, since the start.", func(s Status) float64 { return float64(s.Severed) })

@@ -43,8 +43,9 @@ type answer struct {
 
 // line is one user's: what it has of the shard, and who of it waits.
 type line struct {
-	busy    int       // leased connections
-	waiting list.List // of *waiter, newcomers in the order of arrival
+	busy    int           // leased connections
+	all     *atomic.Int32 // of the user at all shards
+	waiting list.List     // of *waiter, newcomers in the order of arrival
 
 	// Of one pass of serve:
 	at      *list.Element
@@ -122,6 +123,13 @@ func (q *queue) turn() *waiter {
 	w := best.at.Value.(*waiter)
 	best.at = best.at.Next()
 	return w
+}
+
+// stand notes that newcomers are kept out.
+func (q *queue) stand(now time.Time) {
+	if q.since.IsZero() && len(q.lines) > 0 {
+		q.since = now
+	}
 }
 
 // fail gives everybody an error who has waited since before number mark was given out.
@@ -202,6 +210,9 @@ func (p *pool) wait(ctx context.Context, ask Ask, k int, bare bool, now time.Tim
 		}
 		p.queue.remove(w)
 		p.waiting.Store(int32(p.queue.n))
+		if p.next.Load() == w {
+			p.serve()
+		}
 		p.counts.refused++
 		p.mu.Unlock()
 		if down != nil {

@@ -26,6 +26,7 @@ func (p *Pools) sweep() {
 			pl.sweep()
 			pl.watch(time.Now())
 		}
+		p.total.serve()
 		p.mu.Lock()
 		kept := p.retired[:0]
 		for _, pl := range p.retired {

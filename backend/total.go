@@ -1,0 +1,190 @@
+package backend
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// total limits what all shards together are given at once, and has the lines before them move together.
+//
+// Limits of each shard alone do not do that. Where shards share something (a machine, a disk, this
+// proxy, its clients' machine) none of them is found to be too wide or too narrow by itself: in the end each does
+// as much as is asked of it, and however narrow its limit is, all clients gather before the narrowest while the
+// others idle. So what they may do together follows the latency of all, whoever has waited for
+// longest comes next whichever shard it is for; and a shard's own limit shrinks when it has become slower than all have.
+//
+// A shard with fewer than few at work does not ask the total: none idles because others have much to
+// do. What has been at work for long is not counted any more: it would keep others from theirs, and it waits, for a
+// lock, a slow client or a server that hangs, more likely than it computes; the shard's own limit counts it.
+//
+//	take, serve ──has the pool a place? ──no──▶ line of the pool
+//	                  │yes
+//	              few at work, or (room in the total, and nobody who waits for the total goes before)?
+//	                  │yes                         └──no──▶ line of the pool, whose next waits for the total
+//	                lease ──ends──▶ total.serve: the pool whose next goes before all others' serves
+//
+// It is guarded by atomics, and its pace by mu; pools' locks may be held, none is taken while another is.
+type total struct {
+	busy    atomic.Int32 // connections that work, at all shards
+	dials   atomic.Int32 // logins that are under way: most for one who waits
+	allows  atomic.Int32
+	slow    atomic.Uint64 // pace's slowdown, a float64
+	waiting atomic.Int32  // pools whose next newcomer waits for the total
+	pools   atomic.Pointer[[]*pool]
+
+	// Of the window of pace:
+	n       atomic.Int32
+	peak    atomic.Int32
+	pressed atomic.Bool
+	began   atomic.Int64 // in nanoseconds of Unix time
+	buckets [paceBuckets]atomic.Uint32
+
+	mu    sync.Mutex
+	pace  pace
+	users map[string]*atomic.Int32 // what each has at work, or keeps, at all shards
+}
+
+// ripe is how long a lease counts.
+const ripe = time.Second
+
+// setPools follows a changed map.
+func (t *total) setPools(pools []*pool, each int) {
+	t.pools.Store(&pools)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pace.few = few * len(pools)
+	t.pace.setMax(each * len(pools))
+	t.allows.Store(int32(t.pace.allows()))
+}
+
+// user gives the count of a user.
+func (t *total) user(name string) *atomic.Int32 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.users[name]
+	if n == nil {
+		if t.users == nil {
+			t.users = map[string]*atomic.Int32{}
+		}
+		n = new(atomic.Int32)
+		t.users[name] = n
+	}
+	return n
+}
+
+// room tells whether one more may work.
+func (t *total) room() bool { return t.busy.Load()+t.dials.Load() < t.allows.Load() }
+
+// admits tells whether a newcomer may have a place that nobody waits for.
+func (t *total) admits() bool { return t.waiting.Load() == 0 && t.room() }
+
+// lets tells whether it is w's turn, the next of pool p: there is room, and no other pool's next goes before.
+func (t *total) lets(p *pool, w *waiter) bool {
+	if !t.room() {
+		t.pressed.Store(true)
+		return false
+	}
+	if n := t.waiting.Load(); n == 0 || n == 1 && p.next.Load() != nil {
+		return true
+	}
+	for _, q := range *t.pools.Load() {
+		if other := q.next.Load(); q != p && other != nil && other.before(w) {
+			return false
+		}
+	}
+	return true
+}
+
+// before tells whose turn comes first of two at different shards: that of the user that has less
+// at all of them, and of the same user's that which came first.
+func (w *waiter) before(o *waiter) bool {
+	if a, b := w.line.all.Load(), o.line.all.Load(); w.line.all != o.line.all && a != b {
+		return a < b
+	}
+	return w.came.Before(o.came)
+}
+
+// waitForTotal notes who waits for the total alone; nil: nobody does. The pool's lock is held.
+func (p *pool) waitForTotal(w *waiter) {
+	switch old := p.next.Swap(w); {
+	case old == nil && w != nil:
+		p.total.waiting.Add(1)
+	case old != nil && w == nil:
+		p.total.waiting.Add(-1)
+	}
+}
+
+// serve has those served that wait for the total, as far as there is room. It is called when a
+// lease has ended, with no pool's lock held.
+func (t *total) serve() {
+	for range 8 { // the next end goes on
+		if t.waiting.Load() == 0 || !t.room() {
+			return
+		}
+		var first *pool
+		var next *waiter
+		for _, p := range *t.pools.Load() {
+			if w := p.next.Load(); w != nil && (next == nil || w.before(next)) {
+				first, next = p, w
+			}
+		}
+		if first == nil {
+			return
+		}
+		first.mu.Lock()
+		first.serve()
+		first.mu.Unlock()
+	}
+}
+
+// lease notes that one more works.
+func (t *total) lease() {
+	if n := t.busy.Add(1); n > t.peak.Load() {
+		t.peak.Store(n)
+	}
+}
+
+// sample takes the time of one lease, as pace.sample does.
+func (t *total) sample(d time.Duration, now time.Time) {
+	if t.pace.off {
+		return
+	}
+	t.buckets[bucketOf(d)].Add(1)
+	n := t.n.Add(1)
+	if n == 1 {
+		t.began.Store(now.UnixNano())
+		return
+	}
+	if n < fewSamples {
+		return
+	}
+	age := now.Sub(time.Unix(0, t.began.Load()))
+	if age < window || n < samples && age < windowMost || !t.mu.TryLock() {
+		return
+	}
+	defer t.mu.Unlock()
+	if t.n.Load() < n { // somebody else has ended it
+		return
+	}
+	for i := range t.buckets {
+		t.pace.buckets[i] = t.buckets[i].Swap(0)
+	}
+	t.pace.n, t.pace.peak, t.pace.pressed = int(t.n.Swap(0)), int(t.peak.Swap(t.busy.Load())), t.pressed.Swap(false)
+	t.pace.end(now)
+	t.allows.Store(int32(t.pace.allows()))
+	t.slow.Store(math.Float64bits(t.pace.slowdown()))
+}
+
+// ripen stops counting what has worked for long. The pool's lock is held.
+func (p *pool) ripen(now time.Time) {
+	if p.total.waiting.Load() == 0 {
+		return // nobody is kept
+	}
+	for c := range p.all {
+		if c.leased && now.Sub(c.took) >= ripe && c.work.CompareAndSwap(works, lasts) {
+			p.total.busy.Add(-1)
+		}
+	}
+}
