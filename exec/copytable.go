@@ -26,7 +26,7 @@ func (g definer) create(t *router.GatherTable) error {
 			return err
 		}
 	}
-	if !t.Foreign || t.CopyOf != "" {
+	if !t.Shadow && (!t.Foreign || t.CopyOf != "") {
 		original := tableName(t.Schema, t.Table)
 		if t.CopyOf != "" {
 			original = tableName(t.Schema, t.CopyOf)
@@ -54,7 +54,9 @@ func (g definer) create(t *router.GatherTable) error {
 	if g.plan.Ranks && g.textKeys {
 		return scratcher(g).unmatched()
 	}
-	if err := g.createShown(text); err != nil {
+	if err := g.createShown(text); (wire.IsCode(err, 1792) || wire.IsCode(err, 4091)) && !g.plan.Apart {
+		return ErrApart
+	} else if err != nil {
 		return g.home.failed(err)
 	}
 	g.made = append(g.made, name)
@@ -78,6 +80,9 @@ func (g definer) definition(t *router.GatherTable) (string, error) {
 	} else {
 		g.textKeys = hasTextKey(text)
 		text, ok = temporaryDefinition(text, name)
+		if t.Shadow { // MySQL's are named in the schema, and there the original has the names
+			text = checkLine.ReplaceAllString(text, "$1")
+		}
 	}
 	if !ok {
 		return "", refuse(1105, "HY000", "the definition of %s.%s is not understood", t.Schema, t.Table)
@@ -179,6 +184,8 @@ func definitionOf(text, create, options string, out func(line string) bool) (str
 	}
 	return create + " (\n" + strings.Join(kept, ",\n") + "\n) " + options + tableCharset.FindString(lines[end]), true
 }
+
+var checkLine = regexp.MustCompile("(?m),\n  CONSTRAINT `(?:[^`]|``)*` CHECK .*?(,?)$")
 
 var foreignKey = regexp.MustCompile("^CONSTRAINT `(?:[^`]|``)*` FOREIGN KEY ")
 

@@ -72,8 +72,11 @@ func gather(ctx context.Context, client *wire.Conn, leases Leases, req *Request)
 	}
 	var said *wire.Error
 	if errors.As(err, &said) {
-		if said.Code == syntaxError {
+		switch {
+		case said.Code == syntaxError:
 			err = g.asWritten(said)
+		case said.Code == cannotReopen && slices.ContainsFunc(g.plan.Tables, func(t router.GatherTable) bool { return t.Shadow }):
+			err = refuse(1235, "42000", "a stored function that names a table of several shards twice (MySQL opens a temporary table once); name it once, with a common table expression")
 		}
 		said.Message = g.plan.Original(said.Message)
 	}
@@ -83,7 +86,10 @@ func gather(ctx context.Context, client *wire.Conn, leases Leases, req *Request)
 	return g.out, err
 }
 
-const syntaxError = 1064
+const (
+	syntaxError  = 1064
+	cannotReopen = 1137 // ER_CANT_REOPEN_TABLE
+)
 
 // asWritten gives a syntax error as the server tells it of the client's own text.
 func (g *gathering) asWritten(e *wire.Error) error {

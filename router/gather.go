@@ -49,6 +49,7 @@ type GatherTable struct {
 	Foreign       bool   // the home shard does not have the original
 	CopyOf        string // an earlier copy that has the same rows, "" for none
 	Scratch       bool   // no temporary table where the original has FULLTEXT keys
+	Shadow        bool   // it has the original's name, for stored functions that read it
 	Columns       []GatherColumn
 	Legs          []Leg      // SELECTs of these columns, one a shard that may have rows
 	Write         *WriteBack // the statement changes the rows of this copy; nil: it reads them
@@ -185,6 +186,9 @@ func (g *gatherer) finish() error {
 	if err := (cloner{gatherer: g}).run(); err != nil {
 		return err
 	}
+	if err := (shadower{g}).add(); err != nil {
+		return err
+	}
 	return g.nameItems()
 }
 
@@ -229,10 +233,10 @@ func (g *gatherer) loadCopied() error {
 	return nil
 }
 
-// copy plans a copy for one mention of a table, and gives what to write in its place.
-func (g *gatherer) copy(i int) (at query.Span, text string, err error) {
+// whole plans a copy of one mention of a table, with all of its rows.
+func (g copier) whole(i int) (c copied, err error) {
 	t := &g.tables[i]
-	c := copied{anyOne: t.reference()}
+	c = copied{anyOne: t.reference()}
 	c.to = GatherTable{Name: temporaryName(len(g.plan.tables) + 1), Schema: t.schema, Table: t.rule.Name, Scratch: g.in.Scratch != "" && g.hasText(t)}
 	if c.to.Scratch {
 		c.to.Name += "_" + g.in.Scratch
@@ -242,6 +246,22 @@ func (g *gatherer) copy(i int) (at query.Span, text string, err error) {
 		c.to.Foreign = true // the home shard may be another one
 	}
 	if err := g.selectColumns(i, &c); err != nil {
+		return c, err
+	}
+	if t.sharded() && g.in.Map.HasMoves() {
+		c.slot = slotOf(&t.typ, string(query.QuoteName(nil, t.info.Columns[t.key].Name)), t.info.Columns[t.key].Flags)
+		if !g.nameable(t.info.Columns[t.key].Name) {
+			return c, foreignRows(g.in.Map, t.name())
+		}
+	}
+	return c, nil
+}
+
+// copy plans a copy for one mention of a table, and gives what to write in its place.
+func (g *gatherer) copy(i int) (at query.Span, text string, err error) {
+	t := &g.tables[i]
+	c, err := copier{g}.whole(i)
+	if err != nil {
 		return at, "", err
 	}
 	at = t.ref.Span
@@ -253,18 +273,12 @@ func (g *gatherer) copy(i int) (at query.Span, text string, err error) {
 	}
 	if t.sharded() {
 		c.key = g.keyOf(i)
-		if g.in.Map.HasMoves() {
-			c.slot = slotOf(&t.typ, string(query.QuoteName(nil, t.info.Columns[t.key].Name)), t.info.Columns[t.key].Flags)
-			if !g.nameable(t.info.Columns[t.key].Name) {
-				return at, "", foreignRows(g.in.Map, t.name())
-			}
-		}
 	}
 	if g.write != nil {
 		return locker{g}.copyLocked(i, &c)
 	}
 	c.lock = g.lockOf(t)
-	if !g.plan.ranks || g.in.Sift || !g.hasText(t) { // else the rank is that of all rows
+	if (!g.plan.ranks || g.in.Sift || !g.hasText(t)) && !(shadower{g}).counted() { // else the rank is that of all rows
 		sifter{g}.addFilters(i, &c)
 	}
 	if err := (sifter{g}).addMatches(i, &c); err != nil {

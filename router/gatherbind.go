@@ -45,7 +45,9 @@ func (g *gatherPlan) bind(p *Plan, a *Args, b *Bound) error {
 	b.Strategy, b.Gathering = Gather, out
 	if g.write {
 		b.Strategy = GatherWrite
-		out.Check = out.checks()
+		if out.Check = out.checks(); p.atHome && out.Check >= 0 { // which alone has the functions
+			out.Check = home
+		}
 	}
 	return nil
 }

@@ -62,21 +62,17 @@ func (p opaque) gather() (done bool, err error) {
 // calls sees that what may be stored functions are such, which can run where the copies are.
 func (p opaque) calls(inner *planner) (ok bool, err error) {
 	inner.stmt.Routines = p.stmt.MentionCalls
-	stored, err := programs{inner}.functions()
+	stored, err := programs{inner}.functions(p.in.Apart)
 	if err != nil || !stored && len(p.stmt.MentionCalls) > 0 {
 		return false, err
 	}
 	for _, name := range p.stmt.MentionCalls {
-		if _, known := p.in.Routines[name]; !known {
+		if _, known := p.in.Catalog.Program(p.in.Schema).Routines[name]; !known {
 			return false, nil
 		}
 	}
-	home := inner.currentHome()
-	if u := inner.first((*table).unsharded); stored && u != nil && u.home != home {
-		return false, nil
-	}
-	inner.plan.atHome = stored
-	return true, nil
+	u := inner.first((*table).unsharded)
+	return !stored || u == nil || u.home == inner.currentHome(), nil
 }
 
 // locate gives the plan the key of a statement that has one table, with a value for it: its rows are

@@ -151,8 +151,13 @@ func (p writer) unwritable() *Refusal {
 		return notOverShards(what+" that assigns user variables, which live on one shard,", "assign them in a statement of its own, or "+oneKey)
 	case p.stmt.NamedLock:
 		return notOverShards(what+" with a function of named locks", "ask for the lock in a statement of its own")
-	case len(p.stmt.Routines) > 0:
+	case p.plan.Called == nil && len(p.stmt.Routines) > 0:
 		return p.noRoutines().(*Refusal)
+	case p.plan.Called != nil && (p.plan.Called.InsertID || len(p.plan.Called.Variables) > 0):
+		return cannotCall(p.plan.Table, p.plan.Called.names[0]+"(), which uses variables of the session,")
+	}
+	if _, err := (programs{p.planner}).functions(true); err != nil {
+		return err.(*Refusal)
 	}
 	if t := p.first(func(t *table) bool { return t.system }); t != nil {
 		return notOverShards(what+" that reads "+t.schema, "read the rows first, then write them")
@@ -223,7 +228,7 @@ func (g locker) copyLocked(i int, c *copied) (at query.Span, text string, err er
 		c.key = nil
 	case !written || !g.onlyTable(i):
 		sifter(g).addFilters(i, c)
-	case g.write.random || !g.wholeWhere(i, c):
+	case g.write.random || g.planner.plan.atHome || !g.wholeWhere(i, c): // functions are on one shard
 		c.where, c.order, c.limit = nil, nil, query.Limit{}
 		sifter(g).addFilters(i, c)
 	}

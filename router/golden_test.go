@@ -18,7 +18,7 @@ import (
 // plan and legs out.
 func TestGolden(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		w := &world{t: t, cat: &shard.Catalog{Version: 1, Tables: map[[2]string]*shard.TableInfo{}}, routines: map[string]Routine{}}
+		w := &world{t: t, cat: &shard.Catalog{Version: 1, Tables: map[[2]string]*shard.TableInfo{}}}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			w.t = t
 			switch d.Cmd {
@@ -43,16 +43,21 @@ type world struct {
 	t   *testing.T
 	m   *shard.Map
 	cat *shard.Catalog
-
-	routines map[string]Routine
 }
 
 // programs reads stored programs, one a line: name: body.
 func (w *world) programs(input string) string {
-	w.routines = map[string]Routine{}
+	all := &shard.Programs{Routines: map[string]shard.Routine{}, Tables: map[string]shard.Name{}}
+	for at := range w.cat.Tables {
+		all.Tables[strings.ToLower(at[1])] = shard.Name{Name: at[1]}
+	}
 	for _, line := range strings.Split(input, "\n") {
 		name, body, _ := strings.Cut(line, ": ")
-		w.routines[name] = Routine{Body: body, Unseen: body == "?"}
+		all.Routines[name] = shard.Routine{Body: body, Unseen: body == "?"}
+	}
+	w.cat.Programs = map[string]*shard.Programs{}
+	for i := range w.m.Spec.Schemas {
+		w.cat.Programs[w.m.Spec.Schemas[i].Name] = all
 	}
 	return "ok\n"
 }
@@ -231,7 +236,10 @@ type request struct {
 
 func (w *world) request(d *datadriven.TestData) *request {
 	r := &request{}
-	r.in = Input{Schema: "shop", User: w.m.User("app"), Map: w.m, Catalog: w.cat, Charset: "utf8mb4", Routines: w.routines, Strict: true}
+	if w.cat.Programs == nil {
+		w.programs("")
+	}
+	r.in = Input{Schema: "shop", User: w.m.User("app"), Map: w.m, Catalog: w.cat, Charset: "utf8mb4", Strict: true}
 	r.in.Mode = query.Mode{MariaDB: true, ServerVersion: 101119}
 	r.args = Args{Map: w.m, Held: -1, FirstID: 1000}
 	for _, a := range d.CmdArgs {

@@ -32,6 +32,9 @@ func New(stmt *query.Statement, in *Input) (*Plan, error) {
 	}
 	p.plan.home = p.currentHome()
 	p.plan.Write, p.plan.Locking = writes(p.stmt, p.words)
+	if err := (programs{p}).examine(); err != nil {
+		return nil, err
+	}
 	if err := p.run(); err != nil {
 		return nil, err
 	}
@@ -168,6 +171,12 @@ func (p opaque) opaque() error {
 		}
 		home = h
 	}
+	if c := p.plan.Called; c != nil && c.sharded != "" {
+		if done, other := p.gather(); done {
+			return other
+		}
+		return p.plan.Called.readsSharded(p.plan.Table)
+	}
 	p.plan.home = home
 	p.plan.DDL = isDDLVerb(p.stmt.Verb)
 	p.plan.usesText = true
@@ -240,6 +249,9 @@ func (p *planner) onDefault() error {
 	if t := p.first(func(t *table) bool { return t.sharded() || t.reference() }); t != nil {
 		return unsupported("%s on the %s table %s would see one shard only; it works on unsharded tables",
 			strings.ToUpper(p.stmt.Verb), t.rule.Kind, t.name())
+	}
+	if c := p.plan.Called; c != nil && c.sharded != "" {
+		return p.plan.Called.readsSharded(p.plan.Table)
 	}
 	home, err := p.oneHome()
 	if err != nil {

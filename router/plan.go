@@ -62,6 +62,8 @@ type Plan struct {
 	Stmt     *query.Statement
 	Table    string // schema.table of the sharded table that decides, for messages and digests
 
+	Called *Called // what the stored programs that it calls do; nil when it calls none
+
 	// Probe, when not empty, is SQL to PREPARE on any shard of the target; its column
 	// definitions go to Resolve before the plan can be bound.
 	Probe string
@@ -161,8 +163,6 @@ type Input struct {
 	Rows map[string][][][]byte
 	// Homes asks for the rows of all shards' information_schema (ErrHomes).
 	Homes bool
-	// Routines are the stored programs of NeedRoutines, by their names in lower case.
-	Routines map[string]Routine
 	// Apart asks for a gathering outside of the session's transaction (Gathering.Apart).
 	Apart bool
 	// Sift asks for rows that MATCH … AGAINST finds on the shards: the copies have no FULLTEXT keys.

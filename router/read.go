@@ -15,10 +15,12 @@ func (p reader) read() error {
 		return err
 	}
 	switch {
+	case p.plan.Called != nil && p.plan.Called.sharded != "":
+		return p.gatherFunctions()
 	case len(p.tables) == 0:
 		// A named lock must be on one server for all clients; the session holds it there.
-		p.plan.pinned = p.stmt.NamedLock
-		if p.stmt.NamedLock {
+		p.plan.pinned = p.stmt.NamedLock || p.plan.Called != nil
+		if p.stmt.NamedLock && p.plan.Called == nil {
 			p.plan.home = ""
 		}
 		return nil
@@ -46,16 +48,6 @@ func (p reader) read() error {
 		return nil
 	}
 	return err
-}
-
-// noRoutines refuses stored functions beside sharded and reference tables: they are on one
-// shard, and what they read is what that shard has.
-func (p *planner) noRoutines() error {
-	if len(p.stmt.Routines) == 0 {
-		return nil
-	}
-	return notOverShards("a call of "+p.stmt.Routines[0]+"(), which is no built-in function, in a statement on "+p.plan.Table,
-		"compute the value first and write it as a literal")
 }
 
 // readDefault plans a read of unsharded tables, with copies of reference tables beside them.

@@ -1,153 +1,184 @@
 package router
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 
 	"sluice/query"
 	"sluice/shard"
 )
 
-// Stored functions live on their schema's default shard. A SELECT of sharded tables that calls one
-// is gathered there, where the function finds the unsharded tables and copies of the reference
-// tables. What a function does is read in its text: NO SQL and CONTAINS SQL are not checked by
-// servers.
+// Stored functions live on their schema's default shard, where they find its unsharded tables
+// and copies of the reference tables. What they do is read in their texts: NO SQL and CONTAINS
+// SQL are not checked by servers.
 
 // NeedRoutines is returned by New when the plan depends on a schema's stored programs: put them
-// into Input.Routines, by their names in lower case, and plan again.
+// into the Catalog, and plan again.
 type NeedRoutines struct{ Schema string }
 
 func (e *NeedRoutines) Error() string { return "the stored programs of " + e.Schema + " are not known" }
 
-// Routine is a stored function or procedure.
-type Routine struct {
-	Body   string
-	Unseen bool // the proxies' account may not read it
+// Called is what the stored programs that a statement calls do to the session, with those that they
+// call themselves.
+type Called struct {
+	Variables []string // user variables, as their texts write them
+	InsertID  bool     // they look at LAST_INSERT_ID(), or set it
+	Settings  bool     // they may set variables of the server
+	Writes    bool
+
+	names   []string         // of the statement's own
+	locks   bool             // they lock rows that they read
+	unfit   string           // why nothing can be said of them, or no connection but the client's would do
+	views   bool             // some of tables are views
+	tables  []query.TableRef // those that they may name
+	sharded string           // the first of tables that is
+	homes   []string         // default shards of their schemas
+}
+
+// pure tells whether calls depend on nothing but their arguments, and leave nothing.
+func (c *Called) pure() bool {
+	return !c.Writes && !c.locks && !c.InsertID && !c.Settings && len(c.Variables) == 0 && c.unfit == ""
 }
 
 // programs looks at the stored programs that a statement calls.
 type programs struct{ *planner }
 
-// functions tells whether the statement calls stored functions, all of the current schema,
-// and refuses those that would not give on its default shard what they give on one server.
-func (p programs) functions() (stored bool, err error) {
-	if len(p.stmt.Routines) == 0 {
-		return false, nil
+// examine reads the stored programs that the statement calls. Errors: *NeedRoutines.
+func (p programs) examine() error {
+	names := p.stmt.Routines
+	if p.stmt.Opaque {
+		names = p.stmt.MentionCalls
 	}
-	for _, schema := range p.words.schemasOfFunctions() {
-		if schema != p.in.Schema {
-			return false, p.noRoutines()
+	if len(names) == 0 {
+		return nil
+	}
+	c := &Called{}
+	seen := map[[2]string]bool{}
+	for _, schema := range append(p.words.schemasOfFunctions(), p.in.Schema) {
+		for _, name := range names {
+			if err := p.read(c, schema, name, seen); err != nil {
+				return err
+			}
 		}
 	}
-	if p.in.Map.Schema(p.in.Schema) == nil {
-		return false, p.noRoutines()
+	if len(seen) == 0 { // functions of the server's that Sluice does not know
+		return nil
 	}
-	if p.in.Routines == nil {
-		return false, &NeedRoutines{p.in.Schema}
-	}
-	p.plan.momentary = true
-	seen := map[string]bool{}
-	for _, name := range p.stmt.Routines {
-		if _, stored := p.in.Routines[name]; !stored {
-			continue // a function of the server's that Sluice does not know
-		}
-		if why := p.unfit(name, seen); why != "" {
-			return true, notOverShards(fmt.Sprintf("a call of %s(), which %s, in a statement on %s", name, why, p.plan.Table),
-				"compute the value first and write it as a literal")
-		}
-	}
-	if len(seen) == 0 {
-		return false, nil
-	}
-	if p.in.Apart {
-		return true, notOverShards("a call of a stored function in a transaction that is read only or has written on several shards", "compute the value first")
-	}
-	return true, nil
+	c.names = names
+	p.plan.Called = c
+	return nil
 }
 
-// unfit says why a function, or one that it calls, cannot run beside copies of rows.
-func (p programs) unfit(name string, seen map[string]bool) string {
-	if seen[name] {
+// read adds what a program does, if there is one of that name.
+func (p programs) read(c *Called, schema, name string, seen map[[2]string]bool) error {
+	s := p.in.Map.Schema(schema)
+	if s == nil || seen[[2]string{schema, name}] {
+		return nil
+	}
+	all := p.in.Catalog.Program(schema)
+	if all == nil {
+		return &NeedRoutines{schema}
+	}
+	r, stored := all.Routines[name]
+	if !stored {
+		return nil
+	}
+	seen[[2]string{schema, name}] = true
+	if !slices.Contains(c.homes, s.DefaultShard) {
+		c.homes = append(c.homes, s.DefaultShard)
+	}
+	list, ok := query.Words([]byte(r.Body), p.in.Mode)
+	if r.Unseen || !ok {
+		c.cannot(name, "cannot be read")
+		return nil
+	}
+	c.Variables = append(c.Variables, query.UserVariables([]byte(r.Body), p.in.Mode)...)
+	body := body{list}
+	for i := range list {
+		body.effects(c, name, i)
+		of := schema
+		if body.at(i-1) == "." && i >= 2 && p.in.Map.Schema(list[i-2].Text) != nil {
+			of = list[i-2].Text
+		}
+		if err := p.named(c, of, list[i].Text); err != nil {
+			return err
+		}
+		if err := p.read(c, of, strings.ToLower(list[i].Text), seen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// named adds a table, if there is one of that name.
+func (p programs) named(c *Called, schema, name string) error {
+	if name == "" {
+		return nil
+	}
+	all := p.in.Catalog.Program(schema)
+	if all == nil {
+		return &NeedRoutines{schema}
+	}
+	t, ok := all.Tables[strings.ToLower(name)]
+	if !ok || slices.ContainsFunc(c.tables, func(r query.TableRef) bool { return r.Schema == schema && r.Name == t.Name }) {
+		return nil
+	}
+	c.tables = append(c.tables, query.TableRef{Schema: schema, Name: t.Name})
+	c.views = c.views || t.View
+	if c.sharded == "" && p.in.Map.Schema(schema).Rule(t.Name).Kind == shard.Sharded {
+		c.sharded = schema + "." + t.Name
+	}
+	return nil
+}
+
+func (c *Called) cannot(name, why string) {
+	if c.unfit == "" {
+		c.unfit = name + "(), which " + why
+	}
+}
+
+// body is the text of a stored program.
+type body struct{ list []query.Word }
+
+func (b body) at(i int) string {
+	if i < 0 || i >= len(b.list) {
 		return ""
 	}
-	seen[name] = true
-	r := p.in.Routines[name]
-	words, ok := query.Words([]byte(r.Body), p.in.Mode)
-	if r.Unseen || !ok {
-		return "cannot be read"
-	}
-	for i, w := range words {
-		lower := strings.ToLower(w.Text)
-		switch lower {
-		case "":
-			continue
-		case "@":
-			return "uses variables of the session"
-		case "insert", "replace", "truncate":
-			if !w.Called {
-				return "writes"
-			}
-		case "update", "delete", "call", "load", "create", "drop", "alter", "nextval", "setval", "lastval", "handler", "lock":
-			return "writes"
-		case "last_insert_id", "found_rows", "row_count", "connection_id", "session_user", "system_user", "user", "get_lock", "release_lock", "release_all_locks",
-			"is_free_lock", "is_used_lock":
-			if w.Called {
-				return "asks for the state of the session"
-			}
-		case "current_user":
-			return "asks for the state of the session"
-		case "from", "join", "table":
-			if t := p.first(func(t *table) bool { return t.ref.Target }); t != nil && !t.sharded() { // of which it may see the statement's own rows
-				return "may read " + t.name() + ", which is written"
-			}
-		case "next", "previous":
-			if i+1 < len(words) && strings.EqualFold(words[i+1].Text, "value") {
-				return "writes"
-			}
-		}
-		if table := p.shardedNamed(w.Text); table != "" {
-			return "names " + table + ", of which a shard has a part"
-		}
-		if _, calls := p.in.Routines[lower]; calls {
-			if why := p.unfit(lower, seen); why != "" {
-				return why
-			}
-		}
-	}
-	return ""
+	return strings.ToLower(b.list[i].Text)
 }
 
-// shardedNamed gives a sharded table of any schema that has a name.
-func (p programs) shardedNamed(name string) string {
-	for i := range p.in.Map.Spec.Schemas {
-		s := &p.in.Map.Spec.Schemas[i]
-		if s.Rule(name).Kind == shard.Sharded {
-			return s.Name + "." + name
+// effects adds what word i says of a program.
+func (b body) effects(c *Called, name string, i int) {
+	called := b.list[i].Called
+	switch b.at(i) {
+	case "insert", "replace", "truncate":
+		c.Writes = c.Writes || !called
+	case "update", "share":
+		if b.at(i-1) == "for" || b.at(i) == "share" {
+			c.locks = true
+		} else {
+			c.Writes = true
 		}
-		for j := range s.Tables {
-			if t := &s.Tables[j]; t.Kind == shard.Sharded && strings.EqualFold(t.Name, name) {
-				return s.Name + "." + t.Name
-			}
+	case "delete", "load", "create", "drop", "alter", "nextval", "setval", "handler":
+		c.Writes = true
+	case "next", "previous":
+		c.Writes = c.Writes || b.at(i+1) == "value"
+	case "last_insert_id", "identity":
+		c.InsertID = true
+	case "@@":
+		switch b.at(i + 1) {
+		case "warning_count", "error_count", "pseudo_thread_id":
+			c.cannot(name, "asks for the state of the session")
 		}
+		c.Settings = c.Settings || b.at(i-1) == "set" || b.at(i-1) == ""
+	case "session", "global":
+		c.Settings = true
+	case "found_rows", "row_count", "connection_id", "session_user", "system_user", "user", "get_lock", "release_lock", "release_all_locks",
+		"is_free_lock", "is_used_lock", "lastval":
+		if called {
+			c.cannot(name, "asks for the state of the session")
+		}
+	case "current_user":
+		c.cannot(name, "asks for the state of the session")
 	}
-	return ""
-}
-
-// gatherFunctions plans a SELECT of sharded tables, or of tables of several shards, that calls
-// stored functions.
-func (p reader) gatherFunctions() error {
-	stored, err := programs(p).functions()
-	if err != nil {
-		return err
-	}
-	home := p.currentHome()
-	if u := p.first((*table).unsharded); stored && u != nil && u.home != home {
-		return p.noRoutines()
-	}
-	if err := p.load(); err != nil {
-		return err
-	}
-	p.plan.atHome = stored
-	p.plan.Target = ToAll
-	return p.gather(true, p.plan.edits)
 }

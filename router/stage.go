@@ -106,20 +106,13 @@ func (p stager) functions() error {
 		return nil
 	}
 	p.plan.Table = p.decider()
-	if _, err := (programs{p.planner}).functions(); err != nil {
+	stored, err := (programs{p.planner}).functions(p.in.Apart)
+	if err != nil {
 		return err
 	}
-	home := p.currentHome()
-	if u := p.first((*table).unsharded); u != nil && u.home != home {
+	if u := p.first((*table).unsharded); !stored || p.callsLate() || u != nil && u.home != p.currentHome() {
 		return p.noRoutines()
 	}
-	for _, name := range p.stmt.Routines {
-		late := slices.ContainsFunc(wordsOf(p.in.SQL[p.stmt.Insert.TailAt:p.in.Scan.End]), func(w string) bool { return strings.EqualFold(unquoted(w), name) })
-		if _, stored := p.in.Routines[name]; !stored || late {
-			return p.noRoutines()
-		}
-	}
-	p.plan.atHome = true
 	return nil
 }
 

@@ -38,6 +38,9 @@ func (p writer) inPlace() error {
 		return p.writeDefault()
 	}
 	if err := p.noRoutines(); err != nil {
+		if p.changes() {
+			return p.gatherWrite(true)
+		}
 		return err
 	}
 	if sharded > 0 {
@@ -77,6 +80,9 @@ func (p writer) writeDefault() error {
 		return p.gatherWrite(true)
 	}
 	home, err := p.oneHome()
+	if c := p.plan.Called; err == nil && c != nil && c.sharded != "" {
+		err = p.plan.Called.readsSharded(p.plan.Table)
+	}
 	if err != nil {
 		if p.changes() {
 			return p.gatherWrite(true)

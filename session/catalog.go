@@ -1,6 +1,7 @@
 package session
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,7 +32,7 @@ func newCatalog() *catalog {
 }
 
 func emptyCatalog(version int64) *shard.Catalog {
-	return &shard.Catalog{Version: version, Tables: map[[2]string]*shard.TableInfo{}}
+	return &shard.Catalog{Version: version, Tables: map[[2]string]*shard.TableInfo{}, Programs: map[string]*shard.Programs{}}
 }
 
 // snapshot gives the tables known under a map's version.
@@ -59,18 +60,30 @@ func (c *catalog) renew(mapVersion int64, now time.Time) *shard.Catalog {
 // under an older one may be out of date and is dropped. It does not change the version:
 // plans made without the table did not depend on it.
 func (c *catalog) add(version int64, schema, table string, info *shard.TableInfo, now time.Time) {
+	c.put(version, now, func(cat *shard.Catalog) {
+		cat.Tables = maps.Clone(cat.Tables)
+		cat.Tables[[2]string{schema, table}] = info
+	})
+}
+
+// addPrograms stores a schema's stored programs, like add.
+func (c *catalog) addPrograms(version int64, schema string, all *shard.Programs, now time.Time) {
+	c.put(version, now, func(cat *shard.Catalog) {
+		cat.Programs = maps.Clone(cat.Programs)
+		cat.Programs[schema] = all
+	})
+}
+
+func (c *catalog) put(version int64, now time.Time, change func(*shard.Catalog)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := c.cur.Load()
 	if k.catalog.Version != version {
 		return
 	}
-	tables := make(map[[2]string]*shard.TableInfo, len(k.catalog.Tables)+1)
-	for name, t := range k.catalog.Tables {
-		tables[name] = t
-	}
-	tables[[2]string{schema, table}] = info
-	next := &known{catalog: &shard.Catalog{Version: version, Tables: tables}, mapVersion: k.mapVersion, until: k.until}
+	cat := *k.catalog
+	change(&cat)
+	next := &known{catalog: &cat, mapVersion: k.mapVersion, until: k.until}
 	if next.until.IsZero() {
 		next.until = now.Add(catalogTTL)
 	}

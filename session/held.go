@@ -58,6 +58,7 @@ type asked struct {
 	// lockless: it locks nothing, except under SERIALIZABLE.
 	lockless bool
 	preset   bool   // they are told the session's LAST_INSERT_ID() first
+	calls    bool   // stored functions run on the one that is apart
 	now      string // they are told this time, in seconds; "" is their own
 	lent     lent
 }
@@ -210,6 +211,9 @@ func (h *held) apart(ctx context.Context, shard string) (*backend.Conn, error) {
 	if err := h.shared.watch(c); err != nil {
 		h.done(c, 0, true)
 		return nil, err
+	}
+	if h.calls { // a function may leave what it wants on it
+		c.Soil()
 	}
 	if err := h.lend(c); err != nil {
 		return c, err

@@ -2,11 +2,13 @@ package session
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"sluice/backend"
 	"sluice/query"
+	"sluice/router"
 	"sluice/wire"
 )
 
@@ -26,6 +28,15 @@ type lent struct {
 	back  bool     // the statement assigns some
 }
 
+// add adds names that are not there yet, in this spelling.
+func (l *lent) add(names []string) {
+	for _, n := range names {
+		if !slices.Contains(l.names, n) {
+			l.names = append(l.names, n)
+		}
+	}
+}
+
 // lendable tells whether a statement only reads user variables, each by its name.
 func lendable(stmt *query.Statement) bool {
 	switch stmt.Kind {
@@ -33,6 +44,13 @@ func lendable(stmt *query.Statement) bool {
 		return !stmt.UserVarAssign && !stmt.Into && !stmt.Opaque && len(stmt.Routines) == 0
 	}
 	return false
+}
+
+// called lends the variables of a statement with stored functions, and of these.
+func (l *lent) called(st *statement, c *router.Called, mode query.Mode) {
+	l.names = query.UserVariables(st.sql[:st.scan.End], mode)
+	l.add(c.Variables)
+	l.all, l.back = true, len(l.names) > 0
 }
 
 // lend gives a connection of the statement the variables' values.

@@ -20,7 +20,7 @@ func actionOf(stmt *query.Statement) action {
 	}
 	switch stmt.Kind {
 	case query.Set:
-		if len(stmt.Tables) > 0 && onlyUserVars(stmt) {
+		if len(stmt.Tables)+len(stmt.Routines) > 0 && onlyUserVars(stmt) {
 			return route
 		}
 		return local

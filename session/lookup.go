@@ -164,21 +164,31 @@ func (p *planner) spread(schema, table string) bool {
 	return s != nil && s.Rule(table).Kind != shard.Unsharded
 }
 
-// routines reads a schema's stored programs.
-func (p *planner) routines(ctx context.Context, schema string) (map[string]router.Routine, error) {
-	all := map[string]router.Routine{}
+// programs puts a schema's stored programs, and the names of its tables, into the catalog.
+func (p *planner) programs(ctx context.Context, version int64, schema string) error {
+	all := &shard.Programs{Routines: map[string]shard.Routine{}, Tables: map[string]shard.Name{}}
+	of := string(query.QuoteString(nil, schema, p.state.mode))
 	err := p.kept.onShard(ctx, p.shardOf(schema), true, func(c *backend.Conn) error {
-		_, rows, err := c.Query("SELECT ROUTINE_NAME, ROUTINE_DEFINITION FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = " +
-			string(query.QuoteString(nil, schema, p.state.mode)))
+		_, rows, err := c.Query("SELECT ROUTINE_NAME, ROUTINE_DEFINITION FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = " + of)
+		if err != nil {
+			return err
+		}
 		for _, r := range rows {
 			name := strings.ToLower(string(r[0]))
-			if _, twice := all[name]; twice { // a function and a procedure
-				all[name] = router.Routine{Unseen: true}
-				continue
-			}
-			all[name] = router.Routine{Body: string(r[1]), Unseen: r[1] == nil}
+			_, twice := all.Routines[name] // a function and a procedure
+			all.Routines[name] = shard.Routine{Body: string(r[1]), Unseen: twice || r[1] == nil}
+		}
+		if len(rows) == 0 {
+			return nil
+		}
+		_, rows, err = c.Query("SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = " + of)
+		for _, r := range rows {
+			all.Tables[strings.ToLower(string(r[0]))] = shard.Name{Name: string(r[0]), View: string(r[1]) == "VIEW"}
 		}
 		return err
 	})
-	return all, err
+	if err == nil {
+		p.h.catalog.addPrograms(version, schema, all, time.Now())
+	}
+	return err
 }

@@ -152,7 +152,7 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 		}
 		var programs *router.NeedRoutines
 		if errors.As(err, &programs) {
-			if in.Routines, err = p.routines(ctx, programs.Schema); err != nil {
+			if err = p.programs(ctx, in.Catalog.Version, programs.Schema); err != nil {
 				return nil, 0, err
 			}
 			continue

@@ -113,6 +113,12 @@ func (r *running) place(st *statement, e *entry) error {
 	if !ok {
 		return refuse(1105, "HY000", "shard %s, which carries the session's %s, was removed; connect again", home.shard, home.reason)
 	}
+	if c := e.plan.Called; c != nil && e.stmt.Kind != query.Call {
+		if g := r.bound.Gathering; r.bound.Legs[0].Shard != i && (g == nil || !g.Apart) {
+			r.held.lent.called(st, c, r.args.Mode)
+		}
+		return nil
+	}
 	if e.plan.Target == router.ToDefault && len(r.bound.Legs) == 1 && mayLookAtState(st.scan, e.stmt) {
 		r.bound.Legs[0].Shard = i
 		return nil
@@ -132,7 +138,8 @@ func (r *running) place(st *statement, e *entry) error {
 // bringBack makes sure that user variables which are assigned outside of the transaction have
 // a connection to come back to.
 func (r *running) bringBack(ctx context.Context, st *statement, e *entry) error {
-	if g := r.bound.Gathering; g == nil || !g.Apart || stateReason(st.scan, e.stmt) != pinUserVars {
+	c := e.plan.Called
+	if g := r.bound.Gathering; g == nil || !g.Apart || stateReason(st.scan, e.stmt) != pinUserVars && (c == nil || len(c.Variables) == 0) {
 		return nil
 	}
 	if r.kept.pins.home() == nil {
@@ -141,6 +148,9 @@ func (r *running) bringBack(ctx context.Context, st *statement, e *entry) error 
 		}
 	}
 	r.held.lent = lent{names: query.UserVariables(st.sql[:st.scan.End], r.args.Mode), back: true}
+	if c != nil {
+		r.held.lent.add(c.Variables)
+	}
 	return nil
 }
 
@@ -148,7 +158,7 @@ func (r *running) placeLock(e *entry) error {
 	if len(r.bound.Legs) != 1 {
 		return notBuilt("a function of named locks in a statement over several shards; ask for the lock in a statement of its own")
 	}
-	if len(e.stmt.Tables) == 0 {
+	if len(e.stmt.Tables) == 0 && e.plan.Called == nil {
 		r.bound.Legs[0].Shard = 0
 	}
 	if r.bound.Legs[0].Shard != 0 {
@@ -185,7 +195,8 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 	if r.held.now = ""; r.held.several && p.Clock {
 		r.held.now = unixSeconds(st.started)
 	}
-	r.held.preset = e.ids == idsAsked || readsInsertID(st.scan, e.stmt)
+	r.held.preset = e.ids == idsAsked || readsInsertID(st.scan, e.stmt) || p.Called != nil && p.Called.InsertID
+	r.held.calls = p.Called != nil
 	r.mayWrite = mayWrite(e.stmt)
 	r.held.lockless = !p.Write && !r.mayWrite && r.bound.Gathering == nil
 	r.held.reads = r.plain && r.held.lockless && !r.held.preset && len(r.held.lent.names) == 0

@@ -63,8 +63,8 @@ type setter struct {
 
 // set carries out SET of variables and SET NAMES.
 func (s *setter) set(ctx context.Context, st *statement, stmt *query.Statement) error {
-	if len(stmt.Tables) > 0 {
-		return notBuilt("SET of a session variable from a table; SELECT the value first")
+	if len(stmt.Tables)+len(stmt.Routines) > 0 {
+		return notBuilt("SET of a session variable from a table or a stored function; SELECT the value first")
 	}
 	p, err := s.planSet(st, stmt)
 	if err != nil {

@@ -185,13 +185,19 @@ func (s *settling) keepState(st *statement, e *entry, out *exec.Outcome) {
 	if t := &s.kept.tx.temporary; e.stmt.Temporary {
 		t.made, t.dropped = t.made || e.stmt.Kind == query.CreateTable, t.dropped || e.stmt.Kind == query.DropTable
 	}
-	switch reason := stateReason(st.scan, e.stmt); {
-	case reason == "":
-	case s.held.lent.back:
-		if err := s.held.takeBack(out.Home); err != nil {
+	reason := stateReason(st.scan, e.stmt)
+	if s.held.lent.back && reason != "" {
+		l := s.atHome(out)
+		if err := s.held.takeBack(l.conn); err != nil {
 			s.h.log.Warn("user variables did not come back to their connection", "connection", s.c.ID, "error", err)
 			s.kept.gone = true
 		}
+		if l.kind == fromApart {
+			return
+		}
+	}
+	switch {
+	case reason == "":
 	case s.bound.Load != nil:
 		s.held.pin(reason, s.kept.homeShard())
 	case s.bound.Gathering == nil:
@@ -203,7 +209,7 @@ func (s *settling) keepState(st *statement, e *entry, out *exec.Outcome) {
 
 // afterDDL makes every proxy forget what it knew of the table.
 func (s *settling) afterDDL(ctx context.Context, e *entry) {
-	if e.stmt.Temporary || !changesTables(e.stmt.Kind) {
+	if e.stmt.Temporary || !changesTables(e.stmt.Kind) && !e.stmt.Opaque { // not understood: a stored program
 		return
 	}
 	s.h.catalog.forget()

@@ -27,10 +27,37 @@ type TableInfo struct {
 	Period []string
 }
 
-// Catalog is a snapshot of the tables that have been looked at. It is immutable.
+// Programs are the stored programs of a schema, and the names that they may mean.
+type Programs struct {
+	Routines map[string]Routine // by name, in lower case
+	Tables   map[string]Name    // tables and views of the default shard, by name in lower case
+}
+
+// Name is a table's or view's.
+type Name struct {
+	Name string
+	View bool
+}
+
+// Routine is a stored function or procedure.
+type Routine struct {
+	Body   string
+	Unseen bool // the proxies' account may not read it
+}
+
+// Catalog is a snapshot of what has been looked at. It is immutable.
 type Catalog struct {
-	Version int64
-	Tables  map[[2]string]*TableInfo // {schema, table}
+	Version  int64
+	Tables   map[[2]string]*TableInfo // {schema, table}
+	Programs map[string]*Programs     // by schema
+}
+
+// Program gives what is known of a schema's stored programs, or nil if they have not been looked at.
+func (c *Catalog) Program(schema string) *Programs {
+	if c == nil {
+		return nil
+	}
+	return c.Programs[schema]
 }
 
 // Table gives what is known of a table, or nil if it has not been looked at.

@@ -1,0 +1,75 @@
+# Stored functions that read sharded tables: made on the default shard itself, as those of an imported database are.
+#! text
+/*sluice: shard=s1*/ CREATE FUNCTION total() RETURNS INT READS SQL DATA RETURN (SELECT SUM(v) FROM x)
+#! text
+/*sluice: shard=s1*/ CREATE FUNCTION amounts(k INT) RETURNS INT READS SQL DATA BEGIN DECLARE s INT; SELECT SUM(n) INTO s FROM o WHERE uid = k; RETURN COALESCE(s, 0) + (SELECT COUNT(*) FROM p); END
+#! text
+/*sluice: shard=s1*/ CREATE FUNCTION named(k VARCHAR(20) CHARACTER SET utf8mb4) RETURNS VARCHAR(40) CHARACTER SET utf8mb4 READS SQL DATA RETURN (SELECT MAX(name) FROM r WHERE code = k)
+#! text
+/*sluice: shard=s1*/ CREATE FUNCTION thrice() RETURNS INT READS SQL DATA RETURN total() + 2 * total()
+#! text
+/*sluice: shard=s1*/ CREATE FUNCTION pairs() RETURNS INT READS SQL DATA RETURN (SELECT COUNT(*) FROM x a JOIN x b ON a.v = b.v)
+#! text
+/*sluice: shard=s1*/ CREATE PROCEDURE show_total() SELECT total()
+SELECT total()
+SELECT total(), amounts(7), named('de')
+SELECT thrice()
+SELECT id, total() FROM x WHERE id < 5 ORDER BY id
+SELECT x.id, amounts(x.id) FROM x ORDER BY x.id
+SELECT uid, amounts(uid) FROM o WHERE uid = 7
+SELECT i, total() FROM p ORDER BY i, id
+SELECT code, named(code), total() FROM r ORDER BY code
+SELECT COUNT(*) FROM p WHERE i < total()
+SET @t = total()
+SELECT @t
+DO total()
+#! args int:7
+SELECT amounts(?)
+#! args int:7 int:5
+SELECT id, amounts(?) FROM x WHERE id = ?
+SELECT pairs()
+CALL show_total()
+BEGIN
+UPDATE x SET v = v + 1000 WHERE id = 5
+SELECT total()
+SELECT id, total() FROM x WHERE id = 5
+UPDATE x SET v = v + 1000 WHERE id < 9
+SELECT total()
+INSERT INTO p (i, name) VALUES (1, 'own')
+SELECT amounts(7), MAX(id) FROM x
+ROLLBACK
+SELECT total()
+START TRANSACTION READ ONLY
+SELECT total()
+SELECT id, amounts(id) FROM x WHERE id < 9 ORDER BY id
+COMMIT
+INSERT INTO p (i, name) VALUES (total(), 'total')
+INSERT INTO p (i, name) SELECT amounts(id), 'amounts' FROM x WHERE id < 9 ORDER BY id
+INSERT INTO x (id, v) VALUES (9001, amounts(7))
+INSERT INTO x (id, v) VALUES (9002, total())
+INSERT INTO o (uid, n, amount) VALUES (9003, 1, total())
+REPLACE INTO w SELECT id, total() FROM x WHERE id = 5
+UPDATE p SET i = total() WHERE name = 'own'
+UPDATE p SET i = amounts(i) ORDER BY id LIMIT 3
+UPDATE o SET amount = total() WHERE uid = 7
+UPDATE o SET amount = total() WHERE n = 1 AND total() > 5
+UPDATE x SET v = total() WHERE id = 5
+DELETE FROM o WHERE uid < amounts(1)
+UPDATE r SET n = total() WHERE code = 'de'
+SELECT i, name FROM p ORDER BY id
+SELECT * FROM o ORDER BY uid, n
+SELECT * FROM r ORDER BY code
+SELECT * FROM x ORDER BY id
+#! mariadb
+SELECT id, total() FROM x WHERE v > 2 ORDER BY id FETCH FIRST 3 ROWS ONLY
+#! mariadb
+SELECT i, total() FROM p ORDER BY i, id FETCH FIRST 3 ROWS ONLY
+# where the transaction is elsewhere
+#! session
+BEGIN
+UPDATE x SET txt = 'a' WHERE id = 6
+SELECT GET_LOCK('aa', 1)
+SELECT named('de')
+SELECT total()
+CALL show_total()
+ROLLBACK
