@@ -32,8 +32,8 @@ import (
 type Topology interface {
 	Map() *shard.Map
 	Update(ctx context.Context, change func(*shard.Spec) error) (*shard.Map, error)
-	NextIDs(ctx context.Context, seq string, n int, floor func(context.Context) (uint64, error)) (uint64, error)
-	RaiseRange(ctx context.Context, seq string, low, high uint64) error
+	NextIDs(ctx context.Context, seq string, n int, user topo.IDUser) (uint64, error)
+	RaiseRange(ctx context.Context, seq string, low, high uint64, user topo.IDUser) error
 	DropIDs(ctx context.Context, seq string) error
 
 	// What moving slots need: see topo.Store.

@@ -89,12 +89,13 @@ func (t *memory) Update(_ context.Context, change func(*shard.Spec) error) (*sha
 	return m, nil
 }
 
-func (t *memory) NextIDs(ctx context.Context, seq string, n int, floor func(context.Context) (uint64, error)) (uint64, error) {
+func (t *memory) NextIDs(ctx context.Context, seq string, n int, user topo.IDUser) (uint64, error) {
 	t.mu.Lock()
 	next, known := t.ids[seq]
 	t.mu.Unlock()
 	if !known {
-		largest, err := floor(ctx)
+		user.Leave()
+		largest, err := user.Floor(ctx)
 		if err != nil {
 			return 0, err
 		}
@@ -107,7 +108,7 @@ func (t *memory) NextIDs(ctx context.Context, seq string, n int, floor func(cont
 	return next, nil
 }
 
-func (t *memory) RaiseRange(_ context.Context, seq string, _, id uint64) error {
+func (t *memory) RaiseRange(_ context.Context, seq string, _, id uint64, _ topo.IDUser) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if next, known := t.ids[seq]; known && next <= id {

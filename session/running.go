@@ -30,6 +30,7 @@ type running struct {
 	args    *router.Args
 
 	bound    router.Bound
+	ids      ids // of the sequence of its table
 	req      exec.Request
 	plain    bool          // it waits for one shard's answer, and nothing else
 	mayWrite bool          // it may change data although its plan is a read's
@@ -54,10 +55,10 @@ func (r *running) bind(ctx context.Context, st *statement, e *entry) error {
 	r.holdFor(st)
 	r.args.Unlocked = e.stmt.Insert != nil && e.stmt.Insert.FromSelect && r.unlocked()
 	seq := e.plan.Sequence()
+	r.ids = ids{r: r, seq: seq}
 	if seq != "" {
-		r.c.Task.Leave()
 		if n := e.plan.IDs(r.args); n > 0 {
-			first, err := (&ids{r: r, seq: seq}).Take(ctx, n)
+			first, err := r.ids.Take(ctx, n)
 			if err != nil {
 				return err
 			}
@@ -72,7 +73,7 @@ func (r *running) bind(ctx context.Context, st *statement, e *entry) error {
 		r.bound = *b
 	}
 	if r.bound.MaxExplicitID > 0 {
-		if err := (&ids{r: r, seq: seq}).Keep(ctx, r.bound.MinExplicitID, r.bound.MaxExplicitID); err != nil {
+		if err := r.ids.Keep(ctx, r.bound.MinExplicitID, r.bound.MaxExplicitID); err != nil {
 			return err
 		}
 	}

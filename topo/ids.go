@@ -29,16 +29,23 @@ const (
 	maxIDs        = 1 << 30 // more than the rows of any statement
 )
 
+// IDUser is who asks for ids.
+type IDUser interface {
+	// Floor gives the largest id in use. It is asked for it once, when the sequence does not exist yet.
+	Floor(ctx context.Context) (uint64, error)
+	// Leave is called before anything is waited for.
+	Leave()
+}
+
 // NextIDs takes n consecutive ids (first … first+n-1) from a sequence. Blocks are taken
-// from etcd ahead of need, so that most calls do no I/O. floor is called once, when the
-// sequence does not exist yet, for the largest id in use. Ids are never handed out twice;
+// from etcd ahead of need, so that most calls do no I/O. Ids are never handed out twice;
 // gaps are allowed. Without etcd it goes on until the block is used up, for a minute at most.
-func (s *Store) NextIDs(ctx context.Context, seq string, n int, floor func(context.Context) (uint64, error)) (first uint64, err error) {
+func (s *Store) NextIDs(ctx context.Context, seq string, n int, user IDUser) (first uint64, err error) {
 	if n < 1 || n > maxIDs {
 		return 0, fmt.Errorf("sequence %s: %d ids cannot be taken; take 1 to %d", seq, n, maxIDs)
 	}
 	if err := s.ids.with(seq, func(q *sequence) error {
-		first, err = s.ids.next(ctx, q, uint64(n), floor)
+		first, err = s.ids.next(ctx, q, uint64(n), user)
 		return err
 	}); err != nil {
 		return 0, fmt.Errorf("sequence %s: %w", seq, err)
@@ -47,8 +54,8 @@ func (s *Store) NextIDs(ctx context.Context, seq string, n int, floor func(conte
 }
 
 // RaiseIDs is called before a row with an explicit id is written; it is RaiseRange for one id.
-func (s *Store) RaiseIDs(ctx context.Context, seq string, id uint64) error {
-	return s.RaiseRange(ctx, seq, id, id)
+func (s *Store) RaiseIDs(ctx context.Context, seq string, id uint64, user IDUser) error {
+	return s.RaiseRange(ctx, seq, id, id, user)
 }
 
 // RaiseRange is called before rows with explicit ids are written, of which low is the
@@ -60,11 +67,11 @@ func (s *Store) RaiseIDs(ctx context.Context, seq string, id uint64) error {
 // died is out of reach for up to a minute, and RaiseRange fails meanwhile.
 // An id that was handed out before and is now given explicitly is not noticed here: the
 // unique index of the table is what refuses it.
-func (s *Store) RaiseRange(ctx context.Context, seq string, low, high uint64) error {
+func (s *Store) RaiseRange(ctx context.Context, seq string, low, high uint64, user IDUser) error {
 	if low > high {
 		return fmt.Errorf("sequence %s: %d … %d is no range of ids", seq, low, high)
 	}
-	if err := s.ids.with(seq, func(q *sequence) error { return s.ids.raise(ctx, q, low, high) }); err != nil {
+	if err := s.ids.with(seq, func(q *sequence) error { return s.ids.raise(ctx, q, low, high, user) }); err != nil {
 		return fmt.Errorf("sequence %s: %w", seq, err)
 	}
 	return nil
@@ -114,10 +121,11 @@ func (x *ids) keep(ctx context.Context) (bool, error) {
 }
 
 // next is NextIDs.
-func (x *ids) next(ctx context.Context, q *sequence, n uint64, floor func(context.Context) (uint64, error)) (uint64, error) {
+func (x *ids) next(ctx context.Context, q *sequence, n uint64, user IDUser) (uint64, error) {
 	if first, ok := x.takeNow(q, n); ok {
 		return first, nil
 	}
+	user.Leave()
 	ctx, cancel := context.WithTimeout(ctx, idsTimeout)
 	defer cancel()
 	began := time.Now()
@@ -137,7 +145,7 @@ func (x *ids) next(ctx context.Context, q *sequence, n uint64, floor func(contex
 			if c, _ := q.stored(); c.Counted {
 				err = x.fetch(ctx, q, n)
 			} else {
-				err = x.count(ctx, q, floor)
+				err = x.count(ctx, q, user)
 			}
 		}
 		if err != nil {
@@ -204,14 +212,14 @@ func (x *ids) ready(ctx context.Context) error {
 }
 
 // count looks up the largest id in use, once for all proxies. The io slot is held.
-func (x *ids) count(ctx context.Context, q *sequence, floor func(context.Context) (uint64, error)) error {
+func (x *ids) count(ctx context.Context, q *sequence, user IDUser) error {
 	if err := x.read(ctx, q); err != nil {
 		return err
 	}
 	if c, _ := q.stored(); c.Counted {
 		return nil
 	}
-	used, err := floor(ctx)
+	used, err := user.Floor(ctx)
 	if err != nil {
 		return fmt.Errorf("the largest id in use could not be looked up: %w", err)
 	}

@@ -29,7 +29,7 @@ func TestIDsAreUniqueOverAllProxies(t *testing.T) {
 						if rand.IntN(50) == 0 {
 							n = 1000
 						}
-						first, err := s.NextIDs(context.Background(), "shop/orders", n, floor)
+						first, err := s.NextIDs(context.Background(), "shop/orders", n, user(floor))
 						if err != nil {
 							t.Error(err)
 							return
@@ -80,7 +80,7 @@ func TestFirstID(t *testing.T) {
 		}
 		boom := errors.New("boom")
 		calls := 0
-		_, err := s.NextIDs(ctx, "failing", 1, func(context.Context) (uint64, error) { calls++; return 0, boom })
+		_, err := s.NextIDs(ctx, "failing", 1, user(func(context.Context) (uint64, error) { calls++; return 0, boom }))
 		if !errors.Is(err, boom) || calls != 1 {
 			t.Errorf("a failing floor gives %v after %d calls", err, calls)
 		}
@@ -124,11 +124,11 @@ func TestIDsNeverOverflow(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if err := s.RaiseIDs(ctx, "raised", top); err != nil {
+			if err := s.RaiseIDs(ctx, "raised", top, floor(0)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := s.RaiseIDs(ctx, "raised", 5); err != nil {
+		if err := s.RaiseIDs(ctx, "raised", 5, floor(0)); err != nil {
 			t.Fatal(err)
 		}
 		if id, err := s.NextIDs(ctx, "raised", 1, floor(0)); err == nil {
@@ -151,7 +151,7 @@ func TestRaiseIDs(t *testing.T) {
 		}
 		raise := func(seq string, id uint64) {
 			t.Helper()
-			if err := s.RaiseIDs(ctx, seq, id); err != nil {
+			if err := s.RaiseIDs(ctx, seq, id, floor(0)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -199,7 +199,7 @@ func TestExplicitIDInTheBlockOfAnother(t *testing.T) {
 			var wg sync.WaitGroup
 			var raised atomic.Bool
 			wg.Go(func() {
-				if err := a.RaiseIDs(ctx, seq, explicit); err != nil {
+				if err := a.RaiseIDs(ctx, seq, explicit, floor(0)); err != nil {
 					t.Error(err)
 				}
 				raised.Store(true)
@@ -251,7 +251,7 @@ func TestMixedIDsNeverMeet(t *testing.T) {
 							continue
 						}
 						low, high := id+uint64(rand.IntN(100)), id+uint64(100+rand.IntN(200))
-						if err := s.RaiseRange(ctx, "t", low, high); err != nil {
+						if err := s.RaiseRange(ctx, "t", low, high, floor(0)); err != nil {
 							t.Error(err)
 							return
 						}
@@ -305,29 +305,41 @@ func TestDropIDs(t *testing.T) {
 	})
 }
 
-// Most calls do no I/O.
+// waiting is an IDUser that counts how often it had to wait.
+type waiting struct{ left int }
+
+func (w *waiting) Floor(context.Context) (uint64, error) { return 0, nil }
+
+func (w *waiting) Leave() { w.left++ }
+
+// Most calls do no I/O, and wait for nothing.
 func TestIDsAreFetchedAhead(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w world) {
 		ctx := context.Background()
 		s := must(t, w, Options{Initial: spec(1)})
 		const calls = 20000
 		before := revision(t, s)
+		var user waiting
 		for range calls {
-			if _, err := s.NextIDs(ctx, "t", 1, floor(0)); err != nil {
+			if _, err := s.NextIDs(ctx, "t", 1, &user); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if writes := revision(t, s) - before; writes > 40 {
+		writes := revision(t, s) - before
+		if writes > 40 {
 			t.Errorf("%d calls wrote %d times", calls, writes)
 		}
-		before = revision(t, s)
+		if n := int64(user.left); n < 1 || n > writes {
+			t.Errorf("%d calls waited %d times, and wrote %d times", calls, n, writes)
+		}
+		before, user.left = revision(t, s), 0
 		for range calls {
-			if err := s.RaiseIDs(ctx, "t", 3); err != nil {
+			if err := s.RaiseIDs(ctx, "t", 3, &user); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if writes := revision(t, s) - before; writes > 3 {
-			t.Errorf("%d calls for a small id wrote %d times", calls, writes)
+		if writes := revision(t, s) - before; writes > 3 || user.left > 1 {
+			t.Errorf("%d calls for a small id wrote %d times and waited %d times", calls, writes, user.left)
 		}
 	})
 }

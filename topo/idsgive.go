@@ -14,7 +14,7 @@ import (
 )
 
 // raise is RaiseRange.
-func (x *ids) raise(ctx context.Context, q *sequence, low, high uint64) error {
+func (x *ids) raise(ctx context.Context, q *sequence, low, high uint64, user IDUser) error {
 	alive := x.lease.alive() != 0
 	ours, ahead := q.skip(low, high)
 	if ahead {
@@ -23,6 +23,7 @@ func (x *ids) raise(ctx context.Context, q *sequence, low, high uint64) error {
 	if ours && alive || q.passed(low, high) {
 		return nil
 	}
+	user.Leave()
 	ctx, cancel := context.WithTimeout(ctx, idsTimeout)
 	defer cancel()
 	if err := acquire(ctx, q.ask); err != nil {

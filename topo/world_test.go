@@ -132,6 +132,13 @@ func addShard(name string) func(*shard.Spec) error {
 	}
 }
 
-func floor(id uint64) func(context.Context) (uint64, error) {
+func floor(id uint64) user {
 	return func(context.Context) (uint64, error) { return id, nil }
 }
+
+// user is an IDUser that waits where it is.
+type user func(context.Context) (uint64, error)
+
+func (u user) Floor(ctx context.Context) (uint64, error) { return u(ctx) }
+
+func (u user) Leave() {}
