@@ -47,7 +47,7 @@ func (e *Engine) Adopt(nc net.Conn) (net.Conn, error) {
 		return nil, os.NewSyscallError("dup", err)
 	}
 	c := &Conn{engine: e, local: nc.LocalAddr(), remote: nc.RemoteAddr()}
-	c.sock.fd, c.sock.last = fd, c.forget
+	c.sock.fd, c.sock.conn = fd, c
 	c.in.conn, c.out.conn = c, c
 	if !e.table.set(fd, c) {
 		_ = unix.Close(fd) // it is given up either way

@@ -14,7 +14,7 @@ type descriptor struct {
 	fd    int
 	users atomic.Int32 // within system calls; far below 0 once it is given up
 	ended atomic.Bool
-	last  func() // called before it is closed
+	conn  *Conn // told before it is closed
 }
 
 // closing is far more users than there can be.
@@ -35,7 +35,7 @@ func (d *descriptor) enter() error {
 func (d *descriptor) exit() {
 	// One that came too late may count down to it again.
 	if d.users.Add(-1) == closing && d.ended.CompareAndSwap(false, true) {
-		d.last()
+		d.conn.forget()
 		_ = unix.Close(d.fd) // it is given up either way
 	}
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -25,9 +24,8 @@ type Client struct {
 	Collation    uint16
 	Attributes   map[string]string // the first of them, up to maxAttributeBytes
 
-	scramble scramble // the last one it was sent
-	sock     socket
-	key      *net.TCPConn // in the registry
+	scramble scramble     // the last one it was sent
+	sock     socket       // the registry's key
 	Task     *engine.Task // that runs the service; nil on a goroutine
 	leaving  atomic.Bool  // Drain has told it to go
 	session  atomic.Pointer[Session]

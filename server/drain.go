@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"net"
 	"time"
 )
 
@@ -32,9 +31,9 @@ func (s *Server) Drain(ctx context.Context) error {
 			s.cancel()
 			return nil
 		}
-		for tcp, c := range open {
+		for sock, c := range open {
 			if done(c) {
-				_ = current(tcp, c).CloseRead() // an error means that it is closed already
+				_ = sock.CloseRead() // an error means that it is closed already
 			}
 		}
 		select {
@@ -65,14 +64,6 @@ func done(c *Client) bool {
 	return true
 }
 
-// current is the socket of a connection: an engine drives a client's in place of tcp.
-func current(tcp *net.TCPConn, c *Client) socket {
-	if c != nil {
-		return c.sock
-	}
-	return tcp
-}
-
 // Close closes everything at once and waits for all goroutines.
 func (s *Server) Close() error {
 	s.closeAll()
@@ -84,7 +75,7 @@ func (s *Server) Close() error {
 func (s *Server) closeAll() {
 	s.stop()
 	s.cancel()
-	for tcp, c := range s.clients.close() {
-		_ = current(tcp, c).Close() // also below TLS: there is no time for a goodbye
+	for sock := range s.clients.close() {
+		_ = sock.Close() // also below TLS: there is no time for a goodbye
 	}
 }

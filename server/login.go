@@ -45,8 +45,8 @@ func (r *refusal) Error() string {
 // login is a connection that is not authenticated yet.
 type login struct {
 	s        *Server
-	tcp      *net.TCPConn // the registry's key
-	sock     socket       // tcp, or what has taken its place
+	tcp      *net.TCPConn
+	sock     socket // tcp, or what has taken its place; the registry's key
 	link     *lockstep
 	conn     *wire.Conn // nil until it is greeted
 	remote   netip.AddrPort
@@ -71,6 +71,7 @@ func (s *Server) login(tcp *net.TCPConn) {
 	l.refused(err)
 	_ = l.sock.Close() // it is given up either way
 	s.clients.leave(tcp)
+	s.clients.leave(l.sock)
 }
 
 // run is the table of contents of a login.
@@ -192,9 +193,9 @@ func (l *login) accept() (*Client, error) {
 		return nil, err
 	}
 	id := l.identity
-	c := &Client{Conn: l.conn, ID: l.id, Remote: l.remote, Connected: time.Now(), Capabilities: id.caps, scramble: l.scramble, sock: l.sock, key: l.tcp}
+	c := &Client{Conn: l.conn, ID: l.id, Remote: l.remote, Connected: time.Now(), Capabilities: id.caps, scramble: l.scramble, sock: l.sock}
 	c.become(id)
-	switch l.s.clients.login(c) {
+	switch l.s.clients.login(c, l.tcp) {
 	case full:
 		return nil, &refusal{why: whyTooMany, answer: tooManyOf(id.user)}
 	case closing:
@@ -208,6 +209,7 @@ func (l *login) accept() (*Client, error) {
 	}
 	if !l.secure() {
 		// The socket itself, without lockstep: nothing is buffered, for nothing was read ahead.
+		l.conn.Release()
 		c.Conn = wire.NewConn(l.sock, l.s.opts.MaxPacket)
 	}
 	c.Extended = id.extended
@@ -222,16 +224,15 @@ func (l *login) accept() (*Client, error) {
 	return c, l.sock.SetDeadline(time.Time{})
 }
 
-// adopt gives the socket to the engine, if there is one. What is under way goes on over it.
+// adopt gives the socket to the engine, if there is one. What is under way goes on over it, without a deadline: there
+// is only the OK to be written yet, for which a new socket has room.
 func (l *login) adopt() error {
 	nc, err := l.s.opts.Engine.Adopt(l.tcp)
 	if err != nil {
 		return err
 	}
-	if l.sock = nc.(socket); l.sock != socket(l.tcp) {
-		l.link.socket = l.sock
-		return l.sock.SetDeadline(time.Now().Add(l.s.opts.HandshakeTimeout))
-	}
+	l.sock = nc.(socket)
+	l.link.socket = l.sock
 	return nil
 }
 

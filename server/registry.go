@@ -13,7 +13,7 @@ type registry struct {
 	maxUser int // connections of one user; 0: no limit
 
 	mu     sync.Mutex
-	open   map[*net.TCPConn]*Client // nil until it is authenticated
+	open   map[socket]*Client // nil until it is authenticated
 	byID   map[uint32]*Client
 	users  map[string]int
 	closed bool // nothing comes in any more
@@ -21,7 +21,7 @@ type registry struct {
 
 func newRegistry(most, mostPerUser int) *registry {
 	return &registry{max: most, maxUser: mostPerUser,
-		open: map[*net.TCPConn]*Client{}, byID: map[uint32]*Client{}, users: map[string]int{}}
+		open: map[socket]*Client{}, byID: map[uint32]*Client{}, users: map[string]int{}}
 }
 
 // begin counts a goroutine that the server must wait for; false when it is closed. After
@@ -58,8 +58,8 @@ func (r *registry) admit(tcp *net.TCPConn) verdict {
 	return welcome
 }
 
-// login enters a client that has authenticated itself.
-func (r *registry) login(c *Client) verdict {
+// login enters a client that has authenticated itself; tcp is what its socket has taken the place of.
+func (r *registry) login(c *Client, tcp *net.TCPConn) verdict {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -68,7 +68,8 @@ func (r *registry) login(c *Client) verdict {
 	case r.maxUser > 0 && r.users[c.User] >= r.maxUser:
 		return full
 	}
-	r.open[c.key] = c
+	delete(r.open, tcp)
+	r.open[c.sock] = c
 	r.byID[c.ID] = c
 	r.users[c.User]++
 	return welcome
@@ -96,14 +97,14 @@ func (r *registry) uncount(user string) {
 }
 
 // leave removes a connection, and the client that it had become.
-func (r *registry) leave(tcp *net.TCPConn) {
+func (r *registry) leave(key socket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if c := r.open[tcp]; c != nil {
+	if c := r.open[key]; c != nil {
 		delete(r.byID, c.ID)
 		r.uncount(c.User)
 	}
-	delete(r.open, tcp)
+	delete(r.open, key)
 }
 
 // taken says that an id belongs to somebody: ids come round again after 2^32.
@@ -144,13 +145,13 @@ func (r *registry) busy() (list []*Client) {
 
 // close lets nobody in any more and gives the connections that are open: those without a
 // client are not authenticated.
-func (r *registry) close() map[*net.TCPConn]*Client {
+func (r *registry) close() map[socket]*Client {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
-	all := make(map[*net.TCPConn]*Client, len(r.open))
-	for tcp, c := range r.open {
-		all[tcp] = c
+	all := make(map[socket]*Client, len(r.open))
+	for key, c := range r.open {
+		all[key] = c
 	}
 	return all
 }

@@ -73,8 +73,9 @@ func (v *serving) end(p any) {
 	if unread(v.c.sock) {
 		linger(v.c.sock)
 	}
+	v.c.Release()
 	_ = v.c.Close() // it is given up either way
-	v.clients.leave(v.c.key)
+	v.clients.leave(v.c.sock)
 	v.opts.Metrics.Connection(v.opts.Name, -1)
 }
 

@@ -195,7 +195,7 @@ func (sh *shared) runsOn(v *shard.Move) (since time.Time, yes bool) {
 	sh.mu.Unlock()
 	if yes {
 		sh.infoMu.Lock()
-		since = sh.info.Since
+		since = sh.since
 		sh.infoMu.Unlock()
 	}
 	return since, yes

@@ -187,7 +187,7 @@ func TestLongStatements(t *testing.T) {
 	add := func(id uint32, age time.Duration, b router.Bound) *shared {
 		sh := &shared{c: &server.Client{ID: id}, running: true}
 		sh.touch.add(m, &b)
-		sh.info.Since = now.Add(-age)
+		sh.since = now.Add(-age)
 		g.enter(sh)
 		return sh
 	}

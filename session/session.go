@@ -32,10 +32,7 @@ type Session struct {
 
 func newSession(ctx context.Context, h *Handler, c *server.Client) *Session {
 	s := &Session{h: h, c: c, ctx: ctx}
-	s.shared = shared{c: c, log: h.log, info: server.SessionInfo{
-		ID: c.ID, User: c.User, Remote: c.Remote.String(), Schema: c.Schema, Command: "Sleep", Since: time.Now(),
-		Attributes: c.Attributes,
-	}}
+	s.shared = shared{c: c, log: h.log, user: c.User, schema: c.Schema, attributes: c.Attributes, command: "Sleep", since: time.Now()}
 	s.state = state{h: h, c: c, shared: &s.shared, vars: noSettings, schema: c.Schema}
 	s.state.class = backend.Class{FoundRows: c.Capabilities&wire.ClientFoundRows != 0, LocalFile: c.Capabilities&wire.ClientLocalFiles != 0, Extended: c.Extended}
 	s.kept = kept{h: h, state: &s.state}

@@ -29,10 +29,33 @@ type shared struct {
 	give    func(error)     // ends the wait under a limit in which it is; nil: it is in none
 	touch   touch
 
-	infoMu sync.Mutex
-	info   server.SessionInfo
-	text   []byte // of the running statement, shortened; reused
-	shards []string
+	infoMu     sync.Mutex
+	user       string
+	schema     string
+	attributes map[string]string
+	command    string
+	since      time.Time
+	text       []byte // of the running statement, shortened; reused
+	statements int64
+	keeps      *keptInfo // nil: the session has kept no connection yet
+}
+
+// keptInfo is what others see of a session that keeps connections.
+type keptInfo struct {
+	open        bool // a transaction is
+	txSince     time.Time
+	txName      string
+	pinned      string
+	pinnedSince time.Time
+	shards      []string
+}
+
+// keepsOf gives the info on kept connections. The lock is held.
+func keepsOf(sh *shared) *keptInfo {
+	if sh.keeps == nil {
+		sh.keeps = &keptInfo{}
+	}
+	return sh.keeps
 }
 
 // killState is how far a running statement was asked to stop.
@@ -71,7 +94,7 @@ func (sh *shared) begin(command string, sql []byte, now time.Time) {
 // note says what the session is doing.
 func (sh *shared) note(command string, sql []byte, now time.Time) {
 	sh.infoMu.Lock()
-	sh.info.Command, sh.info.Since = command, now
+	sh.command, sh.since = command, now
 	sh.text = append(sh.text[:0], sql[:min(len(sql), maxShownText)]...)
 	sh.infoMu.Unlock()
 }
@@ -88,25 +111,31 @@ func (sh *shared) end(k *kept) (killed bool) {
 		sh.busy.Store(false)
 	}
 	sh.infoMu.Lock()
-	sh.info.Command, sh.info.Since = "Sleep", time.Now()
-	sh.info.Statements++
-	sh.info.Transaction = ""
-	if open {
-		sh.info.Transaction, sh.info.TxSince, sh.info.TxName = "open", k.tx.Since(), k.tx.Name()
-	}
+	sh.command, sh.since = "Sleep", time.Now()
+	sh.statements++
 	sh.text = sh.text[:0]
-	sh.shards = sh.shards[:0]
-	for _, l := range k.tx.Legs() {
-		sh.shards = append(sh.shards, l.Shard)
-	}
-	for _, p := range k.pins.list {
-		if k.tx.Leg(p.shard) == nil {
-			sh.shards = append(sh.shards, p.shard)
-		}
+	if open || len(k.pins.list) > 0 || sh.keeps != nil {
+		keepsOf(sh).note(k, open)
 	}
 	sh.infoMu.Unlock()
 	sh.rest(k)
 	return killed
+}
+
+// note says what the session keeps.
+func (i *keptInfo) note(k *kept, open bool) {
+	if i.open = open; open {
+		i.txSince, i.txName = k.tx.Since(), k.tx.Name()
+	}
+	i.shards = i.shards[:0]
+	for _, l := range k.tx.Legs() {
+		i.shards = append(i.shards, l.Shard)
+	}
+	for _, p := range k.pins.list {
+		if k.tx.Leg(p.shard) == nil {
+			i.shards = append(i.shards, p.shard)
+		}
+	}
 }
 
 // rest gives the session's open transaction into the drainer's reach: it is idle.
@@ -140,27 +169,31 @@ func (sh *shared) rest(k *kept) {
 func (sh *shared) noteSchema(name string) {
 	sh.infoMu.Lock()
 	defer sh.infoMu.Unlock()
-	sh.info.Schema = name
+	sh.schema = name
 }
 
 func (sh *shared) noteLogin() {
 	sh.infoMu.Lock()
 	defer sh.infoMu.Unlock()
-	sh.info.User, sh.info.Attributes = sh.c.User, sh.c.Attributes
+	sh.user, sh.attributes = sh.c.User, sh.c.Attributes
 }
 
 // notePins says what is pinned, after a change of the pins.
 func (sh *shared) notePins(pins []pin) {
 	sh.infoMu.Lock()
 	defer sh.infoMu.Unlock()
-	sh.info.Pinned, sh.info.PinnedSince = "", time.Time{}
-	for i := range pins {
-		if i > 0 {
-			sh.info.Pinned += "; "
+	if len(pins) == 0 && sh.keeps == nil {
+		return
+	}
+	i := keepsOf(sh)
+	i.pinned, i.pinnedSince = "", time.Time{}
+	for n := range pins {
+		if n > 0 {
+			i.pinned += "; "
 		} else {
-			sh.info.PinnedSince = pins[i].since
+			i.pinnedSince = pins[n].since
 		}
-		sh.info.Pinned += pins[i].why() + " on " + pins[i].shard
+		i.pinned += pins[n].why() + " on " + pins[n].shard
 	}
 }
 
@@ -171,9 +204,16 @@ func (sh *shared) Busy() bool { return sh.busy.Load() }
 func (sh *shared) Info() server.SessionInfo {
 	sh.infoMu.Lock()
 	defer sh.infoMu.Unlock()
-	info := sh.info
-	info.Statement = string(sh.text)
-	info.Shards = append([]string(nil), sh.shards...)
+	info := server.SessionInfo{
+		ID: sh.c.ID, User: sh.user, Remote: sh.c.Remote.String(), Schema: sh.schema, Command: sh.command, Since: sh.since,
+		Statement: string(sh.text), Attributes: sh.attributes, Statements: sh.statements,
+	}
+	if i := sh.keeps; i != nil {
+		if i.open {
+			info.Transaction = "open"
+		}
+		info.TxSince, info.TxName, info.Pinned, info.PinnedSince, info.Shards = i.txSince, i.txName, i.pinned, i.pinnedSince, append([]string(nil), i.shards...)
+	}
 	return info
 }
 

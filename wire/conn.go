@@ -27,21 +27,21 @@ import (
 type Conn struct {
 	base    net.Conn // below TLS
 	tls     atomic.Pointer[tls.Conn]
-	closed  atomic.Bool
 	in      reader
 	out     writer
 	comp    *compression // nil without
-	seq     uint8        // of the next packet, read or written
 	max     int
 	big     assembly // of the packet read last, when it is large
 	unread  int      // bytes of the current piece of a packet that is too large
-	unended bool     // which is followed by another piece
 	end     OK       // of the result read last, for ReadRow
 	peek    *peeker  // nil until CheckIdle is asked
 	owed    int      // answers to come that nobody wants
 	refused *Error   // one of them; nil: none was
 
-	extended bool // column definitions have MariaDB's extended metadata
+	closed   atomic.Bool
+	seq      uint8 // of the next packet, read or written
+	unended  bool  // the piece of unread is followed by another
+	extended bool  // column definitions have MariaDB's extended metadata
 }
 
 // NewConn wraps nc. maxPacket bounds one logical packet that ReadPacket assembles, in

@@ -5,14 +5,27 @@ import "net"
 // writer collects what is to be sent in a pooled buffer, which it holds only until the
 // next flush. An error sticks: the stream is broken from there on.
 type writer struct {
-	nc    net.Conn
-	both  Driven    // nc, when it is one
-	comp  *deflater // nil without compression
-	buf   []byte    // nil, or a pooled buffer cut to what is in it
-	err   error
-	bufs  net.Buffers // of write, kept so that writev does not allocate
+	nc   net.Conn
+	both Driven    // nc, when it is one
+	comp *deflater // nil without compression
+	buf  []byte    // nil, or a pooled buffer cut to what is in it
+	err  error
+	pair *pair // nil until it is needed
+	tap  *tap  // of what is sent; nil most of the time
+}
+
+// pair is what two buffers are written from, kept so that writev does not allocate.
+type pair struct {
+	bufs  net.Buffers
 	parts [2][]byte
-	tap   *tap // of what is sent; nil most of the time
+}
+
+func (p *pair) write(nc net.Conn, a, b []byte) error {
+	p.parts = [2][]byte{a, b}
+	p.bufs = p.parts[:]
+	_, err := p.bufs.WriteTo(nc)
+	p.parts = [2][]byte{}
+	return err
 }
 
 // tap keeps what is sent, up to a size.
@@ -110,10 +123,10 @@ func (w *writer) write(b []byte) error {
 	case w.both != nil:
 		_, w.err = w.both.WriteBoth(w.buf, b)
 	default:
-		w.parts = [2][]byte{w.buf, b}
-		w.bufs = w.parts[:]
-		_, w.err = w.bufs.WriteTo(w.nc)
-		w.parts = [2][]byte{}
+		if w.pair == nil {
+			w.pair = &pair{}
+		}
+		w.err = w.pair.write(w.nc, w.buf, b)
 	}
 	w.buf = w.buf[:0]
 	w.release()

@@ -9,8 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +28,6 @@ import (
 	"sluice/slowlog"
 	"sluice/topo"
 	"sluice/txn"
-	"sluice/wire"
 )
 
 // proxy is one running node. It is the wiring of all packages and nothing else.
@@ -163,8 +160,9 @@ func (p *proxy) listenHTTP() (err error) {
 
 // dataOptions are those of the application's port.
 func (p *proxy) dataOptions(registry *metrics.Registry) server.Options {
+	g := &greeting{status: p.pools.Status}
 	return server.Options{
-		Name: "data", ServerVersion: p.serverVersion, Collation: p.serverCollation, Extended: p.extendedMetadata, AuthPlugin: "mysql_native_password", TLS: p.certs.config(), RequireTLS: p.cfg.TLS.Require,
+		Name: "data", ServerVersion: g.version, Collation: g.collation, Extended: g.extended, AuthPlugin: "mysql_native_password", TLS: p.certs.config(), RequireTLS: p.cfg.TLS.Require,
 		ProxyNetworks: p.cfg.ProxyProtocolNetworks, MaxConnections: p.cfg.Limits.MaxConnections, HandshakeTimeout: p.cfg.Limits.HandshakeTimeout,
 		StallTimeout: p.cfg.Limits.StallTimeout, MaxPacket: p.cfg.Limits.MaxPacket, Compression: p.cfg.Compression, LocalFiles: p.cfg.LocalInfile, Engine: p.engine, Log: p.log, Metrics: registry,
 	}
@@ -176,50 +174,6 @@ func (p *proxy) adminOptions(registry *metrics.Registry) server.Options {
 		TLS: p.certs.config(), RequireTLS: p.cfg.TLS.Require, MaxConnections: 100, HandshakeTimeout: p.cfg.Limits.HandshakeTimeout,
 		StallTimeout: p.cfg.Limits.StallTimeout, MaxPacket: 1 << 20, Log: p.log, Metrics: registry,
 	}
-}
-
-// serverVersion is what clients see in the greeting: the version of the shards, because
-// drivers choose their SQL by it.
-func (p *proxy) serverVersion() string {
-	for _, s := range p.pools.Status() {
-		if s.Version != "" {
-			return greeted(s.Version)
-		}
-	}
-	return greeted("10.11.0-MariaDB-sluice")
-}
-
-// greeted gives a version as its server greets with it: MariaDB before 11 says 5.5.5 first, and
-// clients (Connector/J) take what they may ask it from that.
-func greeted(version string) string {
-	if strings.HasPrefix(version, "10.") && strings.Contains(version, "MariaDB") {
-		return "5.5.5-" + version
-	}
-	return version
-}
-
-// extendedMetadata tells whether all shards are known to have what MariaDB's clients then ask for.
-func (p *proxy) extendedMetadata() bool {
-	all := p.pools.Status()
-	return len(all) > 0 && !slices.ContainsFunc(all, func(s backend.Status) bool { return !s.Extended })
-}
-
-// serverCollation is that of the shards in the greeting: clients that ask for no character
-// set of their own take it. A greeting has a number's lower byte only. MariaDB's newer
-// collations have numbers above 255, all of Unicode; where it may be one of those,
-// utf8mb4_general_ci stands for them.
-func (p *proxy) serverCollation() uint8 {
-	const latin1, utf8mb3, utf8mb4 = 8, 33, uint8(wire.CollationUTF8MB4)
-	for _, s := range p.pools.Status() {
-		switch {
-		case s.Version == "":
-		case !strings.Contains(s.Version, "MariaDB") && s.Collation != 0, s.Collation == latin1, s.Collation == utf8mb3:
-			return s.Collation
-		default:
-			return utf8mb4
-		}
-	}
-	return utf8mb4
 }
 
 // run serves until ctx ends or a drain is asked for, then drains:
