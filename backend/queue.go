@@ -25,9 +25,12 @@ type Ask struct {
 
 // waiter is a lease that waits, or has its answer.
 type waiter struct {
+	ctx    context.Context
+	limit  time.Duration // the longest wait
+	down   error         // why the server was not there when it came; nil: it was
 	class  int
 	bare   bool          // only a connection without a schema will do
-	bell   engine.Bell   // rung when it waits no more, and when its wait is over
+	bell   engine.Bell   // rung when it waits no more
 	answer answer        // once place is nil
 	number uint64        // in the order of arrival
 	came   time.Time     //
@@ -56,11 +59,12 @@ type line struct {
 // user that has the fewest connections, so that one with a thousand clients leaves another
 // with five its half (max-min fairness over places). Its pool's lock guards it.
 type queue struct {
-	held  list.List // of *waiter
-	lines []*line   // with somebody in them, the one whose turn was longest ago first
-	n     int       // who waits in all
-	next  uint64    // number of the next one
-	since time.Time // newcomers have been kept out without a break since then; zero: they are not
+	held     list.List // of *waiter
+	lines    []*line   // with somebody in them, the one whose turn was longest ago first
+	n        int       // who waits in all
+	next     uint64    // number of the next one
+	attended bool      // attend runs
+	since    time.Time // newcomers have been kept out without a break since then; zero: they are not
 }
 
 func (q *queue) add(w *waiter, held bool) {
@@ -166,7 +170,7 @@ func (p *pool) wait(ctx context.Context, ask Ask, k int, bare bool, now time.Tim
 		p.mu.Unlock()
 		return nil, p.unavailable(down)
 	}
-	w := &waiter{class: k, bare: bare, came: now, line: p.line(ask.User)}
+	w := &waiter{ctx: ctx, class: k, bare: bare, came: now, limit: p.opts.WaitTimeout, down: down, line: p.line(ask.User)}
 	// A user may fill three quarters of the queue: there is room for others.
 	if p.queue.n >= p.opts.MaxWaiters || !ask.Held && w.line.waiting.Len() > p.opts.MaxWaiters*3/4 {
 		p.counts.refused++
@@ -175,56 +179,88 @@ func (p *pool) wait(ctx context.Context, ask Ask, k int, bare bool, now time.Tim
 	}
 	p.queue.add(w, ask.Held)
 	p.waiting.Store(int32(p.queue.n))
-	limit := p.opts.WaitTimeout
 	if ask.Wait > 0 && !ask.Held {
-		limit = min(limit, ask.Wait)
+		w.limit = min(w.limit, ask.Wait)
 	}
 	if down != nil {
-		limit = min(limit, downWait)
+		w.limit = min(w.limit, downWait)
 		p.hasten()
 	}
 	p.serve()
+	if w.place != nil && !p.queue.attended {
+		p.queue.attended = true
+		p.wg.Go(p.attend)
+	}
 	p.mu.Unlock()
 
-	var over atomic.Bool
-	timer := time.AfterFunc(limit, func() {
-		over.Store(true)
-		w.bell.Ring()
-	})
-	defer timer.Stop()
-	defer context.AfterFunc(ctx, w.bell.Ring)()
 	for {
 		w.bell.Wait(engine.Of(ctx))
 		p.mu.Lock()
-		if w.place == nil {
-			p.mu.Unlock()
+		waits := w.place != nil
+		p.mu.Unlock()
+		if !waits {
 			return p.answered(w.answer)
 		}
-		why := context.Cause(ctx)
-		if why == nil && over.Load() {
-			why = fmt.Errorf("none became free within %v", limit)
-		}
-		if why == nil {
-			p.mu.Unlock()
-			continue
-		}
-		p.queue.remove(w)
-		p.waiting.Store(int32(p.queue.n))
-		if p.next.Load() == w {
-			p.serve()
-		}
-		p.counts.refused++
-		p.mu.Unlock()
-		if down != nil {
-			return nil, p.unavailable(down)
-		}
-		return nil, &Unavailable{Shard: p.shard, Full: true, Err: why}
 	}
 }
 
+// attendEvery is how much longer than it may a wait can last.
+const attendEvery = 10 * time.Millisecond
+
+// attend ends the waits that have lasted for long enough, or whose statement has ended, until nobody waits.
+// (A timer for each wait, and a watch over its context, would cost as much as all else of a short one.)
+func (p *pool) attend() {
+	tick := time.NewTicker(attendEvery)
+	defer tick.Stop()
+	for now := range tick.C {
+		p.mu.Lock()
+		if p.queue.n == 0 {
+			p.queue.attended = false
+			p.mu.Unlock()
+			return
+		}
+		ended := false
+		for _, in := range p.queue.all() {
+			for e := in.Front(); e != nil; {
+				w := e.Value.(*waiter)
+				e = e.Next() // before it is removed
+				if why := w.over(now); why != nil {
+					p.queue.end(w, answer{err: p.tooLong(w, why)})
+					p.counts.refused++
+					ended = true
+				}
+			}
+		}
+		if ended {
+			p.waiting.Store(int32(p.queue.n))
+			p.serve() // who was next may have gone
+		}
+		p.mu.Unlock()
+	}
+}
+
+// over tells why a wait has to end, nil: it has not.
+func (w *waiter) over(now time.Time) error {
+	if why := context.Cause(w.ctx); why != nil {
+		return why
+	}
+	if now.Sub(w.came) >= w.limit {
+		return fmt.Errorf("none became free within %v", w.limit)
+	}
+	return nil
+}
+
+func (p *pool) tooLong(w *waiter, why error) error {
+	if w.down != nil {
+		return p.unavailable(w.down)
+	}
+	return &Unavailable{Shard: p.shard, Full: true, Err: why}
+}
+
 func (p *pool) answered(a answer) (*Conn, error) {
+	var final *Unavailable
 	switch {
-	case a.err == nil || errors.Is(a.err, errRetired):
+	case a.err == nil || errors.Is(a.err, errRetired) || errors.As(a.err, &final):
 		return a.conn, a.err
 	case errors.Is(a.err, errLong):
 		return nil, &Unavailable{Shard: p.shard, Full: true, Err: a.err}
