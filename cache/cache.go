@@ -18,6 +18,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -157,14 +158,14 @@ func jitter(d time.Duration) time.Duration {
 	return d - d*time.Duration(b[0])/2560
 }
 
+// written tells whether somebody writes one of the tags, or has not ended it.
+func written(states []string) bool {
+	return slices.ContainsFunc(states, func(s string) bool { return strings.IndexByte(s, '|') >= 0 })
+}
+
 // clean tells whether all tags have a version and nobody writes.
 func clean(states []string) bool {
-	for _, s := range states {
-		if s == "" || strings.IndexByte(s, '|') >= 0 {
-			return false
-		}
-	}
-	return true
+	return !slices.Contains(states, "") && !written(states)
 }
 
 // token is a version that was never there before and never comes again.

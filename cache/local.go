@@ -131,6 +131,11 @@ func (l *local) fresh(_ context.Context, at *place, version string) ([]string, e
 	return states, nil
 }
 
+func (l *local) open(ctx context.Context, at *place, version, _ string, _ time.Duration) ([]string, bool, error) {
+	states, err := l.fresh(ctx, at, version)
+	return states, clean(states), err
+}
+
 func (l *local) fill(_ context.Context, at *place, states []string, value []byte, ttl time.Duration, _ string) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,6 +14,7 @@ type Miss struct {
 	q      *Query
 	at     place
 	states []string  // of its tags, before the database was asked
+	bare   bool      // some of them are not there yet: there are no such states
 	began  time.Time // before the database was asked; the result's ttl counts from here
 	ring   *ring
 	flight *flight
@@ -52,7 +53,7 @@ func (c *Cache) Lookup(ctx context.Context, q *Query) (*Result, *Miss) {
 			if miss.flight = fl; fl == nil {
 				break
 			}
-			if c.lock(ctx, miss) {
+			if c.lock(ctx, miss) || !clean(miss.states) {
 				break
 			}
 			// Another proxy asks the database.
@@ -65,9 +66,29 @@ func (c *Cache) Lookup(ctx context.Context, q *Query) (*Result, *Miss) {
 				return res, nil
 			}
 		}
+		if !c.dress(ctx, miss) {
+			miss.stored = true // or it would have been
+			miss.End()
+			s.bypassed.Add(1)
+			return nil, nil
+		}
 		s.misses.Add(1)
 		return nil, miss
 	}
+}
+
+// dress makes the tags that are not there, and tells whether the database's answer may be stored.
+func (c *Cache) dress(ctx context.Context, m *Miss) bool {
+	if m.bare {
+		ctx, cancel := context.WithTimeout(ctx, c.budget)
+		defer cancel()
+		states, err := c.store.fresh(ctx, &m.at, token())
+		if c.report(err) != nil {
+			return false
+		}
+		m.states, m.bare = states, false
+	}
+	return clean(m.states)
 }
 
 // look looks once.
@@ -76,10 +97,13 @@ func (c *Cache) look(ctx context.Context, q *Query, r *ring, s *ruleStats) (*Res
 	ctx, cancel := context.WithTimeout(ctx, c.budget)
 	defer cancel()
 	var at place
+	var states []string
+	var value []byte
+	var err error
 	copied := c.near.get(r, q)
 	if copied != nil {
 		at = copied.at
-		states, _, err := c.store.look(ctx, &at, false)
+		states, _, err = c.store.look(ctx, &at, false)
 		if err == nil && clean(states) && slices.Equal(states, copied.states) {
 			_ = c.breaker.report(nil)
 			s.took(time.Since(began))
@@ -94,15 +118,20 @@ func (c *Cache) look(ctx context.Context, q *Query, r *ring, s *ruleStats) (*Res
 	} else {
 		at = r.placeOf(q)
 	}
-	states, value, err := c.store.look(ctx, &at, true)
-	if err == nil && !clean(states) {
-		// Made now, or somebody writes: what nobody has ended in its time is ended here.
+	if copied == nil || !written(states) {
+		states, value, err = c.store.look(ctx, &at, true)
+	}
+	if err == nil && written(states) {
+		// Somebody writes; what nobody has ended in its time is ended here.
 		value = nil
 		states, err = c.store.fresh(ctx, &at, token())
 	}
 	s.took(time.Since(began))
-	if c.report(err) != nil || !clean(states) {
+	if c.report(err) != nil || written(states) {
 		return nil, nil
+	}
+	if !clean(states) {
+		return nil, &Miss{c: c, q: q, at: at, states: states, bare: true, began: began, ring: r}
 	}
 	if value != nil {
 		if res, until, ok := r.open(&at, states, value); ok && began.Before(until) {
@@ -124,7 +153,8 @@ func (c *Cache) report(err error) error {
 	return c.breaker.report(err)
 }
 
-// lock tells other proxies that this one asks the database; false: one of them does.
+// lock tells other proxies that this one asks the database; false: one of them does, or somebody writes. Tags that
+// are not there are made with it, in one round trip.
 func (c *Cache) lock(ctx context.Context, m *Miss) bool {
 	if c.near == nil { // this proxy is the only one
 		return true
@@ -132,6 +162,16 @@ func (c *Cache) lock(ctx context.Context, m *Miss) bool {
 	ctx, cancel := context.WithTimeout(ctx, c.budget)
 	defer cancel()
 	name := token()
+	if m.bare {
+		states, mine, err := c.store.open(ctx, &m.at, token(), name, lockLease)
+		if err != nil {
+			return true // dress finds out
+		}
+		if m.states, m.bare = states, false; mine {
+			m.lock = name
+		}
+		return mine
+	}
 	mine, err := c.store.lock(ctx, m.at.lock(), name, lockLease)
 	if mine && err == nil {
 		m.lock = name
@@ -147,7 +187,7 @@ func (c *Cache) await(ctx context.Context, m *Miss, s *ruleStats) *Result {
 		if res != nil || again == nil {
 			return res
 		}
-		m.states, m.began = again.states, again.began
+		m.states, m.bare, m.began = again.states, again.bare, again.began
 		if c.lock(ctx, m) {
 			break
 		}

@@ -185,22 +185,37 @@ func take(states []string, part []int, got []any) {
 }
 
 func (s *redisStore) fresh(ctx context.Context, at *place, version string) ([]string, error) {
+	states, _, err := s.open(ctx, at, version, "", 0)
+	return states, err
+}
+
+// open makes no lock for a name of "".
+func (s *redisStore) open(ctx context.Context, at *place, version, name string, lease time.Duration) ([]string, bool, error) {
 	states := make([]string, len(at.tags))
 	parts := split(at.tags)
+	locks := func(part []int) bool { return name != "" && at.tags[part[0]].bucket == at.entry.bucket }
 	got, err := s.eachWithin(ctx, parts, func(ctx context.Context, p redis.Scripter, part []int) *redis.Cmd {
-		return freshScript.run(ctx, p, names(at.tags, part), version, tagLife.Milliseconds(), settler, s.settle().Milliseconds())
+		keys, args := names(at.tags, part), []any{version, tagLife.Milliseconds(), settler, s.settle().Milliseconds()}
+		if locks(part) {
+			return openScript.run(ctx, p, append(keys, at.lock().name), append(args, name, lease.Milliseconds())...)
+		}
+		return freshScript.run(ctx, p, keys, args...)
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	mine := false
 	for i, part := range parts {
 		list, err := got[i].Slice()
+		if err == nil && locks(part) && len(list) == len(part)+1 {
+			mine, list = true, list[:len(part)]
+		}
 		if err != nil || len(list) != len(part) {
-			return nil, errMixed
+			return nil, false, errMixed
 		}
 		take(states, part, list)
 	}
-	return states, nil
+	return states, mine, nil
 }
 
 // fill looks at the tags of the entry's own bucket. Those of others are looked at by who reads it: its stamp

@@ -172,3 +172,99 @@ func TestClusterFailsOver(t *testing.T) {
 		first, second = second, first
 	}
 }
+
+// trips counts the questions to a store.
+type trips struct {
+	*redisStore
+	asked []string
+}
+
+func (s *trips) look(ctx context.Context, at *place, entry bool) ([]string, []byte, error) {
+	s.asked = append(s.asked, "look")
+	return s.redisStore.look(ctx, at, entry)
+}
+
+func (s *trips) fresh(ctx context.Context, at *place, version string) ([]string, error) {
+	s.asked = append(s.asked, "fresh")
+	return s.redisStore.fresh(ctx, at, version)
+}
+
+func (s *trips) open(ctx context.Context, at *place, version, name string, lease time.Duration) ([]string, bool, error) {
+	s.asked = append(s.asked, "open")
+	return s.redisStore.open(ctx, at, version, name, lease)
+}
+
+func (s *trips) fill(ctx context.Context, at *place, states []string, value []byte, ttl time.Duration, lock string) (bool, error) {
+	s.asked = append(s.asked, "fill")
+	return s.redisStore.fill(ctx, at, states, value, ttl, lock)
+}
+
+func (s *trips) lock(ctx context.Context, k key, name string, lease time.Duration) (bool, error) {
+	s.asked = append(s.asked, "lock")
+	return s.redisStore.lock(ctx, k, name, lease)
+}
+
+func (s *trips) unlock(ctx context.Context, k key, name string) error {
+	s.asked = append(s.asked, "unlock")
+	return s.redisStore.unlock(ctx, k, name)
+}
+
+// TestTrips: what nobody has read before costs three questions, and what somebody writes is left alone without a lock.
+func TestTrips(t *testing.T) {
+	t.Parallel()
+	c, s := openRedis(t)
+	counted := &trips{redisStore: s}
+	c.store = counted
+	ctx := context.Background()
+	c.Lookup(ctx, read(99)) // the tag of everything is not there yet, and then not believed
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if _, m := c.Lookup(ctx, read(99)); m != nil {
+			m.End()
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("Redis is not believed")
+		}
+	}
+	asked := func(want ...string) {
+		t.Helper()
+		if got := strings.Join(counted.asked, " "); got != strings.Join(want, " ") {
+			t.Errorf("asked %s, want %s", got, want)
+		}
+		counted.asked = nil
+	}
+	counted.asked = nil
+	put(t, c, read(1), "x")
+	asked("look", "open", "fill")
+	if !has(c, read(1)) {
+		t.Error("it is not there")
+	}
+	asked("look")
+	m, err := c.Begin(ctx, write(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, miss := c.Lookup(ctx, read(1)); res != nil || miss != nil {
+		t.Errorf("it is written, and there is %v, %v", res, miss)
+	}
+	asked("look", "fresh")
+	m.End(true)
+	put(t, c, read(1), "y")
+	asked("look", "look", "lock", "fill") // a copy, whose tags are not as they were; then all
+
+	// Of two proxies one has the lock, and what somebody writes gets none.
+	at := c.rings(new(State{Secret: "s", Ready: true})).placeOf(read(2))
+	if _, mine, err := s.open(ctx, &at, token(), "one", lockLease); !mine || err != nil {
+		t.Error(mine, err)
+	}
+	if states, mine, err := s.open(ctx, &at, token(), "two", lockLease); mine || err != nil || !clean(states) {
+		t.Error(states, mine, err)
+	}
+	at = c.rings(new(State{Secret: "s", Ready: true})).placeOf(read(3))
+	if err := s.begin(ctx, at.tags[len(at.tags)-1:], token(), "w", markLease); err != nil {
+		t.Fatal(err)
+	}
+	if states, mine, err := s.open(ctx, &at, token(), "three", lockLease); mine || err != nil || clean(states) {
+		t.Error(states, mine, err)
+	}
+}

@@ -45,26 +45,15 @@ end
 return 1`)
 	// KEYS: tags. ARGV: version, life in ms, the mark of a tag of everything that was not there, and for how
 	// long in ms. Gives their states.
-	freshScript = newScript(`
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local out = {}
-for i, k in ipairs(KEYS) do
-  local cur = redis.call('GET', k)
-  local rest, over = '', not cur
-  if cur then
-    for id, e in string.gmatch(cur, '|(%w+):(%d+)') do
-      if tonumber(e) > now then rest = rest .. '|' .. id .. ':' .. e else over = true end
-    end
-  elseif string.sub(k, -3) == '}:*' and tonumber(ARGV[4]) > 0 then
-    rest = '|' .. ARGV[3] .. ':' .. string.format('%.0f', now + ARGV[4])
-  end
-  if over then
-    cur = string.sub(redis.sha1hex(ARGV[1] .. (cur or table.concat(t))), 1, 24) .. rest
-    redis.call('SET', k, cur, 'PX', ARGV[2])
-  end
-  out[i] = cur
+	freshScript = newScript(freshText + `
+return out`)
+	// KEYS: tags, lock. ARGV: as above, the lock's name and its lease in ms. Gives the states, and 1 behind them when the
+	// lock was made.
+	openScript = newScript(`local lock = table.remove(KEYS)` + freshText + `
+for _, s in ipairs(out) do
+  if string.find(s, '|', 1, true) then return out end
 end
+if redis.call('SET', lock, ARGV[5], 'NX', 'PX', ARGV[6]) then out[#out + 1] = '1' end
 return out`)
 	// KEYS: entry, lock, tags. ARGV: value, life in ms, the lock's name, states.
 	fillScript = newScript(`
@@ -94,6 +83,27 @@ redis.call('SET', KEYS[1], ARGV[1])
 return 1`)
 )
 
+const freshText = `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local out = {}
+for i, k in ipairs(KEYS) do
+  local cur = redis.call('GET', k)
+  local rest, over = '', not cur
+  if cur then
+    for id, e in string.gmatch(cur, '|(%w+):(%d+)') do
+      if tonumber(e) > now then rest = rest .. '|' .. id .. ':' .. e else over = true end
+    end
+  elseif string.sub(k, -3) == '}:*' and tonumber(ARGV[4]) > 0 then
+    rest = '|' .. ARGV[3] .. ':' .. string.format('%.0f', now + ARGV[4])
+  end
+  if over then
+    cur = string.sub(redis.sha1hex(ARGV[1] .. (cur or table.concat(t))), 1, 24) .. rest
+    redis.call('SET', k, cur, 'PX', ARGV[2])
+  end
+  out[i] = cur
+end`
+
 // script is a Lua script and the name by which a Redis that has it runs it.
 type script struct{ text, sha string }
 
@@ -107,5 +117,5 @@ func (s *script) run(ctx context.Context, p redis.Scripter, keys []string, args 
 }
 
 func scripts() []*script {
-	return []*script{beginScript, endScript, freshScript, fillScript, unlockScript, greetScript}
+	return []*script{beginScript, endScript, freshScript, openScript, fillScript, unlockScript, greetScript}
 }

@@ -15,6 +15,9 @@ type store interface {
 	// fresh gives the states of the tags, each of which is there then; a mark whose time is over
 	// is taken off, for a new version.
 	fresh(ctx context.Context, at *place, version string) ([]string, error)
+	// open is fresh and lock together: the entry's lock is made if nobody has it and nobody writes the
+	// tags in its bucket.
+	open(ctx context.Context, at *place, version, name string, lease time.Duration) (states []string, mine bool, err error)
 	// fill stores an entry if the tags are still in these states, as far as one step can tell, and
 	// takes off the lock of that name, if any.
 	fill(ctx context.Context, at *place, states []string, value []byte, ttl time.Duration, lock string) (stored bool, err error)
