@@ -117,9 +117,12 @@ func (p *pair) run(s *diffStatement) (o outcome) {
 		return o
 	}
 	if o.diff = s.how.differ(o.want, o.got); o.diff != "" {
-		if p.stale(s, &o) {
+		switch {
+		case p.stale(s, &o):
 			o.diff = ""
 			p.w.stale++
+		case insertSelect.MatchString(s.sql) && looked(o.want, o.got):
+			o.diff = ""
 		}
 		return o
 	}
@@ -219,6 +222,22 @@ func (p *pair) stale(s *diffStatement, o *outcome) bool {
 	}
 	fresh, err := p.one.execute(again, s.args)
 	return err == nil && s.how.differ(fresh, o.got) == ""
+}
+
+// insertSelect finds statements in which Oracle MySQL fails for a number that is compared with text.
+var insertSelect = regexp.MustCompile(`(?is)^(insert|replace)\b.*\bselect\b`)
+
+// looked tells whether all that differs is that one side has looked at a row, which is its optimizer's choice, and failed to
+// make a number of a text that it is compared with, where the other found nothing to insert (docs/SQL.md, "Known to differ").
+func looked(want, got []result) bool {
+	if len(want) != 1 || len(got) != 1 {
+		return false
+	}
+	a, b := &want[0], &got[0]
+	if a.err == nil {
+		a, b = b, a
+	}
+	return a.err != nil && a.err.Code == 1292 && strings.HasPrefix(strings.TrimPrefix(a.err.Message, "sluice: "), "Truncated incorrect") && b.err == nil && b.ok.AffectedRows == 0
 }
 
 // asText runs a statement as text that one of the sides cannot prepare.
