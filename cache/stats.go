@@ -91,7 +91,7 @@ func (c *Cache) Status() Status {
 	return s
 }
 
-func (c *Cache) samples(f func(RuleStat) float64) func() []metrics.Sample {
+func samples(c *Cache, f func(RuleStat) float64) func() []metrics.Sample {
 	return func() (list []metrics.Sample) {
 		for _, r := range c.Rules() {
 			list = append(list, metrics.Sample{Labels: []string{r.Rule}, Value: f(r)})
@@ -120,7 +120,7 @@ func (c *Cache) register(reg *metrics.Registry) {
 		{"sluice_cache_lookup_seconds_total", "Time of all looks into the cache.", func(r RuleStat) float64 { return r.LookupTotal.Seconds() }},
 		{"sluice_cache_lookups_total", "Looks into the cache.", func(r RuleStat) float64 { return float64(r.Lookups) }},
 	} {
-		reg.Collect(m.name, m.help, byRule, c.samples(m.f))
+		reg.Collect(m.name, m.help, byRule, samples(c, m.f))
 	}
 	one := func(f func(Status) int64) func() []metrics.Sample {
 		return func() []metrics.Sample { return []metrics.Sample{{Value: float64(f(c.Status()))}} }
