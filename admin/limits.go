@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"sluice/query"
 	"sluice/server"
@@ -27,9 +28,9 @@ func limitCommands() []command {
 		}
 		head := "LIMIT " + strings.ToUpper(of) + " " + arg
 		list = append(list,
-			command{syntax: head + " OFF", help: "takes the limits " + what + " away", run: unlimit(of)},
 			command{syntax: head + " [CONCURRENCY <n>] [QUEUE <waiting>] [WAIT <time to wait>] [TIME <time of one>] [ROWS <rows>]", run: setLimit(of),
 				help: "limits, on each proxy: how many " + what + " run at once (0: none), how many more wait and for how long; the time and the rows of one. What is not named stays"},
+			command{syntax: head + " OFF", help: "takes the limits " + what + " away", run: unlimit(of)},
 			command{syntax: "UN" + head, help: "as LIMIT … OFF", run: unlimit(of)})
 	}
 	return append(list, command{syntax: "SHOW LIMITS", help: "what LIMIT has set, and what came of it on this proxy", run: showLimits,
@@ -170,6 +171,9 @@ func (a *Admin) limitName(of, text string) (string, error) {
 			}
 		}
 		return "", refuse(1210, "HY000", fmt.Sprintf("this proxy has seen no statement with the id %s; SHOW DIGESTS lists them, or give such a statement in quotes", text))
+	}
+	if !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) { // a slip in an id would limit nothing, and say so to nobody
+		return "", refuse(1210, "HY000", fmt.Sprintf("%q is neither the id of a digest, which has 16 digits from 0 to f and is in SHOW DIGESTS, nor a statement that could be limited", text))
 	}
 	var scan query.Scan
 	version := ""

@@ -212,6 +212,12 @@ func testCache(t *testing.T, c *cluster) {
 	// A hint for a table without a rule.
 	must(t, db, "CREATE TABLE names (name VARCHAR(40) COLLATE utf8mb4_bin PRIMARY KEY, n INT) DEFAULT CHARSET utf8mb4", "INSERT INTO names VALUES ('a', 1)")
 	const hinted = "/*sluice: cache=30s*/ SELECT n FROM names WHERE name = 'a'"
+	for _, sql := range []string{"EXPLAIN ROUTE " + hinted, "/*sluice: cache=30s*/ EXPLAIN ROUTE SELECT n FROM names WHERE name = 'a'"} {
+		rows(t, conn, sql)
+		if got := rows(t, conn, "SHOW WARNINGS"); strings.Contains(got[0], "no rule") {
+			t.Errorf("%s: %q", sql, got)
+		}
+	}
 	rows(t, conn, "EXPLAIN ROUTE SELECT n FROM names")
 	expect(t, conn, "SHOW WARNINGS", "Note\t1003\tsluice: not cached: no rule names shop.names")
 	eventually(t, "the hinted table is cached", func() bool { return hit(t, p, db, "hint", hinted) })

@@ -259,6 +259,8 @@ func TestLimits(t *testing.T) {
 			"LIMIT USER app TIME soon":            "write a time such as",
 			"LIMIT USER app CONCURRENCY -1":       "write a number",
 			"LIMIT DIGEST '0123456789abcdef' OFF": "SHOW DIGESTS",
+			"LIMIT DIGEST '16c3743f' TIME 1s":     "neither the id of a digest",
+			"LIMIT USER app FOR 1s":               "[TIME <time of one>]",
 			"UNLIMIT USER app":                    "there is no limit",
 		} {
 			_, err := dba.Exec(sql)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -152,7 +153,7 @@ func (s *Session) show(ctx context.Context, st *statement, stmt *query.Statement
 // shown are examples.
 func (s *Session) explainRoute(ctx context.Context, st *statement, stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
 	cols := routeColumns()
-	inner := statement{sql: stmt.Inner.Of(st.sql), scan: new(query.Scan), started: st.started}
+	inner := statement{sql: explained(st, stmt), scan: new(query.Scan), started: st.started}
 	for range 2 { // again after the session's functions are put in
 		if err := inner.scan.Run(inner.sql, s.state.mode); err != nil {
 			return nil, nil, scanError(err)
@@ -178,6 +179,20 @@ func (s *Session) explainRoute(ctx context.Context, st *statement, stmt *query.S
 		return cols, rows, err
 	}
 	return nil, nil, notBuilt("EXPLAIN ROUTE of this statement")
+}
+
+// explained is the statement within, with the hint that stands before it, or before EXPLAIN.
+func explained(st *statement, stmt *query.Statement) []byte {
+	const hint, end = "/*sluice:", "*/"
+	text := stmt.Inner.Of(st.sql)
+	before := bytes.TrimSpace(st.sql[:stmt.Inner.Start])
+	if i := bytes.LastIndex(before, []byte(hint)); i > 0 && bytes.Index(before[i:], []byte(end)) == len(before)-i-len(end) {
+		return st.sql[bytes.LastIndex(st.sql[:stmt.Inner.Start], []byte(hint)):stmt.Inner.End]
+	}
+	if h := st.scan.Hint.Of(st.sql); len(h) > 0 {
+		return slices.Concat([]byte(hint), h, []byte(end+" "), text)
+	}
+	return text
 }
 
 func routeColumns() []wire.Column {
