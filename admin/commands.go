@@ -49,7 +49,7 @@ func commands() []command {
 			run:     showDigests},
 		{syntax: "SHOW CACHE", help: "this proxy's result cache: its state, then what it has done for each rule (times in milliseconds)",
 			columns: []string{"rule", "state", "#hits", "#misses", "#bypassed", "#refused", "#invalidations", "#suspensions", "lookup_ms", "#served_bytes", "#stored_bytes",
-				"#near", "#waited", "lookup_p99_ms"}, run: showCache},
+				"#near", "#waited", "lookup_p99_ms", "#stale"}, run: showCache},
 		{syntax: "ADD SHARD <name> PRIMARY <'host:port'> [REPLICAS <'host:port,…'>]",
 			help: "adds a shard that owns no slot yet, with the schemas and tables of the others", run: addShard},
 		{syntax: "DROP SHARD <name>", help: "takes out a shard that owns no slot and is no schema's default shard", run: dropShard},

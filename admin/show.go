@@ -49,17 +49,18 @@ func showProxies(ctx context.Context, a *Admin, _ *server.Client, _ map[string]s
 // showCache gives one line for all, then one for each rule.
 func showCache(_ context.Context, a *Admin, _ *server.Client, _ map[string]string) ([][]any, error) {
 	if a.Cache == nil {
-		return [][]any{{"all", "off", nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil}}, nil
+		return [][]any{{"all", "off", nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil}}, nil
 	}
 	st, rules := a.Cache.Status(), a.Cache.Rules()
 	var all cache.RuleStat
 	for _, r := range rules {
 		all.Hits, all.Misses, all.Bypassed, all.Refused = all.Hits+r.Hits, all.Misses+r.Misses, all.Bypassed+r.Bypassed, all.Refused+r.Refused
 		all.Near, all.Waited, all.Served, all.Stored = all.Near+r.Near, all.Waited+r.Waited, all.Served+r.Served, all.Stored+r.Stored
+		all.Stale += r.Stale
 	}
-	rows := [][]any{{"all", st.State, all.Hits, all.Misses, all.Bypassed, all.Refused, st.Invalidations, st.Suspensions, nil, all.Served, all.Stored, all.Near, all.Waited, nil}}
+	rows := [][]any{{"all", st.State, all.Hits, all.Misses, all.Bypassed, all.Refused, st.Invalidations, st.Suspensions, nil, all.Served, all.Stored, all.Near, all.Waited, nil, all.Stale}}
 	for _, r := range rules {
-		rows = append(rows, []any{r.Rule, nil, r.Hits, r.Misses, r.Bypassed, r.Refused, r.Invalidations, nil, r.Lookup, r.Served, r.Stored, r.Near, r.Waited, r.Lookup99})
+		rows = append(rows, []any{r.Rule, nil, r.Hits, r.Misses, r.Bypassed, r.Refused, r.Invalidations, nil, r.Lookup, r.Served, r.Stored, r.Near, r.Waited, r.Lookup99, r.Stale})
 	}
 	return rows, nil
 }

@@ -140,7 +140,8 @@ type Query struct {
 	Tables []Table
 	Keys   []uint32 // of the keyed tables' rows
 	TTL    time.Duration
-	Rule   string // by which it is counted
+	Stale  time.Duration // for so long after TTL the result is kept, for when the database fails
+	Rule   string        // by which it is counted
 }
 
 // Result is an answer: its packets as they go to a client, from sequence number 1 on.

@@ -132,6 +132,46 @@ func TestDrops(t *testing.T) {
 	}
 }
 
+// TestStale: what is over is given when the database fails, for as long as the query allows, and never after a write.
+func TestStale(t *testing.T) {
+	c, cl, _ := open(t)
+	ctx := context.Background()
+	for _, x := range []struct {
+		stale time.Duration
+		spoil func()
+		want  bool
+	}{
+		{time.Hour, func() {}, true},
+		{0, func() {}, false},
+		{10 * time.Millisecond, func() {}, false},
+		{time.Hour, func() {
+			m, err := c.Begin(ctx, write(1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.End(true)
+		}, false},
+		{time.Hour, func() { cl.state.Suspended = true }, false},
+		{time.Hour, func() { cl.unsure = true }, false},
+		{time.Hour, func() { cl.state.Epoch++ }, false},
+	} {
+		cl.state.Suspended, cl.unsure = false, false
+		q := read(1)
+		q.TTL, q.Stale = 20*time.Millisecond, x.stale
+		q.Key = fmt.Append(q.Key, x.stale)
+		c.Bump(ctx, write(1))
+		put(t, c, q, "x")
+		time.Sleep(50 * time.Millisecond)
+		if has(c, q) {
+			t.Error("what is over is a hit")
+		}
+		x.spoil()
+		if res := c.Stale(ctx, q); (res != nil) != x.want || res != nil && string(res.Packets) != "x" {
+			t.Errorf("stale %v: %v, want one: %v", x.stale, res, x.want)
+		}
+	}
+}
+
 // TestRace: what was read before a write and stored after it is not stored.
 func TestRace(t *testing.T) {
 	c, _, _ := open(t)

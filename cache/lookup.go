@@ -145,6 +145,30 @@ func (c *Cache) look(ctx context.Context, q *Query, r *ring, s *ruleStats) (*Res
 	return nil, &Miss{c: c, q: q, at: at, states: states, began: began, ring: r}
 }
 
+// Stale gives the result of a read that the database could not answer, if its time is over for no longer than the
+// query allows: nothing that it depends on has been written through any proxy since it was made. nil: there is none.
+func (c *Cache) Stale(ctx context.Context, q *Query) *Result {
+	st := c.cluster.CacheState()
+	if q.Stale <= 0 || !st.Ready || st.Suspended || !c.cluster.Sure() || !c.breaker.closed() {
+		return nil
+	}
+	r, s, now := c.rings(&st), c.stats.of(q.Rule), time.Now()
+	at := r.placeOf(q)
+	ctx, cancel := context.WithTimeout(ctx, c.budget)
+	defer cancel()
+	states, value, err := c.store.look(ctx, &at, true)
+	if c.report(err) != nil || !clean(states) || value == nil {
+		return nil
+	}
+	res, until, ok := r.open(&at, states, value)
+	if !ok || now.After(until.Add(q.Stale)) || until.After(now.Add(q.TTL)) {
+		return nil
+	}
+	s.stale.Add(1)
+	s.served.Add(int64(len(res.Packets)))
+	return res
+}
+
 // report notes how a question ended and gives its error.
 func (c *Cache) report(err error) error {
 	if errors.Is(err, errBusy) { // nothing was asked
@@ -216,7 +240,7 @@ func (m *Miss) Store(ctx context.Context, res *Result) {
 	}
 	value := m.ring.seal(&m.at, m.states, res, until)
 	m.stored = true
-	stored, err := c.store.fill(ctx, &m.at, m.states, value, ttl, m.lock)
+	stored, err := c.store.fill(ctx, &m.at, m.states, value, ttl+m.q.Stale, m.lock)
 	if c.report(err) != nil {
 		return
 	}

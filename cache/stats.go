@@ -20,9 +20,9 @@ type stats struct {
 }
 
 type ruleStats struct {
-	hits, near, misses, bypassed, waited, refused, invalidations atomic.Int64
-	served, stored                                               atomic.Int64 // bytes
-	looks                                                        metrics.Digest
+	hits, near, misses, bypassed, waited, refused, invalidations, stale atomic.Int64
+	served, stored                                                      atomic.Int64 // bytes
+	looks                                                               metrics.Digest
 }
 
 func (r *ruleStats) took(d time.Duration) { r.looks.Observe(d, 0, false) }
@@ -41,6 +41,7 @@ type RuleStat struct {
 	Rule                            string
 	Hits, Misses, Bypassed, Refused int64
 	Near                            int64 // hits whose value was in this process
+	Stale                           int64 // answers beyond their time, because the database failed
 	Waited                          int64 // reads that waited for another's answer of the database
 	Invalidations                   int64 // tags of its tables that this proxy's writes have changed
 	Served, Stored                  int64 // bytes
@@ -54,7 +55,7 @@ func (c *Cache) Rules() (list []RuleStat) {
 		r := v.(*ruleStats)
 		l := r.looks.Row()
 		s := RuleStat{Rule: name.(string), Hits: r.hits.Load(), Misses: r.misses.Load(), Bypassed: r.bypassed.Load(), Refused: r.refused.Load(),
-			Near: r.near.Load(), Waited: r.waited.Load(), Invalidations: r.invalidations.Load(), Served: r.served.Load(), Stored: r.stored.Load(),
+			Near: r.near.Load(), Waited: r.waited.Load(), Stale: r.stale.Load(), Invalidations: r.invalidations.Load(), Served: r.served.Load(), Stored: r.stored.Load(),
 			Lookup99: l.P99, LookupTotal: l.Total, Lookups: int64(l.Count)}
 		if l.Count > 0 {
 			s.Lookup = l.Total / time.Duration(l.Count)
@@ -113,6 +114,7 @@ func (c *Cache) register(reg *metrics.Registry) {
 		{"sluice_cache_served_bytes_total", "Bytes of results answered from the cache.", func(r RuleStat) float64 { return float64(r.Served) }},
 		{"sluice_cache_stored_bytes_total", "Bytes stored.", func(r RuleStat) float64 { return float64(r.Stored) }},
 		{"sluice_cache_near_hits_total", "Hits whose value was in the proxy's memory, and valid as Redis said.", func(r RuleStat) float64 { return float64(r.Near) }},
+		{"sluice_cache_stale_total", "Statements answered with a result whose time was over, because the database failed.", func(r RuleStat) float64 { return float64(r.Stale) }},
 		{"sluice_cache_waited_total", "Reads that waited for another one's answer of the database.", func(r RuleStat) float64 { return float64(r.Waited) }},
 		{"sluice_cache_rule_invalidations_total", "Tags of the rule's tables that writes have given a new version.", func(r RuleStat) float64 { return float64(r.Invalidations) }},
 		{"sluice_cache_lookup_seconds", "Mean time of a look into the cache.", func(r RuleStat) float64 { return r.Lookup.Seconds() }},

@@ -45,7 +45,7 @@ func (d sections) cluster(n *yaml.Node, path string, c *Config) {
 		field{"schemas", d.each(func(n *yaml.Node, path string) { spec.Schemas = append(spec.Schemas, d.schema(n, path)) })},
 		field{"cache", d.each(func(n *yaml.Node, path string) {
 			r := shard.CacheRule{}
-			d.fields(n, path, "a cache rule", field{"schema", d.str(&r.Schema)}, field{"table", d.str(&r.Table)}, field{"ttl", d.str(&r.TTL)})
+			d.fields(n, path, "a cache rule", field{"schema", d.str(&r.Schema)}, field{"table", d.str(&r.Table)}, field{"ttl", d.str(&r.TTL)}, field{"stale", d.str(&r.Stale)})
 			spec.Cache = append(spec.Cache, r)
 		})},
 		field{"gather", func(n *yaml.Node, path string) {

@@ -20,11 +20,18 @@ import (
 // unharmed, and when it is back all is well.
 func TestHungShard(t *testing.T) {
 	t.Parallel()
-	c := start(t, setup{own: true, shards: 2, maxConns: 8})
+	c := start(t, setup{own: true, shards: 2, maxConns: 8, schemas: shop + "\n  cache: [{schema: shop, table: orders, ttl: 500ms, stale: 1h}]\n"})
 	db := c.open("shop", interpolated)
 	create(t, db)
 	users(t, db, 40)
 	here, there := c.keys()
+	order, key := fmt.Sprintf("SELECT item FROM orders WHERE user_id = %d", there[0]), fmt.Sprint(there[0])
+	must(t, db, "INSERT INTO orders (user_id, item, amount) VALUES ("+key+", 'old', 1)")
+	cacheOn(t, c.px[0])
+	stale := func() (n int) {
+		fmt.Sscan(column(t, c.px[0].dba(), "SHOW CACHE", "stale")[0], &n)
+		return n
+	}
 	point := func(id int) string { return fmt.Sprintf("SELECT user_id FROM users WHERE user_id = %d", id) }
 
 	var stop atomic.Bool
@@ -46,6 +53,7 @@ func TestHungShard(t *testing.T) {
 		wg.Wait()
 	}()
 	for _, how := range []string{"hangs", "dies"} {
+		eventually(t, "a result is stored", func() bool { return hit(t, c.px[0], db, "shop.orders", order) })
 		var hurt sync.WaitGroup
 		if how == "hangs" {
 			c.servers[1].Pause()
@@ -74,6 +82,12 @@ func TestHungShard(t *testing.T) {
 				t.Errorf("nothing was given up: %s", row)
 			}
 		}
+		before := stale()
+		eventually(t, "a result beyond its time is given", func() bool { // it is the last one
+			expect(t, db, order, map[string]string{"hangs": "old", "dies": "new"}[how])
+			return stale() > before
+		})
+		expectError(t, db, order+" AND 1 = 1", 1105, "sluice: shard s1 is not available") // which nobody has asked before
 		if how == "hangs" {
 			c.servers[1].Resume()
 		} else {
@@ -83,6 +97,8 @@ func TestHungShard(t *testing.T) {
 			got, err := tryRows(db, point(there[0]))
 			return err == nil && len(got) == 1
 		})
+		must(t, db, "UPDATE orders SET item = 'new' WHERE user_id = "+key)
+		expect(t, db, order, "new")
 	}
 }
 

@@ -27,6 +27,7 @@ type results struct {
 type uses struct {
 	read   []cache.Table // may be answered from it
 	ttl    time.Duration
+	stale  time.Duration
 	rule   string
 	write  *cache.Write // what it changes; its tables' Keyed holds where the bound statement has keys
 	inside bool         // it may commit by itself
@@ -156,7 +157,7 @@ func (c *caseOf) reads(catVersion int64, hint string) (u *uses, why string) {
 		if c.m.Schema(schema) == nil {
 			return nil, schema + "." + table + " is no table of a schema of this cluster"
 		}
-		ttl, rule := cacheRule(c.m, schema, table)
+		ttl, stale, rule := cacheRule(c.m, schema, table)
 		switch {
 		case rule != "":
 		case hint == "":
@@ -169,6 +170,9 @@ func (c *caseOf) reads(catVersion int64, hint string) (u *uses, why string) {
 		}
 		if hint == "" && (u.ttl == 0 || ttl < u.ttl) {
 			u.ttl, u.rule = ttl, rule
+		}
+		if i == 0 || stale < u.stale {
+			u.stale = stale
 		}
 		u.read = append(u.read, cache.Table{Schema: schema, Name: table, Keyed: c.sharded(schema, table)})
 	}
@@ -200,14 +204,15 @@ func (c *caseOf) sharded(schema, table string) bool {
 }
 
 // cacheRule gives the first rule for a table.
-func cacheRule(m *shard.Map, schema, table string) (ttl time.Duration, rule string) {
+func cacheRule(m *shard.Map, schema, table string) (ttl, stale time.Duration, rule string) {
 	for _, r := range m.Spec.Cache {
 		if r.Schema == schema && (r.Table == table || shard.IsGlob(r.Table) && shard.Match(r.Table, table)) {
-			ttl, _ = time.ParseDuration(r.TTL) // it was checked
-			return ttl, r.Schema + "." + r.Table
+			ttl, _ = time.ParseDuration(r.TTL) // they were checked
+			stale, _ = time.ParseDuration(r.Stale)
+			return ttl, stale, r.Schema + "." + r.Table
 		}
 	}
-	return 0, ""
+	return 0, 0, ""
 }
 
 // writes gives what a statement changes: nothing is guessed, what is not known is everything.
@@ -275,7 +280,7 @@ func (c *caseOf) target(w *cache.Write, ref *query.TableRef) bool {
 }
 
 func (c *caseOf) add(w *cache.Write, schema, table string, keyed bool) {
-	_, rule := cacheRule(c.m, schema, table)
+	_, _, rule := cacheRule(c.m, schema, table)
 	if rule == "" && cacheTable(&c.m.Spec.CacheState, schema, table) != nil {
 		rule = hintRule
 	}

@@ -3,9 +3,11 @@ package session
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"strings"
 	"time"
 
+	"sluice/backend"
 	"sluice/cache"
 	"sluice/router"
 	"sluice/shard"
@@ -173,10 +175,7 @@ func (s caching) read(ctx context.Context, st *statement, e *entry) error {
 	res, miss := s.h.cache.c.Lookup(ctx, &q)
 	switch {
 	case res != nil:
-		s.apart = true
-		s.answers.selected(res.Found)
-		s.reply.rows = res.Rows
-		return s.c.WritePackets(res.Packets, res.Next)
+		return s.give(res)
 	case miss == nil:
 		return attempt(s).bound(ctx, st, e)
 	}
@@ -184,6 +183,11 @@ func (s caching) read(ctx context.Context, st *statement, e *entry) error {
 	s.c.Tap(cache.MaxResult, miss.Unfit)
 	err := attempt(s).bound(ctx, st, e)
 	packets, next := s.c.Tapped()
+	if down := (*backend.Unavailable)(nil); len(packets) == 0 && errors.As(err, &down) { // nothing was done, or said
+		if res := s.h.cache.c.Stale(ctx, &q); res != nil {
+			return s.give(res)
+		}
+	}
 	if err != nil || len(packets) == 0 || s.reply.failed || s.answers.count > 0 || s.kept.gone || s.kept.tx.Open() || len(s.kept.pins.list) > 0 || s.running.seen {
 		return err
 	}
@@ -192,6 +196,14 @@ func (s caching) read(ctx context.Context, st *statement, e *entry) error {
 	}
 	miss.Store(ctx, &cache.Result{Packets: packets, Next: next, Rows: s.reply.rows, Found: s.answers.found})
 	return nil
+}
+
+// give answers with a stored result.
+func (s caching) give(res *cache.Result) error {
+	s.apart = true
+	s.answers.selected(res.Found)
+	s.reply.rows = res.Rows
+	return s.c.WritePackets(res.Packets, res.Next)
 }
 
 // query is all that the answer depends on. Its shards are among it: what was stored before
@@ -224,7 +236,7 @@ func (s caching) query(st *statement, e *entry) cache.Query {
 	} else if st.binary {
 		key = append(key, 'B')
 	}
-	q := cache.Query{Key: key, Tables: e.uses.read, TTL: e.uses.ttl, Rule: e.uses.rule}
+	q := cache.Query{Key: key, Tables: e.uses.read, TTL: e.uses.ttl, Stale: e.uses.stale, Rule: e.uses.rule}
 	if !b.All && len(b.Keys) > 0 && b.Gathering == nil {
 		q.Keys = b.Keys
 	}

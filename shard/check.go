@@ -276,6 +276,9 @@ func (c *checker) checkGather() {
 	}
 }
 
+// maxStale is the longest that results outlive their time.
+const maxStale = 24 * time.Hour
+
 func (c *checker) checkCache() {
 	for i, r := range c.spec.Cache {
 		at := fmt.Sprintf("cache[%d]", i)
@@ -287,6 +290,9 @@ func (c *checker) checkCache() {
 			c.add(at+".ttl", "%s is no duration; write it like 60s", clip(r.TTL))
 		} else if d <= 0 {
 			c.add(at+".ttl", "%s is not above zero; write it like 60s", clip(r.TTL))
+		}
+		if d, err := time.ParseDuration(r.Stale); r.Stale != "" && (err != nil || d <= 0 || d > maxStale) {
+			c.add(at+".stale", "%s is no duration of at most %v; write it like 10m", clip(r.Stale), maxStale)
 		}
 	}
 }

@@ -126,6 +126,7 @@ type CacheRule struct {
 	Schema string `json:"schema"`
 	Table  string `json:"table"`
 	TTL    string `json:"ttl"`
+	Stale  string `json:"stale,omitempty"` // for how long after TTL a result is still given when the database fails; "": never
 }
 
 // CacheState is what the proxies tell each other of the result cache; see docs/CACHE.md.
