@@ -25,10 +25,10 @@ func (g scratcher) unmatched() error {
 	switch {
 	case g.write == nil && !g.plan.Sifted:
 		return ErrUnmatched
-	case g.write == nil && g.req.Bound.Staging == nil && g.req.Bound.Plan.Stmt.Insert == nil:
+	case !g.plan.Ranked:
 		return ErrUnranked
 	}
-	return refuse(1235, "42000", "the rank of MATCH … AGAINST, or MATCH within a longer condition, over rows of several shards in a statement that writes; "+
+	return refuse(1235, "42000", "the rank of MATCH … AGAINST, or MATCH within a longer condition, over rows of several shards of a table that is written; "+
 		"select the keys of the rows first, use MATCH as a condition of WHERE by itself, or give the shard key a value")
 }
 

@@ -58,6 +58,22 @@ func TestInsertSelect(t *testing.T) {
 			run(t, two, "DELETE FROM u WHERE id = 100")
 			expect(t, db, "SELECT COUNT(*) FROM v", "0")
 		})
+		t.Run("locks", func(t *testing.T) { // which a SELECT says itself, at each level
+			one, two := oneConn(t, db), oneConn(t, db)
+			run(t, two, "SET innodb_lock_wait_timeout = 1", "BEGIN", "UPDATE u SET name = 'held' WHERE k = 1")
+			run(t, one, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "BEGIN",
+				"INSERT INTO v (id, k) SELECT id + 1000, k FROM u WHERE k IN (0, 1, 2) FOR UPDATE SKIP LOCKED")
+			expect(t, one, "SELECT id FROM v ORDER BY id", "1000", "1002")
+			run(t, two, "ROLLBACK")
+			_, err := two.ExecContext(context.Background(), "UPDATE u SET name = 'x' WHERE k = 2")
+			checkError(t, "UPDATE of a row that was locked", err, 1205)
+			run(t, one, "ROLLBACK", "SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "BEGIN", "INSERT INTO v (id, k) SELECT id + 1000, k FROM u WHERE k = 2")
+			run(t, two, "UPDATE u SET name = 'x' WHERE k = 2", "UPDATE u SET name = 'user 2' WHERE k = 2")
+			run(t, one, "ROLLBACK", "BEGIN", "INSERT INTO v (id, k) VALUES (1000, (SELECT MAX(k) FROM u WHERE k = 2))")
+			_, err = two.ExecContext(context.Background(), "UPDATE u SET name = 'x' WHERE k = 2")
+			checkError(t, "UPDATE of a row that a subquery has read", err, 1205)
+			run(t, one, "ROLLBACK")
+		})
 		t.Run("atomic", func(t *testing.T) { // the last row fails on its shard, others are there by then
 			must(t, db, "INSERT INTO v (id, k) VALUES (2039, 1)")
 			expectError(t, db, "INSERT INTO v (id, k) SELECT id + 2000, k FROM u ORDER BY id", 1062, "2039")

@@ -146,6 +146,9 @@ func printStatement(sql []byte, scan *Scan, st *Statement) string {
 	}
 	for _, t := range st.Mentions {
 		p.line("  mention %s %s", p.span(t.Span), p.flags(reflect.ValueOf(t)))
+		if !t.Lock.Empty() {
+			p.line("    lock %s", p.span(t.Lock))
+		}
 	}
 	for _, s := range st.MentionItems {
 		p.line("  unnamed item %s", p.span(s))

@@ -11,6 +11,7 @@ type TableRef struct {
 	Nullable bool
 	// Target: written by the statement (INSERT INTO, UPDATE, DELETE FROM, DDL).
 	Target bool
+	Lock   Span // of a statement that is not understood: the locking clause of the subquery that it stands in
 }
 
 // Value is what a column is compared with or set to.

@@ -15,11 +15,15 @@ type mentions struct {
 	apart  map[int]bool // tokens that stand where no table can
 	kept   map[int]bool // those of sequences
 	listed bool         // the outermost select list has been seen
+	of     []int        // by mention: the query that it stands in
+	count  int          // of queries
 }
 
 // level is one pair of parentheses, or the statement itself.
 type level struct {
 	query  bool // it has a SELECT of its own
+	union  bool // and more than one
+	number int  // of the query, from 1 on
 	from   bool // within FROM
 	expect bool // a table must come next
 	sure   bool // no table can stand here but in a subquery: select list, WHERE and what follows, arguments
@@ -70,7 +74,7 @@ func (m *mentions) step(i int) (next int, ok bool) {
 	m.apart[i] = m.apart[i] || top.sure && !m.kept[i]
 	switch {
 	case m.kind(i) == tokOpen:
-		inner := level{item: -1}
+		inner := level{item: -1, number: top.number}
 		first := i + 1
 		for m.kind(first) == tokOpen {
 			first++
@@ -119,6 +123,13 @@ func (m *mentions) step(i int) (next int, ok bool) {
 			m.kept[k] = true
 		}
 		return i + 1, ok
+	case m.is(i, "TABLE") && m.beginsQuery(i) && m.isName(i+1): // as SELECT * FROM
+		m.endItem(i)
+		m.begin(top)
+		top.from, m.st.TableForm = true, true
+		next, ok := m.table(i + 1)
+		top.from = false
+		return next, ok
 	case top.expect && m.isName(i) && !m.isAny(i, "SELECT", "FROM", "JOIN", "WHERE", "TABLE", "VALUES"):
 		top.expect = false
 		return m.table(i)
@@ -135,7 +146,7 @@ func (m *mentions) word(i int, top *level) bool {
 		if top.item >= 0 {
 			m.endItem(i)
 		}
-		*top = level{query: true, sure: true, item: -1}
+		m.begin(top)
 		if len(m.levels) == 1 && !m.listed {
 			top.item, m.listed = skipOptions(m.tokens, i+1), true
 		}
@@ -144,7 +155,7 @@ func (m *mentions) word(i int, top *level) bool {
 		top.item = -1
 		top.from, top.expect, top.sure = true, true, false
 	case m.is(i, "VALUES") && m.startsQuery(i):
-		*top = level{query: true, sure: true, item: -1}
+		m.begin(top)
 	case top.from && m.isAny(i, "JOIN", "STRAIGHT_JOIN") && !m.is(i-1, "FOR"):
 		top.expect = true
 	case m.isAny(i, "TABLE", "VALUES", "HANDLER", "PREPARE", "IMMEDIATE") && m.kind(i-1) != tokDot:
@@ -164,7 +175,13 @@ func (m *mentions) word(i int, top *level) bool {
 	return true
 }
 
-// lock takes a locking clause of the whole query: it ends the text, and names no tables.
+// begin takes the first word of a query.
+func (m *mentions) begin(top *level) {
+	m.count++
+	*top = level{query: true, union: top.query, sure: true, item: -1, number: m.count}
+}
+
+// lock takes a locking clause of the whole query, or of a subquery: it ends it, and names no tables.
 func (m *mentions) lock(i int, top *level) bool {
 	end := i
 	switch l := (locks{m.tokens}); {
@@ -173,7 +190,15 @@ func (m *mentions) lock(i int, top *level) bool {
 	case m.seq(i, "LOCK", "IN", "SHARE", "MODE"):
 		end = l.waitEnd(i + 4)
 	}
-	if len(m.levels) != 1 || end != len(m.toks) || m.st.Union || m.st.Kind != Select {
+	if inner := len(m.levels) > 1; inner && !top.union && m.kind(end) == tokClose {
+		for k := range m.st.Mentions {
+			if m.of[k] == top.number {
+				m.st.Mentions[k].Lock = m.span(i, end)
+			}
+		}
+		top.from, top.sure = false, true
+		return true
+	} else if inner || end != len(m.toks) || m.st.Union || m.st.Kind != Select {
 		return false
 	}
 	m.endItem(i)
@@ -185,8 +210,12 @@ func (m *mentions) lock(i int, top *level) bool {
 // startsQuery tells whether a query begins with token i, which is VALUES: MariaDB has no ROW before
 // its rows, and other places are those of the function.
 func (m *mentions) startsQuery(i int) bool {
-	return (m.kind(i+1) == tokOpen || m.is(i+1, "ROW")) &&
-		(i == 0 || m.kind(i-1) == tokOpen || m.isAny(i-1, "UNION", "EXCEPT", "INTERSECT", "MINUS", "ALL", "DISTINCT"))
+	return (m.kind(i+1) == tokOpen || m.is(i+1, "ROW")) && m.beginsQuery(i)
+}
+
+// beginsQuery tells whether a query can begin at token i.
+func (m *mentions) beginsQuery(i int) bool {
+	return i == 0 || m.kind(i-1) == tokOpen || m.isAny(i-1, "UNION", "EXCEPT", "INTERSECT", "MINUS", "ALL", "DISTINCT")
 }
 
 // mayStandBefore tells whether a name before "(" is a built-in function, or a word that can
@@ -257,6 +286,7 @@ func (m *mentions) table(i int) (next int, ok bool) {
 		return i, true
 	}
 	m.st.Mentions = append(m.st.Mentions, ref)
+	m.of = append(m.of, m.levels[len(m.levels)-1].number)
 	return i, true
 }
 

@@ -122,7 +122,7 @@ func (g shadower) add() error {
 		if err != nil {
 			return err
 		}
-		c.to.Name, c.to.Shadow = t.rule.Name, true
+		c.to.Name, c.to.Shadow, c.to.Scratch = t.rule.Name, true, false
 		if g.write != nil {
 			c.lock = " LOCK IN SHARE MODE"
 		}

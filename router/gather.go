@@ -25,6 +25,7 @@ type Gathering struct {
 	Apart  bool
 	Sifted bool // MATCH … AGAINST was asked of the shards, where that can be
 	Ranks  bool // MATCH … AGAINST stands in the statement over the copies
+	Ranked bool // there are copies with FULLTEXT keys, where tables have some (Input.Scratch)
 	Limits shard.Gather
 	// Check is the shard (map index) that has all tables of the statement, whose server can say
 	// whether it is one; -1 for none. For GatherWrite.
@@ -81,6 +82,7 @@ type gatherPlan struct {
 	apart  bool
 	sifted bool
 	ranks  bool
+	ranked bool
 	locks  string // what a source's SELECT ends with: it locks what it reads
 	fixed  bool   // home is meant: tables are there that are read in place
 	home   string // "" is the first shard
@@ -195,13 +197,14 @@ func (g *gatherer) finish() error {
 // placeHome finds the shard that the statement runs on: that of the unsharded tables.
 func (g *gatherer) placeHome() {
 	u := g.first((*table).unsharded)
+	g.plan.ranked = g.in.Scratch != ""
 	switch {
+	case g.planner.plan.atHome:
+		g.plan.home, g.plan.fixed = g.currentHome(), true
 	case g.in.Scratch != "":
 		g.plan.home, g.plan.fixed = scratchHome(g.planner), true
 	case u != nil && !g.plan.apart:
 		g.plan.home, g.plan.fixed = u.home, true
-	case g.planner.plan.atHome:
-		g.plan.home, g.plan.fixed = g.currentHome(), true
 	case g.stmt.NamedLock: // locks are those of the first shard for all clients
 		g.plan.fixed = true
 	case g.first(func(t *table) bool { return t.system }) != nil:
@@ -237,7 +240,7 @@ func (g *gatherer) loadCopied() error {
 func (g copier) whole(i int) (c copied, err error) {
 	t := &g.tables[i]
 	c = copied{anyOne: t.reference()}
-	c.to = GatherTable{Name: temporaryName(len(g.plan.tables) + 1), Schema: t.schema, Table: t.rule.Name, Scratch: g.in.Scratch != "" && g.hasText(t)}
+	c.to = GatherTable{Name: temporaryName(len(g.plan.tables) + 1), Schema: t.schema, Table: t.rule.Name, Scratch: g.in.Scratch != "" && g.hasText(t) && (g.write == nil || !g.write.of[i].written)}
 	if c.to.Scratch {
 		c.to.Name += "_" + g.in.Scratch
 	}
@@ -355,10 +358,13 @@ func (g *gatherer) sameRows(c *copied) string {
 
 // lockOf gives how the statement locks the rows of a table: as its query block says.
 func (g *gatherer) lockOf(t *table) string {
-	if !g.planner.plan.Locking {
+	if !g.planner.plan.Locking && g.stmt.Insert == nil {
 		return ""
 	}
 	b := &query.Block{Lock: g.stmt.MentionLock}
+	if !t.ref.Lock.Empty() {
+		b.Lock = t.ref.Lock
+	}
 	if !g.stmt.Opaque {
 		b = &g.stmt.Blocks[t.ref.Block]
 	}

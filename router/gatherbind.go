@@ -55,7 +55,7 @@ func (g *gatherPlan) bind(p *Plan, a *Args, b *Bound) error {
 // copiesOf computes where the rows of the copies come from. only is the one shard that has
 // all of them, the home where there are none, -1 when there are several.
 func (g *gatherPlan) copiesOf(p *Plan, a *Args, b *Bound, home int) (out *Gathering, only int, why *Refusal) {
-	out = &Gathering{Apart: g.apart, Sifted: g.sifted, Ranks: g.ranks, Limits: a.Map.Spec.Gather, Tables: make([]GatherTable, len(g.tables)), Check: -1}
+	out = &Gathering{Apart: g.apart, Sifted: g.sifted, Ranks: g.ranks, Ranked: g.ranked, Limits: a.Map.Spec.Gather, Tables: make([]GatherTable, len(g.tables)), Check: -1}
 	const none, several = -2, -1
 	only = none
 	for i := range g.tables {
@@ -110,7 +110,7 @@ func (g *gatherPlan) sources(c *copied, a *Args, b *Bound) ([]Leg, *Refusal) {
 			if refusal != nil {
 				return nil, refusal
 			}
-			if !a.Unlocked {
+			if !a.Unlocked && c.lock == "" {
 				sql = append(sql, g.locks...)
 			}
 			l = Leg{SQL: sql, Params: params}

@@ -13,7 +13,7 @@ import (
 // gives done = false, and the reason stands, where another name could be a table, too.
 func (p opaque) gather() (done bool, err error) {
 	st := p.stmt
-	if len(st.Mentions) == 0 || st.Into && !st.UserVarAssign || p.words.has("update") && st.MentionLock.Empty() || p.in.Hints.Shard != "" {
+	if len(st.Mentions) == 0 || st.Into && !st.UserVarAssign || p.words.has("update") && !mentionsLock(st) || p.in.Hints.Shard != "" {
 		return false, nil
 	}
 	known := *st

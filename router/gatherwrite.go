@@ -226,6 +226,7 @@ func (g locker) copyLocked(i int, c *copied) (at query.Span, text string, err er
 	switch {
 	case written && g.write.ignore && c.write.Unique: // a duplicate is skipped, also that of another row
 		c.key = nil
+	case c.to.Scratch: // the rank is that of all rows
 	case !written || !g.onlyTable(i):
 		sifter(g).addFilters(i, c)
 	case g.write.random || g.planner.plan.atHome || !g.wholeWhere(i, c): // functions are on one shard

@@ -105,7 +105,7 @@ func writes(st *query.Statement, w words) (write, locking bool) {
 		for i := range st.Blocks {
 			locking = locking || st.Blocks[i].Locking
 		}
-		locking = locking || !st.MentionLock.Empty()
+		locking = locking || mentionsLock(st)
 		return locking, locking
 	case query.Explain:
 		if !st.InnerRuns {
@@ -125,6 +125,11 @@ func writes(st *query.Statement, w words) (write, locking bool) {
 		}
 	}
 	return true, false
+}
+
+// mentionsLock tells whether a query that is not understood locks rows.
+func mentionsLock(st *query.Statement) bool {
+	return !st.MentionLock.Empty() || slices.ContainsFunc(st.Mentions, func(r query.TableRef) bool { return !r.Lock.Empty() })
 }
 
 // namedSchema checks the schema of SHOW … FROM x and CREATE DATABASE x.

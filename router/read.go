@@ -177,7 +177,7 @@ func (p reader) ranksText() bool {
 	if !p.words.calls("match") {
 		return false
 	}
-	if p.words.has("expansion") { // which words it looks for depends on all rows, too
+	if p.words.has("expansion") || p.words.ranks() { // which words it looks for depends on all rows, too
 		return true
 	}
 	for _, at := range wordsAt(p.in.SQL[:p.in.Scan.End], "match") {

@@ -233,7 +233,7 @@ func hasComputed(t *table) bool {
 // stagedSources plans the statement's run over the temporary table, and the copies of what
 // it reads.
 func (p stager) stagedSources(t *table, st *stagePlan) error {
-	g := &gatherer{planner: p.planner, plan: &gatherPlan{only: true, apart: p.in.Apart, sifted: p.in.Sift, edits: p.plan.edits, locks: sharedLock(p.words)}}
+	g := &gatherer{planner: p.planner, plan: &gatherPlan{only: true, apart: p.in.Apart, sifted: p.in.Sift, ranks: p.in.Scratch != "", edits: p.plan.edits, locks: sharedLock}}
 	in := p.stmt.Insert
 	name := string(query.QuoteName(nil, stagedTable))
 	if schema, _ := cutName(t.ref.Span.Of(p.in.SQL)); schema != "" {
@@ -277,15 +277,10 @@ func (p stager) stagedSources(t *table, st *stagePlan) error {
 	return p.err
 }
 
-// sharedLock is what a source's SELECT ends with: rows that an INSERT … SELECT reads are
-// locked, so that what is written follows from what stays (the manual, "Locks Set by
-// Different SQL Statements in InnoDB").
-func sharedLock(w words) string {
-	if w.follows("for", "update") {
-		return " FOR UPDATE"
-	}
-	return " LOCK IN SHARE MODE"
-}
+// sharedLock is what a source's SELECT ends with that says nothing itself: rows that an INSERT …
+// SELECT reads are locked, so that what is written follows from what stays (the manual, "Locks Set
+// by Different SQL Statements in InnoDB").
+const sharedLock = " LOCK IN SHARE MODE"
 
 // bind places the sources, the home and the targets.
 func (st *stagePlan) bind(p *Plan, a *Args, b *Bound) error {

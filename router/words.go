@@ -219,3 +219,51 @@ func (w words) qualifiedFunctions() (at []int) {
 	}
 	return at
 }
+
+// ranks tells whether the value of MATCH (…) AGAINST (…) is used, and not only whether it is true.
+func (w words) ranks() bool {
+	for i := range w {
+		if w.at(i) != "match" || w.at(i+1) != "(" {
+			continue
+		}
+		before, after := i-1, w.close(i+1)+1
+		if w.at(after) == "against" {
+			after = w.close(after+1) + 1
+		}
+		for w.at(before) == "(" && w.at(after) == ")" {
+			before, after = before-1, after+1
+		}
+		for w.at(before) == "(" {
+			before--
+		}
+		for w.at(after) == ")" {
+			after++
+		}
+		switch w.at(before) {
+		case "where", "and", "or", "not", "xor", "on":
+		default:
+			return true
+		}
+		switch w.at(after) {
+		case "", "and", "or", "xor", "group", "having", "order", "limit", "for", "lock", "union", "window", "returning", "into":
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// close gives the end of the parentheses that open at i.
+func (w words) close(i int) int {
+	for depth := 0; i < len(w); i++ {
+		switch w[i] {
+		case "(":
+			depth++
+		case ")":
+			if depth--; depth <= 0 {
+				return i
+			}
+		}
+	}
+	return i
+}

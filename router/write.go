@@ -190,6 +190,8 @@ func (p writer) notByParts(g *graph) *Refusal {
 		return notOverShards(what+" that assigns user variables, which live on one shard,", "assign them in a statement of its own, or "+oneKey)
 	case p.words.has("returning"):
 		return notOverShards(what+" with RETURNING", "SELECT the rows first, or "+oneKey)
+	case reader(p).ranksText():
+		return notOverShards(what+" by the rank of MATCH … AGAINST (each shard ranks by its own rows)", oneKey)
 	}
 	anchor, why := g.local()
 	if why == nil {
@@ -265,7 +267,7 @@ func (p inserter) selectsByParts(g *graph) bool {
 	switch {
 	case len(st.Blocks) != 2, st.Union, st.CTE, st.Window, st.NamedLock,
 		st.Blocks[1].Limit.Has, len(st.Blocks[1].GroupBy) > 0, st.Blocks[1].Aggregate, st.Blocks[1].Having, st.Blocks[1].Distinct,
-		st.UserVarAssign, st.Insert.Returning, p.words.has("returning"),
+		st.UserVarAssign, st.Insert.Returning, p.words.has("returning"), reader(p).ranksText(),
 		p.in.Map.HasMoves(): // a shard may hold rows that are another's
 		return false
 	}
@@ -285,7 +287,7 @@ func (p inserter) gathered() error {
 	if err := p.load(); err != nil {
 		return err
 	}
-	g := &gatherer{planner: p.planner, plan: &gatherPlan{only: true, sifted: p.in.Sift, edits: p.plan.edits, base: len(p.plan.edits), locks: sharedLock(p.words)}}
+	g := &gatherer{planner: p.planner, plan: &gatherPlan{only: true, sifted: p.in.Sift, edits: p.plan.edits, base: len(p.plan.edits), locks: sharedLock}}
 	if err := (copier{g}).run(); err != nil {
 		return err
 	}

@@ -172,8 +172,14 @@ func (s attempt) once(ctx context.Context, st *statement, e *entry) error {
 		}
 	}
 	if errors.Is(err, exec.ErrUnranked) {
-		as := manner{apart: true, scratch: fmt.Sprintf("%016x", rand.Uint64())}
-		if e, err = s.planner.makePlan(ctx, st, false, as); err == nil {
+		as := manner{apart: true, scratch: fmt.Sprintf("%016x", rand.Uint64()), staged: e.stmt.Insert != nil}
+		if as.staged && !e.plan.Staged() { // values come into the text first
+			st, e, err = s.planner.staged(ctx, st)
+		}
+		if err == nil || errors.Is(err, exec.ErrUnranked) {
+			e, err = s.planner.makePlan(ctx, st, false, as)
+		}
+		if err == nil {
 			err = s.run(ctx, st, e)
 		}
 	}

@@ -32,6 +32,35 @@ SELECT id FROM x WHERE v IN (SELECT k FROM mft WHERE MATCH (txt) AGAINST ('cake'
 SELECT id, MATCH (txt) AGAINST (?) AS score FROM mft ORDER BY score DESC, id
 SELECT id, MATCH (k) AGAINST ('plum') FROM mft ORDER BY id
 SELECT shop.mft.id, MATCH (shop.mft.txt) AGAINST ('plum') s FROM mft JOIN p ON p.i = mft.k ORDER BY s DESC, 1, p.id
+SELECT id FROM mft WHERE LEAST(MATCH (txt) AGAINST ('plum'), 9) > 0.1 ORDER BY id
+SELECT id FROM mft WHERE (MATCH (txt) AGAINST ('plum')) OR k = 1 ORDER BY id
+SELECT id FROM mft WHERE NOT (MATCH (txt) AGAINST ('plum')) ORDER BY id
+SELECT COUNT(*) FROM mft WHERE GREATEST((MATCH (txt) AGAINST ('plum')), 0.2) > 0.3
+# … in statements that write, and beside stored functions
+#! text
+CREATE FUNCTION plus1(val INT) RETURNS INT DETERMINISTIC RETURN val + 1
+#! text
+CREATE FUNCTION howmany() RETURNS INT READS SQL DATA RETURN (SELECT COUNT(*) FROM p)
+SELECT plus1(id), howmany(), MATCH (txt) AGAINST ('plum pie') FROM mft ORDER BY id
+SELECT plus1(id) FROM mft WHERE MATCH (txt) AGAINST ('plum pie') AND k < 9 ORDER BY id
+INSERT INTO x (id, v, txt) SELECT id + 7000, k, LEFT(MATCH (txt) AGAINST ('plum pie'), 6) FROM mft WHERE k < 4
+INSERT INTO p (i, name) SELECT id, LEFT(MATCH (txt) AGAINST ('plum pie'), 6) FROM mft WHERE k < 4 ORDER BY id
+#! args str:plum
+INSERT INTO x (id, v, txt) SELECT id + 7100, k, LEFT(MATCH (txt) AGAINST (?), 6) FROM mft
+INSERT INTO x (id, v, txt) SELECT plus1(id + 7200), k, LEFT(MATCH (txt) AGAINST ('plum'), 6) FROM mft
+UPDATE x SET txt = 'ranked' WHERE v IN (SELECT k FROM mft WHERE LEAST(MATCH (txt) AGAINST ('plum pie'), 9) > 0.3)
+UPDATE x JOIN mft m ON m.k = x.v SET x.txt = LEFT(MATCH (m.txt) AGAINST ('plum'), 6) WHERE m.id > 4 AND x.id < 100
+DELETE FROM x WHERE v IN (SELECT k FROM mft WHERE LEAST(MATCH (txt) AGAINST ('banana'), 9) > 0.1)
+UPDATE mft SET k = k + 1 WHERE MATCH (txt) AGAINST ('plum')
+UPDATE mft SET k = k - 1 WHERE (MATCH (txt) AGAINST ('plum')) AND k > 0
+INSERT INTO x (id, v, txt) SELECT id + 7300, k, 'apple' FROM mft WHERE LEAST(MATCH (txt) AGAINST ('apple'), 9) > 0.1
+CREATE TABLE ranks (tenant_id INT NOT NULL PRIMARY KEY, s VARCHAR(10))
+INSERT INTO ranks SELECT tenant_id, LEFT(MATCH (txt) AGAINST ('apple'), 6) FROM mft
+SELECT * FROM ranks ORDER BY tenant_id
+UPDATE mft SET k = 0 WHERE LEAST(MATCH (txt) AGAINST ('plum'), 9) > 0.1
+SELECT * FROM x ORDER BY id
+SELECT i, name FROM p ORDER BY id
+SELECT id, k FROM mft ORDER BY id
 BEGIN
 INSERT INTO mft VALUES (9, 9, 9, 'quince')
 SELECT COUNT(DISTINCT k) FROM mft WHERE MATCH (txt) AGAINST ('apple') > 0

@@ -308,3 +308,26 @@ SELECT id, MEDIAN(v) OVER () FROM x WHERE id = ?
 SELECT v, COUNT(*) FROM x WHERE id = 7 GROUP BY ROLLUP (v)
 SELECT n, MEDIAN(n) OVER () FROM s WHERE name = 'abc'
 SELECT n, MEDIAN(n) OVER () FROM s WHERE name = 'abc  ' ORDER BY n
+# TABLE, and locks of subqueries, beside what the parser does not know
+#! mysql
+SELECT x.id, j.o FROM x JOIN JSON_TABLE('[1,2]', '$[*]' COLUMNS (o FOR ORDINALITY, a INT PATH '$')) j ON j.a = x.id WHERE x.id IN (SELECT q.id FROM (TABLE x) q) ORDER BY 1
+#! mysql
+SELECT j.o, 'a', 'b' FROM JSON_TABLE('[1,2]', '$[*]' COLUMNS (o FOR ORDINALITY, a INT PATH '$')) j UNION TABLE x ORDER BY 1, 2, 3
+#! mysql
+TABLE x UNION SELECT j.o, 1, 'b' FROM JSON_TABLE('[1,2]', '$[*]' COLUMNS (o FOR ORDINALITY, a INT PATH '$')) j ORDER BY 1, 2, 3
+#! mysql
+WITH c AS (TABLE o) SELECT COUNT(*), MAX(j.o) FROM c, JSON_TABLE('[1,2]', '$[*]' COLUMNS (o FOR ORDINALITY, a INT PATH '$')) j
+#! mysql
+SELECT j.o, EXISTS (TABLE o LIMIT 1), (SELECT COUNT(*) FROM (TABLE r) rr) FROM JSON_TABLE('[1,2]', '$[*]' COLUMNS (o FOR ORDINALITY, a INT PATH '$')) j ORDER BY 1
+#! mariadb
+SELECT id FROM x WHERE EXISTS (TABLE o) ORDER BY id FETCH FIRST 3 ROWS ONLY
+#! mysql
+SELECT x.id, j.o FROM x JOIN JSON_TABLE('[1,2]', '$[*]' COLUMNS (o FOR ORDINALITY, a INT PATH '$')) j ON j.a = x.id WHERE x.id IN (SELECT n FROM o FOR UPDATE) ORDER BY 1
+#! mysql
+SELECT x.id, j.o FROM x JOIN JSON_TABLE('[1,2]', '$[*]' COLUMNS (o FOR ORDINALITY, a INT PATH '$')) j ON j.a = x.id WHERE x.id IN (SELECT n FROM o FOR SHARE SKIP LOCKED) ORDER BY 1 FOR UPDATE
+#! mariadb
+SELECT id FROM x WHERE id IN (SELECT n FROM o FOR UPDATE) ORDER BY id FETCH FIRST 3 ROWS ONLY
+#! mariadb
+SELECT q.id FROM (SELECT x.id FROM x JOIN o ON o.n = x.v LOCK IN SHARE MODE) q ORDER BY 1 FETCH FIRST 3 ROWS ONLY
+#! mariadb
+SELECT id FROM x WHERE id IN (SELECT n FROM o UNION SELECT uid FROM o FOR UPDATE) ORDER BY id FETCH FIRST 3 ROWS ONLY
