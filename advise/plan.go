@@ -102,7 +102,7 @@ func (w *world) planner(choices []Choice) (*planner, error) {
 		return nil, fmt.Errorf("the rules would not be valid: %w", err)
 	}
 	p := &planner{w: w, m: m, user: m.User("app"), cache: map[planKey]*planned{}}
-	p.catalog = &shard.Catalog{Version: 1, Tables: make(map[[2]string]*shard.TableInfo, len(w.src.infos))}
+	p.catalog = &shard.Catalog{Version: 1, Tables: make(map[[2]string]*shard.TableInfo, len(w.src.infos)), Programs: map[string]*shard.Programs{}}
 	for k, info := range w.src.infos {
 		p.catalog.Tables[[2]string{k.schema, k.table}] = info
 	}
@@ -239,6 +239,13 @@ func (p *planner) route(schema string, mode query.Mode, sql []byte, scan *query.
 		var others *router.NeedRows
 		if errors.As(err, &others) {
 			in.Rows[others.Name] = [][][]byte{}
+			continue
+		}
+		var routines *router.NeedRoutines
+		if errors.As(err, &routines) {
+			if p.catalog.Programs[routines.Schema], err = p.w.src.called(routines.Schema); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		var need *router.NeedTable

@@ -236,6 +236,25 @@ func (s *source) programs(schema string) (all []program, err error) {
 	return all, nil
 }
 
+// called reads what statements with stored functions depend on.
+func (s *source) called(schema string) (*shard.Programs, error) {
+	all := &shard.Programs{Routines: map[string]shard.Routine{}, Tables: map[string]shard.Name{}}
+	list, err := s.programs(schema)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range list {
+		if p.kind == "function" || p.kind == "procedure" {
+			all.Routines[strings.ToLower(p.table)] = shard.Routine{Body: p.text}
+		}
+	}
+	rows, err := s.rows("SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA=?", schema)
+	for _, r := range rows {
+		all.Tables[strings.ToLower(r[0])] = shard.Name{Name: r[0], View: r[1] == "VIEW"}
+	}
+	return all, err
+}
+
 // hasNull tells whether a column is NULL in some row.
 func (s *source) hasNull(k tableKey, column string) (bool, error) {
 	if null, known := s.nulls[node{k, column}]; known {

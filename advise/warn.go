@@ -83,6 +83,8 @@ func (w warner) warnProgram(p program, kinds map[tableKey]*Choice, add func(stri
 	case len(spread) == 0:
 	case p.kind == "trigger":
 		add("the trigger %s names %s: a trigger sees and writes the rows of its own server only; do in the application what it does", p.table, strings.Join(spread, ", "))
+	case p.kind == "function":
+		add("the function %s names %s: all of their rows are copied for each statement that calls it; in views, triggers and events it would see the rows of one server only", p.table, strings.Join(spread, ", "))
 	default:
 		add("the %s %s names %s: it would see the rows of one server only, and Sluice does not look into it; drop it, and let the application send its statements", p.kind, p.table, strings.Join(spread, ", "))
 	}

@@ -58,6 +58,7 @@ type asked struct {
 	// lockless: it locks nothing, except under SERIALIZABLE.
 	lockless bool
 	preset   bool   // they are told the session's LAST_INSERT_ID() first
+	counts   bool   // they are given as many conditions as the session's last statement has raised
 	calls    bool   // stored functions run on the one that is apart
 	now      string // they are told this time, in seconds; "" is their own
 	lent     lent
@@ -99,11 +100,35 @@ func (h *held) tell(c *backend.Conn) error {
 		text = "SET last_insert_id=" + strconv.FormatUint(h.answers.insertID, 10)
 	case h.now != "":
 		text = "SET timestamp=" + h.now
-	default:
+	}
+	if text != "" {
+		if _, err := c.Exec(text); err != nil {
+			return err
+		}
+	}
+	if !h.counts || h.answers.count == 0 {
 		return nil
 	}
-	_, err := c.Exec(text)
+	_, _, err := c.Query(raise(h.answers.count, h.answers.errors()))
+	if inOrder(err) {
+		err = nil
+	}
 	return err
+}
+
+// maxCounts is the largest number of conditions that connections are given.
+const maxCounts = 1000
+
+// raise writes a SELECT that raises as many conditions, one of them an error if there are any.
+func raise(all, errors int) string {
+	text := "SELECT 1"
+	for range all - min(errors, 1) {
+		text += ", CAST('a' AS SIGNED)"
+	}
+	if errors > 0 {
+		text += ", (SELECT 1 UNION SELECT 2)"
+	}
+	return text
 }
 
 // forgetNow gives the connections their own clocks back; one that does not take it is lost.

@@ -91,6 +91,18 @@ SELECT 1/0, @@warning_count
 SELECT 1/0
 #! text
 SELECT @@warning_count + 1/0
+SELECT 1/0, 1/0, 1/0
+#! text
+SELECT @@warning_count, 1/0, @@warning_count
+SELECT nosuch
+#! text
+SELECT @@error_count, 1/0, @@error_count, @@warning_count
+SELECT 1/0, 1/0
+#! text
+SELECT @@warning_count, 'a' = 0
+SELECT 1/0, 1/0
+#! binary
+SELECT @@warning_count, 'a' = 0, @@warning_count
 SELECT 1/0
 #! text
 SELECT @@warning_count, COUNT(*) FROM t
