@@ -19,3 +19,10 @@ func outcome(n int, err error) (int, unix.Errno) {
 	errno, _ := err.(syscall.Errno) // they give no other
 	return max(n, 0), errno
 }
+
+// peek says how a read would go, without reading.
+func peek(fd int) unix.Errno {
+	_, _, err := syscall.Recvfrom(fd, make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	_, errno := outcome(0, err)
+	return errno
+}

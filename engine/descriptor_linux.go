@@ -68,6 +68,15 @@ func (d *descriptor) read(p []byte) (int, unix.Errno) {
 	}
 }
 
+// empty tells whether a read would find nothing, not even the end.
+func (d *descriptor) empty() bool {
+	if d.enter() != nil {
+		return false
+	}
+	defer d.exit()
+	return peek(d.fd) == unix.EAGAIN
+}
+
 // write writes a and b once, one of which may be empty.
 func (d *descriptor) write(a, b []byte) (int, unix.Errno) {
 	if d.enter() != nil {

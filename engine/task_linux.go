@@ -58,9 +58,14 @@ func (t *Task) Run(rest Socket, step func() Socket) {
 	}
 }
 
-// rest puts the task down at a socket, where what happens next resumes it; false: something has happened already.
+// rest puts the task down at a socket, where what happens next resumes it; false: something has happened already. What has
+// happened may have been for bytes that are read since: a step that finds nothing would wait with its stack.
 func (t *Task) rest(sock Socket) bool {
-	s := &sock.(*Conn).in
+	c := sock.(*Conn)
+	s := &c.in
+	if s.ready.Swap(false) && !c.sock.empty() {
+		s.ready.Store(true)
+	}
 	if s.stirred() {
 		return false
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -72,6 +73,25 @@ func TestIdleMemory(t *testing.T) {
 				nc.Close()
 			}
 		})
+	}
+}
+
+// TestRests: between two commands a client has neither goroutine nor coroutine; under TLS it waits on the loop, with a coroutine only, also
+// after a command that left the loop.
+func TestRests(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		opts, most := Options{}, 0
+		if secure {
+			opts.TLS, most = serverTLS(t), 1
+		}
+		f := start(t, opts)
+		const n = 40
+		before := runtime.NumGoroutine()
+		for range n {
+			nc := idleClient(t, f.addr, secure)
+			t.Cleanup(func() { nc.Close() })
+		}
+		eventually(t, "the clients rest", func() bool { return runtime.NumGoroutine()-before < n*most+n/2 })
 	}
 }
 

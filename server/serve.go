@@ -52,12 +52,14 @@ func (v *serving) steps() (rest engine.Socket) {
 		}
 	}()
 	for {
-		next := v.service.Step()
-		if next == Ends {
+		switch v.service.Step() {
+		case Ends:
 			return nil
-		}
-		if next == Rests && v.c.Task != nil && v.c.Idle() {
-			return v.c.sock.(engine.Socket)
+		case Rests:
+			v.c.Task.Join()
+			if v.c.Task != nil && v.c.Idle() {
+				return v.c.sock.(engine.Socket)
+			}
 		}
 	}
 }

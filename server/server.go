@@ -65,7 +65,7 @@ type Next uint8
 const (
 	Ends  Next = iota
 	Waits      // the next Step waits for its command, where the last one was
-	Rests      // the next Step comes when there is something to read, on the client's loop if it has one
+	Rests      // the next Step is on the client's loop, if it has one, and comes when there is something to read, where that can be told
 )
 
 // Options configures a Server. Zero values get defaults.

@@ -138,8 +138,8 @@ func (f *fixture) Open(ctx context.Context, c *Client) Service {
 // Step implements Service.
 func (s *session) Step() Next {
 	c := s.c
-	c.Task.Leave() // commands wait for the test
 	b, err := c.ReadPacket()
+	c.Task.Leave() // commands wait for the test
 	if errors.Is(err, wire.ErrTooLarge) {
 		_ = errors.Join(c.WriteError(&wire.Error{Code: 1153, SQLState: "08S01", Message: "too large"}), c.Flush())
 	}

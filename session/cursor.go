@@ -8,7 +8,6 @@ import (
 	"sluice/backend"
 	"sluice/exec"
 	"sluice/router"
-	"sluice/server"
 	"sluice/wire"
 )
 
@@ -22,12 +21,9 @@ type cursor struct {
 
 // cursors are the commands on prepared statements that are about cursors, or end one.
 type cursors struct {
-	c       *server.Client
-	shared  *shared
-	kept    *kept
+	*core
 	held    *held
 	reply   *reply
-	handles *handles
 	running *running
 }
 

@@ -136,7 +136,7 @@ func TestOneOfTwoSwitches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := running{shared: &shared{}, kept: &kept{}}
+	r := running{core: &core{shared: &shared{}, kept: &kept{}}}
 	a := admission{&r}
 	r.kept.pins.list = []pin{{locked: true}}
 	r.shared.touch.tx.add(false, []uint16{5})

@@ -39,12 +39,7 @@ const (
 
 // held are the connections of the running statement.
 type held struct {
-	h       *Handler
-	state   *state
-	shared  *shared
-	answers *answers
-	kept    *kept
-
+	*core
 	list []lease
 
 	asked

@@ -33,12 +33,7 @@ func (h *Handler) find(id uint64) server.Session {
 }
 
 // peers are the sessions of the proxy, as far as this one's user may look at them and stop them.
-type peers struct {
-	h      *Handler
-	c      *server.Client
-	shared *shared
-	kept   *kept
-}
+type peers struct{ *core }
 
 // sessions lists what the server's registry has, by id; at least this one.
 func (p *peers) sessions() (all []server.SessionInfo) {

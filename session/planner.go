@@ -10,17 +10,13 @@ import (
 	"sluice/exec"
 	"sluice/query"
 	"sluice/router"
-	"sluice/server"
 )
 
 // planner makes plans of texts: it looks into the plan cache, else parses and asks the router,
 // having looked up the tables that this needs.
 type planner struct {
-	h     *Handler
-	c     *server.Client
-	state *state
-	kept  *kept
-	args  *router.Args // of the statement planned last
+	*core
+	args *router.Args // of the statement planned last
 
 	params params
 	key    []byte // scratch: plan-cache key

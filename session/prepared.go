@@ -9,7 +9,6 @@ import (
 
 	"sluice/query"
 	"sluice/router"
-	"sluice/server"
 	"sluice/wire"
 )
 
@@ -42,18 +41,12 @@ type prepared struct {
 
 // preparer prepares statements, for the protocol's commands and for PREPARE.
 type preparer struct {
-	h       *Handler
-	c       *server.Client
-	shared  *shared
-	state   *state
-	answers *answers
-	kept    *kept
+	*core
 	held    *held
 	reply   *reply
 	planner *planner
 	values  *values
 	shows   *shows
-	handles *handles
 	args    *router.Args
 }
 

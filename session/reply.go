@@ -10,22 +10,17 @@ import (
 	"sluice/backend"
 	"sluice/query"
 	"sluice/router"
-	"sluice/server"
 	"sluice/wire"
 )
 
 // reply is what the client is answered.
 type reply struct {
-	c       *server.Client
-	answers *answers
-	kept    *kept
-
+	*core
 	failed    bool   // the running statement was answered an error
 	diagnosed bool   // answers has the server's words about it
 	rows      uint64 // sent to the client
 
-	tracker *tracker
-	part    *wire.OK // while a part of the client's statement runs: takes its OK, which is not written
+	part *wire.OK // while a part of the client's statement runs: takes its OK, which is not written
 }
 
 // ok answers an OK of the session's own.

@@ -11,19 +11,13 @@ import (
 	"sluice/limit"
 	"sluice/query"
 	"sluice/router"
-	"sluice/server"
 	"sluice/wire"
 )
 
 // running is the statement that runs on shards: its plan bound to its values, and the executor's
 // way to the session's connections (exec.Leases). One value serves all statements of a session.
 type running struct {
-	h       *Handler
-	c       *server.Client
-	shared  *shared
-	state   *state
-	answers *answers
-	kept    *kept
+	*core
 	held    *held
 	reply   *reply
 	planner *planner

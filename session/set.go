@@ -53,12 +53,9 @@ func (p *setPlan) text(sql []byte) []byte {
 
 // setter carries out SET.
 type setter struct {
-	h       *Handler
-	state   *state
-	answers *answers
-	kept    *kept
-	held    *held
-	reply   *reply
+	*core
+	held  *held
+	reply *reply
 }
 
 // set carries out SET of variables and SET NAMES.

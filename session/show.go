@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"sluice/query"
-	"sluice/server"
 	"sluice/wire"
 )
 
@@ -50,11 +49,8 @@ func showsConditions(stmt *query.Statement) bool {
 
 // shows are the SHOW statements that are about the session or its user.
 type shows struct {
-	h       *Handler
-	c       *server.Client
-	state   *state
-	answers *answers
-	peers   *peers
+	*core
+	peers *peers
 }
 
 // rows gives the rows of a SHOW statement, or of SELECT @@warning_count.

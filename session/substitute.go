@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"sluice/query"
-	"sluice/server"
 )
 
 // Functions whose answer is the session's and not that of the connection on which the
@@ -60,11 +59,7 @@ func unanswered(fingerprint []byte) string {
 }
 
 // values are what such functions give.
-type values struct {
-	c       *server.Client
-	state   *state
-	answers *answers
-}
+type values struct{ *core }
 
 // substituted answers a statement with its functions' values put in.
 func (s *Session) substituted(ctx context.Context, st *statement, e *entry) error {

@@ -18,9 +18,7 @@ func characteristicsLate() *wire.Error {
 
 // verbs are the statements that open, mark and end transactions.
 type verbs struct {
-	h      *Handler
-	state  *state
-	kept   *kept
+	*core
 	held   *held
 	reply  *reply
 	setter *setter

@@ -6,11 +6,14 @@ import (
 	"sluice/exec"
 	"sluice/query"
 	"sluice/router"
+	"sluice/server"
 )
 
 // work is the parts of a session that carry a command out. They keep nothing from one command to the next but their memory,
 // and go from session to session.
 type work struct {
+	core core
+
 	held  held  // connections of the running statement
 	reply reply // what the client is answered
 
@@ -29,45 +32,46 @@ type work struct {
 	scan query.Scan  // of the running text
 	args router.Args // of the running statement
 
-	// apart: the last statement was answered from the cache, off the engine's loop, and the next one most likely will be. To go to the
-	// loop and to leave it again would cost a fifth of such an answer.
-	apart bool
+	apart bool // the statement was answered from the cache
+}
+
+// core is a session's lasting parts, as the parts of its work know them.
+type core struct {
+	h       *Handler
+	c       *server.Client
+	shared  *shared
+	state   *state
+	answers *answers
+	kept    *kept
+	tracker *tracker
+	handles *handles
 }
 
 var works = sync.Pool{New: func() any { return newWork() }}
 
 func newWork() *work {
 	w := &work{}
-	w.planner.args = &w.args
-	r := &w.running
-	r.held, r.reply, r.planner, r.args = &w.held, &w.reply, &w.planner, &w.args
-	w.settle = settling{r}
-	w.setter.held, w.setter.reply = &w.held, &w.reply
-	w.verbs.held, w.verbs.reply, w.verbs.setter = &w.held, &w.reply, &w.setter
-	w.shows.peers = &w.peers
-	p := &w.preparer
-	p.held, p.reply, p.planner, p.values, p.shows, p.args = &w.held, &w.reply, &w.planner, &w.values, &w.shows, &w.args
-	w.cursors.held, w.cursors.reply, w.cursors.running = &w.held, &w.reply, r
+	c := &w.core
+	w.held.core = c
+	w.reply.core = c
+	w.planner = planner{core: c, args: &w.args}
+	w.running = running{core: c, held: &w.held, reply: &w.reply, planner: &w.planner, args: &w.args}
+	w.settle = settling{&w.running}
+
+	w.setter = setter{core: c, held: &w.held, reply: &w.reply}
+	w.verbs = verbs{core: c, held: &w.held, reply: &w.reply, setter: &w.setter}
+	w.peers.core = c
+	w.shows = shows{core: c, peers: &w.peers}
+	w.values.core = c
+	w.preparer = preparer{core: c, held: &w.held, reply: &w.reply, planner: &w.planner, values: &w.values, shows: &w.shows, args: &w.args}
+	w.cursors = cursors{core: c, held: &w.held, reply: &w.reply, running: &w.running}
 	return w
 }
 
 // workOf gives a session its work.
 func workOf(s *Session) *work {
 	w := works.Get().(*work)
-	h, c, shared, state, answers, kept, handles := s.h, s.c, &s.shared, &s.state, &s.answers, &s.kept, &s.handles
-	w.held.h, w.held.state, w.held.shared, w.held.kept, w.held.answers = h, state, shared, kept, answers
-	w.reply.c, w.reply.answers, w.reply.kept, w.reply.tracker = c, answers, kept, &s.tracker
-	w.planner.h, w.planner.c, w.planner.state, w.planner.kept = h, c, state, kept
-	r := &w.running
-	r.h, r.c, r.shared, r.state, r.answers, r.kept = h, c, shared, state, answers, kept
-	w.setter.h, w.setter.state, w.setter.answers, w.setter.kept = h, state, answers, kept
-	w.verbs.h, w.verbs.state, w.verbs.kept = h, state, kept
-	w.peers.h, w.peers.c, w.peers.shared, w.peers.kept = h, c, shared, kept
-	w.shows.h, w.shows.c, w.shows.state, w.shows.answers = h, c, state, answers
-	w.values.c, w.values.state, w.values.answers = c, state, answers
-	p := &w.preparer
-	p.h, p.c, p.shared, p.state, p.answers, p.kept, p.handles = h, c, shared, state, answers, kept, handles
-	w.cursors.c, w.cursors.shared, w.cursors.kept, w.cursors.handles = c, shared, kept, handles
+	w.core = core{s.h, s.c, &s.shared, &s.state, &s.answers, &s.kept, &s.tracker, &s.handles}
 	return w
 }
 
