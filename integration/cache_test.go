@@ -80,9 +80,43 @@ func TestCache(t *testing.T) {
 				if kind == "redis" {
 					s.node = redisNode(testkit.Redis(t).Addr)
 				}
-				testCache(t, start(t, s))
+				c := start(t, s)
+				testCache(t, c)
+				if kind == "memory" {
+					testLinger(t, c)
+				}
 			})
 		})
+	}
+}
+
+// testLinger: who was answered from the cache has a goroutine for a moment only, and goes on.
+func testLinger(t *testing.T, c *cluster) {
+	p := c.px[0]
+	const clients, query = 30, "SELECT COUNT(*) FROM users"
+	var all []*sql.Conn
+	for range clients {
+		conn, err := c.open("shop", interpolated).Conn(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		all = append(all, conn)
+		eventually(t, "a hit", func() bool { return hit(t, p, conn, "shop.users", query) })
+	}
+	eventually(t, "the clients rest", func() bool {
+		carried := 0 // tasks, by goroutines
+		_, profile, _ := strings.Cut(p.page("/debug/pprof/goroutine?debug=1"), "\n")
+		for _, stacks := range strings.Split(profile, "\n\n") {
+			n := 0
+			if _, err := fmt.Sscan(stacks, &n); err == nil && strings.Contains(stacks, "engine.(*Task).carry") {
+				carried += n
+			}
+		}
+		return carried < clients/2
+	})
+	for _, conn := range all {
+		rows(t, conn, query)
 	}
 }
 
