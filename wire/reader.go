@@ -18,9 +18,18 @@ var buffers = sync.Pool{New: func() any { return new([bufSize]byte) }}
 
 func takeBuffer() []byte { return buffers.Get().(*[bufSize]byte)[:] }
 
-// giveBuffer returns a buffer that takeBuffer gave.
+// wideSize is the size of a buffer for results of many rows: what is read at once is written at once, and a
+// system call less for every 16 KiB is a fifth of their cost. (Large values cost more with it: PERFORMANCE.md.)
+const wideSize = 64 << 10
+
+var wideBuffers = sync.Pool{New: func() any { return new([wideSize]byte) }}
+
+// giveBuffer returns a buffer to the pool that it is from.
 func giveBuffer(b []byte) {
-	if cap(b) >= bufSize {
+	switch {
+	case cap(b) >= wideSize:
+		wideBuffers.Put((*[wideSize]byte)(b[:wideSize]))
+	case cap(b) >= bufSize:
 		buffers.Put((*[bufSize]byte)(b[:bufSize]))
 	}
 }
@@ -39,7 +48,7 @@ type source interface {
 type reader struct {
 	src  source
 	sock lender // src, when it is a plain socket: then waiting and reading are one step
-	buf  []byte // nil, or a whole pooled buffer
+	buf  []byte // nil, or a whole pooled buffer, of either size
 	r, w int    // unread bytes are buf[r:w]
 	tiny [16]byte
 
@@ -108,6 +117,17 @@ func (r *reader) release() {
 		giveBuffer(r.buf)
 		r.buf, r.r, r.w = nil, 0, 0
 	}
+}
+
+// widen reads into a large buffer from now on, until the reader has to wait.
+func (r *reader) widen() {
+	if len(r.buf) >= wideSize {
+		return
+	}
+	wide := wideBuffers.Get().(*[wideSize]byte)[:]
+	r.w = copy(wide, r.bytes())
+	giveBuffer(r.buf)
+	r.buf, r.r = wide, 0
 }
 
 // need makes n bytes available, n being at most bufSize. io.EOF means that the peer

@@ -152,6 +152,12 @@ func (m *relay) step() error {
 	case m.state == relayDone:
 		return nil
 	}
+	switch in := &m.src.in; {
+	case m.left > bufSize:
+		in.release() // of a large value
+	case m.state == relayRows && m.resp.Bytes > wideSize && m.src.comp == nil:
+		in.widen()
+	}
 	if err := m.src.in.need(max(need, 1)); err != nil {
 		return m.sourceFault(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -181,6 +182,39 @@ func TestRelaySplitLarge(t *testing.T) {
 				at += len(frame(0, p))
 			}
 		})
+	}
+}
+
+// TestRelayMany: a result of many rows, of all sizes around those of the buffers, however it comes.
+func TestRelayMany(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 30 {
+		var rows [][]byte
+		size := 0
+		for size < 4*wideSize {
+			n := r.IntN(300)
+			switch r.IntN(40) {
+			case 0:
+				n = bufSize - 10 + r.IntN(20)
+			case 1:
+				n = wideSize - 10 + r.IntN(20)
+			case 2:
+				n = r.IntN(2 * wideSize)
+			}
+			value := make([]byte, n)
+			for i := range value {
+				value[i] = byte(r.Uint32())
+			}
+			rows = append(rows, textRow("5", string(value)))
+			size += n
+		}
+		c := relayCase{in: resultSet(2, rows...), want: Response{OK: OK{Status: 2, Warnings: 2}, Rows: uint64(len(rows)), Columns: 2}}
+		src := &script{in: frame(1, c.in...)}
+		for left := len(src.in); left > 0; {
+			n := 1 + r.IntN(1<<(1+r.IntN(17)))
+			src.cuts, left = append(src.cuts, n), left-n
+		}
+		checkRelay(t, c, src)
 	}
 }
 
