@@ -188,7 +188,7 @@ func TestRelaySplitLarge(t *testing.T) {
 // TestRelayMany: a result of many rows, of all sizes around those of the buffers, however it comes.
 func TestRelayMany(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 30 {
+	for range 8 {
 		var rows [][]byte
 		size := 0
 		for size < 4*wideSize {
