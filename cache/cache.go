@@ -115,7 +115,7 @@ func New(opts Options) *Cache {
 	} else {
 		c.store = newLocal()
 	}
-	c.register(opts.Metrics)
+	register(c, opts.Metrics)
 	return c
 }
 

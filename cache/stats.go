@@ -101,7 +101,7 @@ func samples(c *Cache, f func(RuleStat) float64) func() []metrics.Sample {
 	}
 }
 
-func (c *Cache) register(reg *metrics.Registry) {
+func register(c *Cache, reg *metrics.Registry) {
 	byRule := []string{"rule"}
 	for _, m := range []struct {
 		name, help string
