@@ -246,7 +246,7 @@ func (p *pool) put(c *Conn) (kept bool) {
 
 // sample takes the time of a newcomer's lease. Of many the total needs a part only. The lock is held.
 func (p *pool) sample(d time.Duration, now time.Time) {
-	if p.pace.n < fewSamples || p.pace.n%8 == 0 {
+	if p.pace.n < samples || p.pace.n%8 == 0 {
 		p.pace.others = math.Float64frombits(p.total.slow.Load())
 		p.total.sample(d, now)
 	}
