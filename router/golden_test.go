@@ -55,6 +55,10 @@ func (w *world) programs(input string) string {
 		name, body, _ := strings.Cut(line, ": ")
 		all.Routines[name] = shard.Routine{Body: body, Unseen: body == "?"}
 	}
+	w.cat.Views = map[string]map[string]string{}
+	for i := range w.m.Spec.Schemas {
+		w.cat.Views[w.m.Spec.Schemas[i].Name] = map[string]string{"all_users": "select `shop`.`users`.`name` AS `name` from `shop`.`users`"}
+	}
 	w.cat.Programs = map[string]*shard.Programs{}
 	for i := range w.m.Spec.Schemas {
 		w.cat.Programs[w.m.Spec.Schemas[i].Name] = all

@@ -72,6 +72,9 @@ func (p *planner) run() error {
 	if err := p.classify(); err != nil {
 		return err
 	}
+	if err := (views{p}).examine(); err != nil {
+		return err
+	}
 	p.plan.Table = p.decider()
 	if h := &p.in.Hints; h.Shard != "" || h.HasKey {
 		return hinted{p}.hinted()

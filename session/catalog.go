@@ -32,7 +32,7 @@ func newCatalog() *catalog {
 }
 
 func emptyCatalog(version int64) *shard.Catalog {
-	return &shard.Catalog{Version: version, Tables: map[[2]string]*shard.TableInfo{}, Programs: map[string]*shard.Programs{}}
+	return &shard.Catalog{Version: version, Tables: map[[2]string]*shard.TableInfo{}, Programs: map[string]*shard.Programs{}, Views: map[string]map[string]string{}}
 }
 
 // snapshot gives the tables known under a map's version.
@@ -71,6 +71,14 @@ func (c *catalog) addPrograms(version int64, schema string, all *shard.Programs,
 	c.put(version, now, func(cat *shard.Catalog) {
 		cat.Programs = maps.Clone(cat.Programs)
 		cat.Programs[schema] = all
+	})
+}
+
+// addViews stores a schema's views, like add.
+func (c *catalog) addViews(version int64, schema string, all map[string]string, now time.Time) {
+	c.put(version, now, func(cat *shard.Catalog) {
+		cat.Views = maps.Clone(cat.Views)
+		cat.Views[schema] = all
 	})
 }
 

@@ -165,10 +165,10 @@ func (p *planner) spread(schema, table string) bool {
 }
 
 // programs puts a schema's stored programs, and the names of its tables, into the catalog.
-func (p *planner) programs(ctx context.Context, version int64, schema string) error {
+func (p systems) programs(ctx context.Context, version int64, schema string) error {
 	all := &shard.Programs{Routines: map[string]shard.Routine{}, Tables: map[string]shard.Name{}}
 	of := string(query.QuoteString(nil, schema, p.state.mode))
-	err := p.kept.onShard(ctx, p.shardOf(schema), true, func(c *backend.Conn) error {
+	err := p.onHome(ctx, schema, func(c *backend.Conn) error {
 		_, rows, err := c.Query("SELECT ROUTINE_NAME, ROUTINE_DEFINITION FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = " + of)
 		if err != nil {
 			return err
@@ -191,4 +191,34 @@ func (p *planner) programs(ctx context.Context, version int64, schema string) er
 		p.h.catalog.addPrograms(version, schema, all, time.Now())
 	}
 	return err
+}
+
+// views puts the definitions of a schema's views into the catalog.
+func (p systems) views(ctx context.Context, version int64, schema string) error {
+	all := map[string]string{}
+	err := p.onHome(ctx, schema, func(c *backend.Conn) error {
+		_, rows, err := c.Query("SELECT TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA = " + string(query.QuoteString(nil, schema, p.state.mode)))
+		for _, r := range rows {
+			all[strings.ToLower(string(r[0]))] = string(r[1])
+		}
+		return err
+	})
+	if err == nil {
+		p.h.catalog.addViews(version, schema, all, time.Now())
+	}
+	return err
+}
+
+// onHome asks the default shard what its information_schema says of a schema, which no temporary table
+// of the session hides.
+func (p systems) onHome(ctx context.Context, schema string, f func(*backend.Conn) error) error {
+	name := p.shardOf(schema)
+	c := p.kept.own(name)
+	if c == nil {
+		return p.kept.onShard(ctx, name, true, f)
+	}
+	if err := p.kept.sync(c, name); err != nil {
+		return err
+	}
+	return p.kept.onOwn(c, name, true, f)
 }

@@ -148,7 +148,14 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 		}
 		var programs *router.NeedRoutines
 		if errors.As(err, &programs) {
-			if err = p.programs(ctx, in.Catalog.Version, programs.Schema); err != nil {
+			if err = (systems{p}).programs(ctx, in.Catalog.Version, programs.Schema); err != nil {
+				return nil, 0, err
+			}
+			continue
+		}
+		var views *router.NeedViews
+		if errors.As(err, &views) {
+			if err = (systems{p}).views(ctx, in.Catalog.Version, views.Schema); err != nil {
 				return nil, 0, err
 			}
 			continue

@@ -50,6 +50,9 @@ type Catalog struct {
 	Version  int64
 	Tables   map[[2]string]*TableInfo // {schema, table}
 	Programs map[string]*Programs     // by schema
+	// Views are the definitions of the views of a schema's default shard, by schema and name in lower
+	// case; no map for a schema that has not been looked at, none at all where nobody looks.
+	Views map[string]map[string]string
 }
 
 // Program gives what is known of a schema's stored programs, or nil if they have not been looked at.

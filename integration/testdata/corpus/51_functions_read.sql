@@ -73,3 +73,16 @@ SELECT named('de')
 SELECT total()
 CALL show_total()
 ROLLBACK
+# views of sharded tables, made so
+#! session
+#! text
+/*sluice: shard=s1*/ CREATE VIEW all_x AS SELECT id, v FROM x
+CREATE VIEW some_p AS SELECT i FROM p
+#! text
+/*sluice: shard=s1*/ CREATE VIEW over_x AS SELECT a.v, some_p.i FROM all_x a JOIN some_p ON some_p.i = a.id
+SELECT COUNT(*) FROM all_x
+SELECT COUNT(*) FROM over_x JOIN x ON x.id = over_x.i
+SELECT * FROM some_p ORDER BY i
+DESCRIBE all_x
+INSERT INTO p (i, name) SELECT v, 'view' FROM all_x
+DROP VIEW over_x, all_x, some_p
