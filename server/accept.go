@@ -108,16 +108,6 @@ func control(tcp socket, f func(fd int) error) error {
 	return ferr
 }
 
-// unread says that bytes have come that nobody has read.
-func unread(tcp socket) bool {
-	n := 0
-	err := control(tcp, func(fd int) (err error) {
-		n, err = unix.IoctlGetInt(fd, unix.TIOCINQ)
-		return err
-	})
-	return err == nil && n > 0
-}
-
 // discard drops what has come already, without waiting: the header of the PROXY protocol.
 func discard(tcp *net.TCPConn) {
 	var b [proxyMax]byte
@@ -125,27 +115,6 @@ func discard(tcp *net.TCPConn) {
 		_, err := unix.Read(fd, b[:])
 		return err
 	})
-}
-
-// setWriteTimeout has the kernel cut off a peer that for so long takes nothing of what was
-// sent, or is not there any more. It costs nothing while the connection works.
-func setWriteTimeout(tcp *net.TCPConn, d time.Duration) error {
-	return control(tcp, func(fd int) error {
-		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(max(d.Milliseconds(), 1)))
-	})
-}
-
-// quietFor says how long the peer has sent nothing.
-func quietFor(tcp socket) (time.Duration, error) {
-	var quiet time.Duration
-	err := control(tcp, func(fd int) error {
-		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-		if err == nil {
-			quiet = time.Duration(info.Last_data_recv) * time.Millisecond
-		}
-		return err
-	})
-	return quiet, err
 }
 
 // addrPort is the address of the connection's other end.

@@ -57,7 +57,7 @@ func done(c *Client) bool {
 	if s := c.Session(); s != nil && s.Busy() {
 		return false
 	}
-	if quiet, err := quietFor(c.sock); err == nil && quiet < drainQuiet {
+	if info, err := tcpInfoOf(c.sock); err == nil && info.quiet < drainQuiet {
 		return false
 	}
 	c.leaving.Store(true)

@@ -4,8 +4,6 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // hangupLook is how often the server looks for busy clients that have gone. One that is not
@@ -35,7 +33,7 @@ func (s *Server) watchHangups() {
 		slots := make(chan struct{}, hangupKills)
 		for _, c := range s.clients.busy() {
 			session := c.Session()
-			info, err := tcpInfo(c.sock)
+			info, err := tcpInfoOf(c.sock)
 			if err != nil {
 				continue
 			}
@@ -47,7 +45,7 @@ func (s *Server) watchHangups() {
 			if !r.since.IsZero() {
 				reading[c] = r
 			}
-			switch left := hungUp(info); {
+			switch left := info.hungUp; {
 			case left && !gone[c]:
 				still[c] = true
 				continue
@@ -73,11 +71,4 @@ func (s *Server) watchHangups() {
 		kills.Wait()
 		gone, readers = still, reading
 	}
-}
-
-// hungUp tells whether the other end has closed the connection, also when there is still
-// something of it to be read: that may be TLS's goodbye.
-func hungUp(info *unix.TCPInfo) bool {
-	const established = 1 // TCP_ESTABLISHED of the kernel's tcp_states.h
-	return info.State != established
 }

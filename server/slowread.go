@@ -1,10 +1,15 @@
 package server
 
-import (
-	"time"
+import "time"
 
-	"golang.org/x/sys/unix"
-)
+// tcpInfo is what the kernel says of a connection.
+type tcpInfo struct {
+	// hungUp: the other end has closed it, also when there is still something of it to be read; that may be TLS's goodbye.
+	hungUp bool
+	unsent uint32        // bytes that were written and not sent yet
+	acked  uint64        // bytes that the other end has taken
+	quiet  time.Duration // since it has sent anything
+}
 
 // A client that reads a large answer slowly holds connections to the shards meanwhile. Nobody is
 // hurt as long as nobody else wants them: rows are looked at one by one by right. (One that takes nothing at
@@ -26,18 +31,18 @@ type reader struct {
 }
 
 // slow tells whether a client takes its answer too slowly, at a look at its socket.
-func (r *reader) slow(info *unix.TCPInfo, now time.Time) bool {
-	if info.Notsent_bytes == 0 {
+func (r *reader) slow(info tcpInfo, now time.Time) bool {
+	if info.unsent == 0 {
 		*r = reader{}
 		return false
 	}
 	if r.since.IsZero() {
-		r.since, r.acked = now, info.Bytes_acked
+		r.since, r.acked = now, info.acked
 		return false
 	}
 	if length := now.Sub(r.since); length >= slowFor {
-		r.bad = float64(info.Bytes_acked-r.acked) < slowRate*length.Seconds()
-		r.since, r.acked = now, info.Bytes_acked
+		r.bad = float64(info.acked-r.acked) < slowRate*length.Seconds()
+		r.since, r.acked = now, info.acked
 	}
 	return r.bad
 }
@@ -46,13 +51,4 @@ func (r *reader) slow(info *unix.TCPInfo, now time.Time) bool {
 func isWanted(s Session) bool {
 	w, ok := s.(wanted)
 	return ok && w.Wanted()
-}
-
-// tcpInfo asks the kernel about a connection.
-func tcpInfo(tcp socket) (info *unix.TCPInfo, err error) {
-	err = control(tcp, func(fd int) (err error) {
-		info, err = unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-		return err
-	})
-	return info, err
 }

@@ -64,7 +64,7 @@ func (p *peeker) try(fd uintptr) {
 // poll asks for bytes and for the end of the stream, without waiting.
 func (p *peeker) poll(fd uintptr) (events int16, err error) {
 	for {
-		p.fds[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}
+		p.fds[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN | pollHangup}
 		if _, err = unix.Poll(p.fds[:], 0); err != unix.EINTR {
 			return p.fds[0].Revents, err
 		}

@@ -75,8 +75,7 @@ func (s *shardServers) start(ctx context.Context, dir string) error {
 		"--server-id=" + port, "--max-connections=300", "--init-file=" + account, "--log-error=" + filepath.Join(dir, "error.log")}, asRoot...)
 	cmd := exec.Command("mariadbd", args...)
 	// Its own group: Ctrl-C reaches the demo alone, which then stops its servers in order.
-	// If the demo dies, the server dies with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = tied()
 	if err := cmd.Start(); err != nil {
 		return err
 	}
