@@ -52,13 +52,18 @@ func (p *pool) watch(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	busy := p.busy()
-	if p.closed || busy == 0 {
+	if busy == 0 {
 		p.hang.heard = now
 		return
 	}
 	p.ripen(now)
 	silence := now.Sub(p.hang.heard)
-	if p.queue.n > 0 && busy >= p.pace.allows() && silence >= sweepEvery/2 {
+	if p.closed {
+		p.watchLast(now, silence)
+		return
+	}
+	unmeasured := p.pace.seen.stands(p.pace.n, p.pace.began.UnixNano())
+	if p.queue.n > 0 && busy >= p.pace.allows() && (unmeasured || silence >= sweepEvery/2) {
 		p.pace.stuck()
 		p.serve()
 	}
@@ -73,6 +78,15 @@ func (p *pool) watch(now time.Time) {
 	p.wg.Go(p.try)
 }
 
+// watchLast looks after what is left of a pool that was replaced: what has been silent for HangTimeout is given up when a
+// login has no answer either. The lock is held.
+func (p *pool) watchLast(now time.Time, silence time.Duration) {
+	if silence >= p.opts.HangTimeout && !p.hang.trial && p.ctx.Err() == nil {
+		p.hang.trial = true
+		p.wg.Go(p.try)
+	}
+}
+
 // try finds out by a login whether a quiet server lives.
 func (p *pool) try() {
 	d := p.dialer
@@ -84,6 +98,9 @@ func (p *pool) try() {
 	var ne net.Error
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &ne) && ne.Timeout():
+		if p.closed {
+			p.sever(time.Now())
+		}
 		p.failed(p.queue.next, err)
 	default: // also one that refuses lives; connections that it has closed tell so by themselves
 		p.hang.answered(time.Now())

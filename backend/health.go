@@ -116,6 +116,7 @@ func (p *pool) failed(mark uint64, err error) {
 		h.become(down)
 		p.queue.fail(mark, refusedLogin(err))
 		p.waiting.Store(int32(p.queue.n))
+		p.serve() // who was next may be gone
 	}
 	if h.retry != nil {
 		return

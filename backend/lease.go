@@ -106,6 +106,9 @@ func (c *Conn) Rest() {
 	p := c.pool
 	c.whole = false
 	p.resting.Add(1)
+	if c.line != nil {
+		c.line.works(-1)
+	}
 	if was == works {
 		p.total.busy.Add(-1)
 	}
@@ -121,6 +124,9 @@ func (c *Conn) Wake() {
 	if c.work.Load() == rests && c.work.CompareAndSwap(rests, works) {
 		c.pool.resting.Add(-1)
 		c.pool.total.busy.Add(1)
+		if c.line != nil {
+			c.line.works(1)
+		}
 	}
 }
 

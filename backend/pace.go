@@ -42,6 +42,7 @@ type pace struct {
 	probing bool    // the window measures base anew: few at once
 	resume  float64 // the limit after that
 
+	seen    progress
 	n       int
 	began   time.Time
 	peak    int  // most at once in the window
@@ -109,7 +110,7 @@ func (a *pace) lease(busy int) { a.peak = max(a.peak, busy) }
 
 // sample takes the time of one lease, and ends the window when it has seen enough.
 func (a *pace) sample(d time.Duration, now time.Time) {
-	if a.off {
+	if a.off || a.probing && now.Add(-d).Before(a.based) { // it began among many
 		return
 	}
 	if a.n == 0 && a.began.IsZero() {

@@ -112,8 +112,7 @@ func (p *pool) line(user string) *line {
 // it the time is taken. The lock is held.
 func (p *pool) give(c *Conn, l *line, newcomer bool, now time.Time) {
 	c.leased, c.took, c.whole, c.line = true, now, newcomer, l
-	l.busy++
-	l.all.Add(1)
+	l.works(1)
 	c.work.Store(works)
 	p.total.lease()
 	p.pace.lease(p.busy())
@@ -263,15 +262,17 @@ func (p *pool) forget(c *Conn) {
 // end ends a lease. The lock is held.
 func (p *pool) end(c *Conn) {
 	c.leased = false
-	switch c.work.Swap(idles) {
+	was := c.work.Swap(idles)
+	switch was {
 	case rests:
 		p.resting.Add(-1)
 	case works:
 		p.total.busy.Add(-1)
 	}
 	if c.line != nil {
-		c.line.busy--
-		c.line.all.Add(-1)
+		if was != rests {
+			c.line.works(-1)
+		}
 		c.line = nil
 	}
 }
@@ -313,9 +314,11 @@ func (p *pool) serve() {
 			return
 		}
 		if !p.sure(pending) && !p.total.lets(p, w) {
-			next = w
-			p.queue.stand(now)
-			return
+			if p.waitForTotal(w); !p.total.lets(p, w) { // a lease may have ended in between, and not have seen that somebody waits
+				next = w
+				p.queue.stand(now)
+				return
+			}
 		}
 		if now.Sub(w.came) > p.patience(now) {
 			p.counts.refused++
@@ -396,11 +399,20 @@ func (p *pool) makeRoom(k int, bare bool) {
 func (p *pool) startDial(k int) {
 	p.dialing[k]++
 	p.total.dials.Add(1)
+	over := sync.OnceFunc(func() { p.total.dials.Add(-1) })
+	ripens := time.AfterFunc(ripe, func() {
+		over()
+		p.total.serve()
+	})
 	mark := p.queue.next
-	p.wg.Go(func() { p.dial(k, mark) })
+	p.wg.Go(func() {
+		p.dial(k, mark, over)
+		ripens.Stop()
+	})
 }
 
-func (p *pool) dial(k int, mark uint64) {
+// dial logs in for class k and then calls over, with the lock held.
+func (p *pool) dial(k int, mark uint64, over func()) {
 	class := Class{FoundRows: k&1 != 0, LocalFile: k&2 != 0, Extended: k&4 != 0}
 	l, err := p.dialer.dial(p.ctx, class)
 	if err == nil {
@@ -410,7 +422,7 @@ func (p *pool) dial(k int, mark uint64) {
 	}
 	p.mu.Lock()
 	p.dialing[k]--
-	p.total.dials.Add(-1)
+	over()
 	defer p.total.serve()
 	if err != nil {
 		p.failed(mark, err)

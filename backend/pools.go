@@ -81,6 +81,7 @@ func (p *Pools) SetMap(m *shard.Map) {
 			p.retired = append(p.retired, pl)
 		}
 	}
+	p.total.serve() // there may be room for more
 }
 
 // dialer makes the dialer of an address. p.mu is held.

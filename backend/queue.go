@@ -46,7 +46,7 @@ type answer struct {
 
 // line is one user's: what it has of the shard, and who of it waits.
 type line struct {
-	busy    int           // leased connections
+	busy    atomic.Int32  // connections at work
 	all     *atomic.Int32 // of the user at all shards
 	waiting list.List     // of *waiter, newcomers in the order of arrival
 
@@ -113,11 +113,20 @@ func (q *queue) begin() {
 	}
 }
 
+// takes is how much of the shard the user has, or is about to have.
+func (l *line) takes() int { return int(l.busy.Load()) + l.pending }
+
+// works notes that a connection of the user's works, or with -1 that it does no more.
+func (l *line) works(n int32) {
+	l.busy.Add(n)
+	l.all.Add(n)
+}
+
 // turn gives the newcomer whose turn it is in this pass, or nil.
 func (q *queue) turn() *waiter {
 	var best *line
 	for _, l := range q.lines {
-		if l.at != nil && (best == nil || l.busy+l.pending < best.busy+best.pending) {
+		if l.at != nil && (best == nil || l.takes() < best.takes()) {
 			best = l
 		}
 	}

@@ -1,6 +1,9 @@
 package backend
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// keepIdle connections of a pool stay whatever their idle time, so that the first
@@ -26,6 +29,13 @@ func (p *Pools) sweep() {
 			pl.sweep()
 			pl.watch(time.Now())
 		}
+		p.mu.Lock()
+		retired := slices.Clone(p.retired)
+		p.mu.Unlock()
+		for _, pl := range retired {
+			pl.watch(time.Now()) // what still runs there
+		}
+		p.total.unstick()
 		p.total.serve()
 		p.mu.Lock()
 		kept := p.retired[:0]

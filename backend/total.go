@@ -28,7 +28,7 @@ import (
 // It is guarded by atomics, and its pace by mu; pools' locks may be held, none is taken while another is.
 type total struct {
 	busy    atomic.Int32 // connections that work, at all shards
-	dials   atomic.Int32 // logins that are under way: most for one who waits
+	dials   atomic.Int32 // logins that are under way, each for a second at most: most for one who waits
 	allows  atomic.Int32
 	slow    atomic.Uint64 // pace's slowdown, a float64
 	waiting atomic.Int32  // pools whose next newcomer waits for the total
@@ -40,10 +40,12 @@ type total struct {
 	pressed atomic.Bool
 	began   atomic.Int64 // in nanoseconds of Unix time
 	buckets [paceBuckets]atomic.Uint32
+	probed  atomic.Int64 // since when it measures base, in nanoseconds of Unix time; 0: it does not
 
 	mu    sync.Mutex
 	pace  pace
-	users map[string]*atomic.Int32 // what each has at work, or keeps, at all shards
+	users map[string]*atomic.Int32 // what each has at work at all shards
+	seen  progress
 }
 
 // ripe is how long a lease counts.
@@ -148,7 +150,7 @@ func (t *total) lease() {
 
 // sample takes the time of one lease, as pace.sample does.
 func (t *total) sample(d time.Duration, now time.Time) {
-	if t.pace.off {
+	if t.pace.off || now.Add(-d).UnixNano() < t.probed.Load() { // it began among many
 		return
 	}
 	t.buckets[bucketOf(d)].Add(1)
@@ -173,8 +175,37 @@ func (t *total) sample(d time.Duration, now time.Time) {
 	}
 	t.pace.n, t.pace.peak, t.pace.pressed = int(t.n.Swap(0)), int(t.peak.Swap(t.busy.Load())), t.pressed.Swap(false)
 	t.pace.end(now)
+	t.probed.Store(0)
+	if t.pace.probing {
+		t.probed.Store(now.UnixNano())
+	}
 	t.allows.Store(int32(t.pace.allows()))
 	t.slow.Store(math.Float64bits(t.pace.slowdown()))
+}
+
+// unstick raises a limit by which somebody waits, and which nothing that is measured moves: only transactions come and go.
+// The sweeper calls it.
+func (t *total) unstick() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.seen.stands(int(t.n.Load()), t.began.Load()) && t.waiting.Load() > 0 && !t.pace.off {
+		t.pace.stuck()
+		t.allows.Store(int32(t.pace.allows()))
+		t.probed.Store(0)
+	}
+}
+
+// progress is how far a window of measurements had come at the last look.
+type progress struct {
+	n     int
+	began int64
+}
+
+// stands tells whether it has come no further since.
+func (s *progress) stands(n int, began int64) bool {
+	at := progress{n, began}
+	defer func() { *s = at }()
+	return *s == at
 }
 
 // ripen stops counting what has worked for long. The pool's lock is held.

@@ -182,7 +182,7 @@ func TestTotalModel(t *testing.T) {
 func TestTotal(t *testing.T) {
 	t.Parallel()
 	s := testkit.Shared(t, testkit.MariaDBFlavor, 0)
-	p := open(t, Options{WaitTimeout: 20 * time.Second}, mapOf(t, shard.Backend{MaxConnections: 16}, s.Addr, s.Addr))
+	p := open(t, Options{WaitTimeout: 20 * time.Second, NoLimits: true}, mapOf(t, shard.Backend{MaxConnections: 16}, s.Addr, s.Addr))
 	lease := func(name, user string) *Conn {
 		t.Helper()
 		c, err := p.GetFor(context.Background(), Ask{User: user}, name, Class{}, "", nil)

@@ -30,7 +30,7 @@ type redisStore struct {
 }
 
 // tagLife is how long a tag lives that nobody writes: longer than any entry.
-const tagLife = maxTTL + time.Hour
+const tagLife = 2*maxTTL + time.Hour // what is stale lives as long again
 
 func newRedis(o *Redis, log *slog.Logger, faults *fault.Points) *redisStore {
 	s := &redisStore{n: 1, log: log, faults: faults}

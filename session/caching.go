@@ -183,7 +183,7 @@ func (s caching) read(ctx context.Context, st *statement, e *entry) error {
 	s.c.Tap(cache.MaxResult, miss.Unfit)
 	err := attempt(s).bound(ctx, st, e)
 	packets, next := s.c.Tapped()
-	if down := (*backend.Unavailable)(nil); s.c.Sequence() == 1 && errors.As(err, &down) { // nothing was done, or said
+	if down := (*backend.Unavailable)(nil); s.c.Sequence() == 1 && errors.As(err, &down) && ctx.Err() == nil { // nothing was done, or said; and it was not killed
 		if res := s.h.cache.c.Stale(ctx, &q); res != nil {
 			return s.give(res)
 		}
