@@ -60,6 +60,9 @@ func (c *Conn) Sync(schema string, s *Settings) error {
 	return c.apply(&ch)
 }
 
+// Has tells whether the connection has these settings, so that Sync would set nothing but a schema.
+func (c *Conn) Has(s *Settings) bool { return normal(s) == c.settings }
+
 // normal makes nil of settings that are a fresh connection's.
 func normal(s *Settings) *Settings {
 	if s != nil && s.Set == "" {

@@ -68,7 +68,11 @@ func (h *held) lease(ctx context.Context, shard string, write bool) (*backend.Co
 	l.write = write
 	h.list = append(h.list, l)
 	if err := h.shared.watch(l.conn); err != nil {
-		h.done(l.conn, 0, true)
+		var status uint16
+		if l.kind == fromTx {
+			status = wire.StatusInTrans // nothing was said on it
+		}
+		h.done(l.conn, status, true)
 		return nil, err
 	}
 	if h.plain {
@@ -149,11 +153,7 @@ func (h *held) forgetNow() {
 func (h *held) connection(ctx context.Context, shard string) (lease, error) {
 	if c := h.kept.tx.Leg(shard); c != nil {
 		c.Wake()
-		err := h.kept.sync(c, shard)
-		if err == nil && h.mayLock() {
-			err = h.kept.tx.Bound(shard)
-		}
-		return lease{conn: c, shard: shard, kind: fromTx}, err
+		return lease{conn: c, shard: shard, kind: fromTx}, h.inTx(c, shard)
 	}
 	if c := h.kept.pins.of(shard); c != nil {
 		c.Wake()
@@ -213,12 +213,25 @@ func (h *held) enter(ctx context.Context, l *lease) error {
 	return nil
 }
 
+// inTx brings a connection that has the transaction to what the statement needs of it.
+func (h *held) inTx(c *backend.Conn, shard string) error {
+	wait := h.state.vars.plain("innodb_lock_wait_timeout")
+	if wait != "" && !c.Has(h.state.vars.backend) {
+		h.kept.tx.Unbound(shard) // what follows sets the client's own
+	}
+	err := h.kept.sync(c, shard)
+	if err == nil && mayLock(h) {
+		err = h.kept.tx.Bound(shard, wait)
+	}
+	return err
+}
+
 // mayLock tells whether the running statement may wait for the lock of a row.
-func (h *held) mayLock() bool { return !h.lockless || h.kept.tx.serializable() }
+func mayLock(h *held) bool { return !h.lockless || h.kept.tx.serializable() }
 
 // joining says for what connections join the transaction; later: what opens it goes out with the statement.
 func (h *held) joining(later bool) txn.Joining {
-	return txn.Joining{Several: h.several, Later: later, Lockless: !h.mayLock(), Wait: h.state.vars.plain("innodb_lock_wait_timeout")}
+	return txn.Joining{Several: h.several, Later: later, Lockless: !mayLock(h), Wait: h.state.vars.plain("innodb_lock_wait_timeout")}
 }
 
 // apart takes one more connection of a shard, outside of the transaction.
@@ -305,8 +318,12 @@ func (h *held) settle(l *lease) {
 	case l.kind == fromTx && h.kept.tx.Branch(l.shard):
 		// The server has rolled it back, but only XA ROLLBACK frees the connection: endRest says it.
 	case l.kind == fromTx:
-		h.kept.tx.Drop(l.shard) // the server ended the transaction
-		h.kept.giveBack(l.conn, true)
+		clean := true
+		if restore := h.kept.tx.Drop(l.shard); restore != "" { // the server ended the transaction, and knows nothing of what it was told for it
+			_, err := l.conn.Exec(restore)
+			clean = err == nil
+		}
+		h.kept.giveBack(l.conn, clean)
 	case l.oneShot:
 		// COMMIT forgets a SET TRANSACTION that the statement did not need, and savepoints.
 		_, err := l.conn.Exec("COMMIT")

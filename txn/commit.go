@@ -161,7 +161,7 @@ func (c *commit) prepare() (failed string, err error) {
 		}
 	}
 	for _, p := range c.readers { // they wrote nothing: a failure is only their connection's
-		_ = p.send(answerTime, c.t.last(&p.leg, p.leg.leave())...)
+		_ = p.send(answerTime, p.leg.last(p.leg.leave())...)
 	}
 	until := time.Now().Add(answerTime)
 	note(c.coordinator, c.coordinator.hear(1, until))
@@ -170,7 +170,7 @@ func (c *commit) prepare() (failed string, err error) {
 		p.doubtful = p.broken
 	}
 	for _, p := range c.readers {
-		p.close(len(c.t.last(&p.leg, p.leg.leave())))
+		p.close(len(p.leg.last(p.leg.leave())))
 	}
 	if err == nil {
 		note(c.coordinator, faults.At("txn.prepared"))
@@ -225,20 +225,20 @@ func (c *commit) finish() {
 	lost := faults.At("txn.committed") != nil
 	for i, p := range c.branches {
 		if p.broken = p.broken || lost; !lost {
-			_ = p.send(finishTime, c.t.last(&p.leg, []string{"XA COMMIT " + p.leg.Branch})...)
+			_ = p.send(finishTime, p.leg.last([]string{"XA COMMIT " + p.leg.Branch})...)
 		}
 		if i == 0 {
 			lost = lost || faults.At("txn.half-finished") != nil
 		}
 	}
-	if restore := c.t.last(&c.coordinator.leg, nil); len(restore) > 0 {
+	if restore := c.coordinator.leg.last(nil); len(restore) > 0 {
 		_ = c.coordinator.send(finishTime, restore...)
 	}
 	left := false
 	for _, p := range c.branches {
 		err := p.receive(1)
 		if err == nil {
-			p.close(len(c.t.last(&p.leg, nil)))
+			p.close(len(p.leg.last(nil)))
 			continue
 		}
 		left = true // 1397, too: a branch that another connection still has is not known to this one
@@ -246,7 +246,7 @@ func (c *commit) finish() {
 		c.d.opts.Log.Warn("a transaction is committed, but one of its branches could not be finished yet",
 			"gtrid", c.t.gtrid, "shard", p.leg.Shard, "error", err)
 	}
-	c.coordinator.close(len(c.t.last(&c.coordinator.leg, nil)))
+	c.coordinator.close(len(c.coordinator.leg.last(nil)))
 	c.giveBack()
 	if left {
 		c.d.leave(c.t.gtrid, committed, c.shards())
@@ -259,7 +259,7 @@ func (c *commit) abort(shard string, err error) error {
 	for _, p := range c.all() {
 		if !p.done {
 			// A branch may be active, prepared or rolled back by its server: XA END may fail.
-			_ = p.send(finishTime, c.t.last(&p.leg, p.leg.undo())...)
+			_ = p.send(finishTime, p.leg.last(p.leg.undo())...)
 		}
 	}
 	left := false
@@ -270,7 +270,7 @@ func (c *commit) abort(shard string, err error) error {
 		for range p.leg.undo()[1:] {
 			_ = p.receive(1)
 		}
-		p.close(1 + len(c.t.last(&p.leg, nil)))
+		p.close(1 + len(p.leg.last(nil)))
 		left = left || p.doubtful || p.broken && p.leg.Branch != "" && p.leg.Write
 	}
 	c.giveBack()

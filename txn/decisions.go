@@ -24,10 +24,6 @@ const (
 		"decision ENUM('commit','abort','recovered') NOT NULL) ENGINE=InnoDB"
 )
 
-// lockWait is the innodb_lock_wait_timeout, in seconds, of a transaction over several
-// shards: a deadlock that goes round over two servers is seen by neither of them.
-const lockWait = 5
-
 // Bounds of the steps of a transaction.
 const (
 	answerTime  = 5 * time.Second // without an answer; then the server is asked whether it works at it

@@ -3,7 +3,6 @@ package txn
 import (
 	"context"
 	"errors"
-	"strconv"
 
 	"sluice/backend"
 )
@@ -75,7 +74,7 @@ func (t *Tx) join(ctx context.Context, list []*backend.Conn, how Joining) error 
 	if err != nil {
 		t.legs = t.legs[:len(before.legs)]
 		if len(t.legs) == 0 {
-			t.home, t.gtrid, t.restore = before.home, before.gtrid, before.restore
+			t.home, t.gtrid = before.home, before.gtrid
 		}
 	}
 	return err
@@ -93,13 +92,17 @@ func (t *Tx) joinAll(ctx context.Context, list []*backend.Conn, how Joining) (wo
 		if len(t.legs) == 0 {
 			return nil, errors.New("a transaction's first part is lost")
 		}
-		if t.becomeSeveral(ctx, how.Wait); t.restore != "" && !how.Lockless {
-			if !first {
-				words = append(words, saying{conn: t.legs[0].Conn})
-			}
-			words[0].statements = append(words[0].statements, boundWait)
-			t.legs[0].bound = true
-		}
+		if name, err := t.Decisions.name(ctx, t.legs[0].Conn); err == nil {
+			t.gtrid = name
+		} // else the parts can read; MayWrite says why they cannot write
+	}
+	restore := ""
+	if t.gtrid != "" && !how.Lockless {
+		restore = restoreOf(how.Wait)
+	}
+	if first && restore != "" {
+		words[0].statements = append(words[0].statements, boundWait)
+		t.legs[0].restore = restore
 	}
 	for _, c := range list {
 		leg := Leg{Conn: c, Shard: c.Shard()}
@@ -109,28 +112,11 @@ func (t *Tx) joinAll(ctx context.Context, list []*backend.Conn, how Joining) (wo
 		} else {
 			b := branch{gtrid: t.gtrid, shard: shardID(leg.Shard), thread: c.ThreadID()}
 			leg.Branch = b.String()
-			leg.bound = t.restore != "" && !how.Lockless
-			statements = append(statements, t.startBranch(leg.Branch, leg.bound)...)
+			leg.restore = restore
+			statements = append(statements, t.startBranch(leg.Branch, restore != "")...)
 		}
 		words = append(words, saying{conn: c, statements: append(statements, t.savepoints.statements()...)})
 		t.legs = append(t.legs, leg)
 	}
 	return words, nil
 }
-
-// becomeSeveral names the transaction when its second shard joins. The waits for locks are
-// bounded from then on, unless the session's own bound is as short.
-func (t *Tx) becomeSeveral(ctx context.Context, wait string) {
-	var err error
-	if t.gtrid, err = t.Decisions.name(ctx, t.legs[0].Conn); err != nil {
-		return // the parts can read; MayWrite says why they cannot write
-	}
-	if n, err := strconv.Atoi(wait); err != nil || n > lockWait {
-		t.restore = "SET innodb_lock_wait_timeout = DEFAULT"
-		if err == nil {
-			t.restore = "SET innodb_lock_wait_timeout = " + strconv.Itoa(n)
-		}
-	}
-}
-
-var boundWait = "SET innodb_lock_wait_timeout = " + strconv.Itoa(lockWait)

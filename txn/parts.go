@@ -8,19 +8,18 @@ import (
 
 // Leg is one shard's part of a transaction.
 type Leg struct {
-	Conn   *backend.Conn
-	Shard  string
-	Write  bool
-	Branch string // of an XA transaction, as it stands behind the verb; "": a transaction of the server's own
-	bound  bool   // its waits for locks are bounded
-	lost   bool   // nothing more can be said on the connection
-	err    error
+	Conn    *backend.Conn
+	Shard   string
+	Write   bool
+	Branch  string // of an XA transaction, as it stands behind the verb; "": a transaction of the server's own
+	restore string // takes the bound of its waits for locks back; "": there is none
+	lost    bool   // nothing more can be said on the connection
+	err     error
 }
 
 // parts are the legs of a transaction.
 type parts struct {
-	legs    []Leg
-	restore string // takes the bound of the waits for locks back; "": the session's own is as short, or there is one shard only
+	legs []Leg
 }
 
 // Legs lists the shards that take part. The slice is the Tx's own.
@@ -56,14 +55,16 @@ func (t *parts) NoteWrite(shard string) {
 }
 
 // Drop takes a leg out: its connection was lost or its server ended the transaction. The
-// connection stays the caller's.
-func (t *parts) Drop(shard string) {
+// connection stays the caller's, who says restore on it before anybody else gets it.
+func (t *parts) Drop(shard string) (restore string) {
 	for i := range t.legs {
 		if t.legs[i].Shard == shard {
+			restore = t.legs[i].restore
 			t.legs = append(t.legs[:i], t.legs[i+1:]...)
-			return
+			break
 		}
 	}
+	return restore
 }
 
 // Ended is a connection that a transaction gives back.
@@ -72,18 +73,22 @@ type Ended struct {
 	Shard string
 	Clean bool // it may go back to its pool; otherwise it has to be closed
 
-	bound  bool // still
-	warned bool // by its last statement
+	restore string // still to be said
+	warned  bool   // by its last statement
 }
 
 // each ends all legs at once. The error is that of the leg that wrote: there is no more
 // than one when each leg is simply told to commit. A server that hangs holds up nobody for
-// longer than answerTime and probeTime.
-func (t *parts) each(end func(*Leg) []string) (ended []Ended, err error) {
+// longer than answerTime and probeTime. restores: the bounds of waits are taken back as well.
+func (t *parts) each(end func(*Leg) []string, restores bool) (ended []Ended, err error) {
 	for i := range t.legs {
 		l := &t.legs[i]
 		if l.err = errBroken; !l.lost {
-			l.err = sendAll(l.Conn, t.last(l, end(l))...)
+			statements := end(l)
+			if restores {
+				statements = l.last(statements)
+			}
+			l.err = sendAll(l.Conn, statements...)
 		}
 	}
 	until := time.Now().Add(answerTime)
@@ -97,9 +102,9 @@ func (t *parts) each(end func(*Leg) []string) (ended []Ended, err error) {
 			}
 		}
 		clean := l.err == nil
-		bound := l.bound
-		if clean && bound && t.restore != "" {
-			clean, bound = hear(l.Conn, 1, until) == nil, false
+		restore := l.restore
+		if clean && restores && restore != "" {
+			clean, restore = hear(l.Conn, 1, until) == nil, ""
 		}
 		if clean {
 			clean = l.Conn.SetDeadline(time.Time{}) == nil
@@ -107,33 +112,9 @@ func (t *parts) each(end func(*Leg) []string) (ended []Ended, err error) {
 		if l.err != nil && l.Write && err == nil {
 			err = l.err
 		}
-		ended = append(ended, Ended{l.Conn, l.Shard, clean, bound, warned})
+		ended = append(ended, Ended{l.Conn, l.Shard, clean, restore, warned})
 	}
 	return ended, err
-}
-
-// Bound bounds the waits for locks on a shard that has joined, in a transaction over several shards, before a
-// statement that may wait for one. It goes out with that (backend.Conn.Later): where it fails, the connection is lost
-// and with it what the statement has done.
-func (t *parts) Bound(shard string) error {
-	if t.restore == "" {
-		return nil
-	}
-	for i := range t.legs {
-		if l := &t.legs[i]; l.Shard == shard && !l.bound {
-			l.bound = true
-			return l.Conn.Later(boundWait)
-		}
-	}
-	return nil
-}
-
-// last adds to the last statements for a leg what takes the bound of its waits back.
-func (t *parts) last(l *Leg, statements []string) []string {
-	if l.bound && t.restore != "" {
-		return append(statements[:len(statements):len(statements)], t.restore)
-	}
-	return statements
 }
 
 // What nearly all transactions end with. Nothing changes them.

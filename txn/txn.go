@@ -16,6 +16,7 @@ package txn
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sluice/backend"
@@ -122,16 +123,14 @@ func (t *Tx) Commit(ctx context.Context) (ended []Ended, err error) {
 			return c.ended, err
 		}
 	}
-	return t.each((*Leg).leave)
+	return t.each((*Leg).leave, true)
 }
 
 // Rollback ends the transaction everywhere. A leg whose ROLLBACK fails is closed by the
 // caller, which rolls it back at the server. said are the rows of SHOW WARNINGS: what could not be rolled back.
 func (t *Tx) Rollback() (ended []Ended, said [][][]byte) {
 	defer t.start(Tx{})
-	restore := t.restore
-	t.restore = "" // after it the servers know of no warning
-	ended, _ = t.each((*Leg).undo)
+	ended, _ = t.each((*Leg).undo, false) // after what takes bounds back the servers know of no warning
 	for i := range ended {
 		e := &ended[i]
 		if e.Clean && e.warned {
@@ -139,18 +138,19 @@ func (t *Tx) Rollback() (ended []Ended, said [][][]byte) {
 			e.Clean, said = err == nil, join(said, rows)
 		}
 	}
-	if restore != "" {
-		undone(ended, restore)
-	}
+	undone(ended)
 	return ended, said
 }
 
 // undone takes the bound of the waits for locks back on legs that have ended.
-func undone(ended []Ended, restore string) {
+func undone(ended []Ended) {
+	if !slices.ContainsFunc(ended, func(e Ended) bool { return e.restore != "" }) {
+		return
+	}
 	list := make([]saying, len(ended))
 	for i, e := range ended {
-		if list[i].conn = e.Conn; e.Clean && e.bound {
-			list[i].statements = []string{restore}
+		if list[i].conn = e.Conn; e.Clean && e.restore != "" {
+			list[i].statements = []string{e.restore}
 		}
 	}
 	_ = sayEach(list) // each has its own

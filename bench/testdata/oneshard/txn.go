@@ -116,7 +116,9 @@ type Joining struct {
 }
 
 // Bound has nothing to bound.
-func (t *Tx) Bound(string) error { return nil }
+func (t *Tx) Bound(string, string) error { return nil }
+
+func (t *Tx) Unbound(string) {}
 
 func (t *Tx) JoinAll(context.Context, []*backend.Conn, Joining) error { return errOneShard }
 
