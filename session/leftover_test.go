@@ -136,7 +136,9 @@ func TestOwnLockWait(t *testing.T) {
 func TestLockWaitOfVictim(t *testing.T) {
 	s := newScene(t, frontOptions{}, 60)
 	a, b := s.conn(""), s.conn("")
-	up := func(k int) string { return fmt.Sprintf("UPDATE users SET name = CONCAT(name, 'z') WHERE user_id = %d", k) }
+	up := func(k int) string {
+		return fmt.Sprintf("UPDATE users SET name = CONCAT(name, 'z') WHERE user_id = %d", k)
+	}
 	home, away := s.keys[0], s.keys[1]
 	s.do(b, "BEGIN") // it has done more, so that the other one is the victim
 	for _, k := range home[2:] {

@@ -81,7 +81,10 @@ func (t *Tx) NoteWrite(shard string) {
 	}
 }
 
-func (t *Tx) Drop(string) { t.legs = t.legs[:0] }
+func (t *Tx) Drop(string) string {
+	t.legs = t.legs[:0]
+	return ""
+}
 
 func (t *Tx) Take(c *backend.Conn, shard string) { t.legs = append(t.legs, Leg{Conn: c, Shard: shard}) }
 
