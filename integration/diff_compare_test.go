@@ -54,7 +54,7 @@ func comparisonOf(sql string, how comparison) comparison {
 	if word == "savepoint" { // without autocommit it opens a transaction whose flag a server only shows later
 		how.uncertain = wire.StatusInTrans
 	}
-	how.insert = (word == "insert" || word == "replace") && strings.Contains(sql, "), (")
+	how.insert = (word == "insert" || word == "replace") && (strings.Contains(sql, "), (") || insertSelect.MatchString(sql))
 	return how
 }
 
