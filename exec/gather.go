@@ -302,6 +302,11 @@ func (g *gathering) copy(i int) error {
 				return err
 			}
 		}
+		if g.req.Bound.Plan != nil && g.req.Bound.Plan.Strict && l.ok.Warnings > 0 {
+			if err := l.converted(); err != nil {
+				return err
+			}
+		}
 	}
 	return bounds{g}.tooMuch(ld.end())
 }

@@ -253,3 +253,18 @@ func (g bounds) estimate(part *router.Leg) (int, error) {
 		}
 	}
 }
+
+// converted gives the error that a condition which converts values is in an INSERT … SELECT; a SELECT is only warned, and
+// leaves the rows out that it would fail for.
+func (l *leg) converted() error {
+	_, rows, err := l.conn.Query("SHOW WARNINGS")
+	if err != nil {
+		return l.failed(err)
+	}
+	for _, r := range rows {
+		if len(r) == 3 && string(r[0]) == "Warning" && string(r[1]) == "1292" {
+			return &wire.Error{Code: 1292, SQLState: "22007", Message: string(r[2])}
+		}
+	}
+	return nil
+}

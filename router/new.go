@@ -30,6 +30,7 @@ func New(stmt *query.Statement, in *Input) (*Plan, error) {
 	if err := (access{p}).guard(); err != nil {
 		return nil, err
 	}
+	p.plan.Strict = in.Strict && stmt.Insert != nil && stmt.Insert.FromSelect && !stmt.Insert.Ignore
 	p.plan.home = p.currentHome()
 	p.plan.Write, p.plan.Locking = writes(p.stmt, p.words)
 	if err := (programs{p}).examine(); err != nil {

@@ -58,6 +58,7 @@ type Plan struct {
 	Write    bool // changes data, or takes locks: must run on the primary, joins a transaction as a writer
 	Locking  bool // SELECT … FOR UPDATE
 	DDL      bool
+	Strict   bool // a value that a condition has to convert is an error: an INSERT … SELECT under a strict sql_mode
 	Clock    bool // looks at the time, or may store it in a column by itself: its legs must be told the same
 	Stmt     *query.Statement
 	Table    string // schema.table of the sharded table that decides, for messages and digests

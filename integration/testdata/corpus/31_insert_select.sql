@@ -141,3 +141,7 @@ INSERT INTO x (id, v) SELECT id + ?, 1 FROM t WHERE id < 9 ON DUPLICATE KEY UPDA
 #! args null: int:5
 INSERT INTO a (id, uid) SELECT ?, id FROM x WHERE id < ?
 SELECT * FROM x WHERE id >= 24000 ORDER BY id
+# A condition that has to convert values is an error for every row that is looked at, copied or not
+#! reset
+INSERT INTO x (id, v) SELECT id + 500, 1 FROM x WHERE txt IN ('TWO', 18446744073709551615, 'e', 'e', 'e')
+INSERT INTO x (id, v) SELECT id + 500, 1 FROM x WHERE txt = 5
