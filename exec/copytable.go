@@ -19,7 +19,6 @@ type definer struct{ *gathering }
 // and defaults. Where the server cannot make that one temporary (it is partitioned,
 // compressed, or has a FULLTEXT key) its definition is used without what stands in the way.
 func (g definer) create(t *router.GatherTable) error {
-	c := g.home.conn
 	name := tableName(t.Schema, t.Name)
 	if t.Scratch {
 		if done, err := scratcher(g).create(t); done || err != nil {
@@ -31,11 +30,10 @@ func (g definer) create(t *router.GatherTable) error {
 		if t.CopyOf != "" {
 			original = tableName(t.Schema, t.CopyOf)
 		}
-		_, err := c.Exec("CREATE TEMPORARY TABLE " + name + " LIKE " + original)
+		err := g.make(name, "CREATE TEMPORARY TABLE "+name+" LIKE "+original)
 		var we *wire.Error
 		switch {
 		case err == nil:
-			g.made = append(g.made, name)
 			return nil
 		case !errors.As(err, &we):
 			return g.home.failed(err)
@@ -54,13 +52,33 @@ func (g definer) create(t *router.GatherTable) error {
 	if g.plan.Ranks && g.textKeys {
 		return scratcher(g).unmatched()
 	}
-	if err := g.createShown(text); (wire.IsCode(err, 1792) || wire.IsCode(err, 4091)) && !g.plan.Apart {
+	if err := g.createShown(name, text); (wire.IsCode(err, 1792) || wire.IsCode(err, 4091)) && !g.plan.Apart {
 		return ErrApart
 	} else if err != nil {
 		return g.home.failed(err)
 	}
-	g.made = append(g.made, name)
 	return nil
+}
+
+// make runs a statement that makes a temporary table. Its name is noted before it is there: a KILL
+// may be the answer of a statement that has made it, and what is not dropped hides a table.
+func (g definer) make(name, text string) error {
+	noted := slices.Contains(g.made, name)
+	if !noted {
+		g.made = append(g.made, name)
+	}
+	_, err := g.home.conn.Exec(text)
+	if !noted && unmade(err) {
+		g.made = g.made[:len(g.made)-1] // there may be one of the client's
+	}
+	return err
+}
+
+// unmade tells whether a statement has surely not made its table. Of those that are interrupted, by
+// KILL (1317) or a limit of their time (1969, 3024), nobody knows.
+func unmade(err error) bool {
+	var we *wire.Error
+	return errors.As(err, &we) && we.Code != 1317 && we.Code != 1969 && we.Code != 3024
 }
 
 // definition gives the statement that creates a copy where LIKE does not work.
@@ -211,10 +229,9 @@ func (g definer) makePlain(t *router.GatherTable) error {
 	if !ok {
 		return refuse(1105, "HY000", "the definition of %s.%s is not understood", t.Schema, t.Table)
 	}
-	if err := g.createShown(text + " ENGINE=InnoDB"); err != nil {
+	if err := g.createShown(aside, text+" ENGINE=InnoDB"); err != nil {
 		return l.failed(err)
 	}
-	g.made = append(g.made, aside)
 	columns := columnList(t)
 	if t.Write != nil {
 		columns += ", " + rowColumn
@@ -225,7 +242,7 @@ func (g definer) makePlain(t *router.GatherTable) error {
 	if _, err := l.conn.Exec("DROP TEMPORARY TABLE " + name); err != nil {
 		return l.failed(err)
 	}
-	if _, err := l.conn.Exec("CREATE TEMPORARY TABLE " + name + " LIKE " + aside); err != nil {
+	if err := g.make(name, "CREATE TEMPORARY TABLE "+name+" LIKE "+aside); err != nil {
 		return l.failed(err)
 	}
 	if err := g.pour(t, name, aside, columns); err != nil {
@@ -239,8 +256,9 @@ func (g definer) makePlain(t *router.GatherTable) error {
 }
 
 // createShown creates a table by a text of SHOW CREATE TABLE, which is in utf8mb4, with
-// letters of names, defaults and ENUMs in it. The home connection is in the loading state.
-func (g definer) createShown(text string) error {
+// letters of names, defaults and ENUMs in it. The home connection is in the loading state. name is
+// that of a temporary table, "" for others. On error the table may be there.
+func (g definer) createShown(name, text string) error {
 	c := g.home.conn
 	_, rows, err := c.Query("SELECT @@collation_connection")
 	if err == nil && len(rows) != 1 {
@@ -254,7 +272,11 @@ func (g definer) createShown(text string) error {
 	if _, err := c.Exec("SET SESSION character_set_client=utf8mb4, SESSION collation_connection=utf8mb4_general_ci"); err != nil {
 		return err
 	}
-	_, err = c.Exec(text)
+	if name == "" {
+		_, err = c.Exec(text)
+	} else {
+		err = g.make(name, text)
+	}
 	if _, back := c.Exec("SET SESSION character_set_client=binary, " + own); err == nil {
 		err = back
 	}

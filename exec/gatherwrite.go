@@ -251,16 +251,16 @@ func (g marker) rename() error {
 			continue
 		}
 		name, own := tableName(t.Schema, t.Name), tableName(t.Schema, t.Table)
-		_, err := g.home.conn.Exec("ALTER TABLE " + name + " RENAME TO " + own)
+		err := definer(g).make(own, "ALTER TABLE "+name+" RENAME TO "+own)
 		if wire.IsCode(err, 3822) {
 			if err = g.unchecked(name); err == nil {
-				_, err = g.home.conn.Exec("ALTER TABLE " + name + " RENAME TO " + own)
+				err = definer(g).make(own, "ALTER TABLE "+name+" RENAME TO "+own)
 			}
 		}
 		if err != nil {
 			return g.home.failed(err)
 		}
-		g.made = append(slices.DeleteFunc(g.made, func(s string) bool { return s == name }), own)
+		g.made = slices.DeleteFunc(g.made, func(s string) bool { return s == name })
 	}
 	return nil
 }
@@ -287,10 +287,10 @@ func (g marker) unchecked(name string) error {
 func (g marker) keep(i int) error {
 	t, l := &g.plan.Tables[i], g.home
 	name, kept := tableName(t.Schema, t.Name), tableName(t.Schema, t.Name+"_before")
-	if _, err := l.conn.Exec("CREATE TEMPORARY TABLE " + kept + " LIKE " + name); err != nil {
+	if err := definer(g).make(kept, "CREATE TEMPORARY TABLE "+kept+" LIKE "+name); err != nil {
 		return l.failed(err)
 	}
-	g.made, g.write.kept[i] = append(g.made, kept), kept
+	g.write.kept[i] = kept
 	list := rowColumn
 	for _, c := range t.Columns {
 		list += ", " + quoteName(c.Name)

@@ -57,7 +57,7 @@ func (g scratcher) create(t *router.GatherTable) (done bool, err error) {
 		}
 	}
 	g.scratch = append(g.scratch, name) // before it is there: it may be when the answer is lost
-	if err := definer(g).createShown(text); err != nil {
+	if err := definer(g).createShown("", text); err != nil {
 		return false, g.home.failed(err)
 	}
 	return true, nil

@@ -117,10 +117,9 @@ func (s *staging) create() error {
 	if !ok || isView {
 		return refuse(1235, "42000", "the definition of %s.%s is not one whose rows can be computed before they are inserted; insert rows of values", s.to.Schema, s.to.Table)
 	}
-	err = d.createShown(text)
+	err = d.createShown(name, text)
 	switch {
 	case err == nil:
-		s.made = append(s.made, name)
 	case (wire.IsCode(err, 1792) || wire.IsCode(err, 4091)) && !s.plan.Apart:
 		return ErrApart
 	case wire.IsCode(err, 1044) || wire.IsCode(err, 1142):
