@@ -37,6 +37,9 @@ func (p creator) inSteps(t *table, rule shard.Table) (bool, error) {
 			overShards = overShards || i > 0 && p.tables[i].sharded()
 		}
 		if !overShards {
+			if c := p.plan.Called; c != nil && c.sharded != "" {
+				return false, c.readsSharded(t.name())
+			}
 			return false, nil
 		}
 	case p.stmt.CreateLike != nil && rule.Kind != shard.Unsharded:

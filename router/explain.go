@@ -30,6 +30,9 @@ func (p shower) explain() error {
 	if err := access(p).filterInformationSchema(); err != nil {
 		return err
 	}
+	if c := p.plan.Called; c != nil && c.sharded != "" && p.stmt.InnerRuns {
+		return c.readsSharded(p.plan.Table)
+	}
 	sharded, _, unsharded, _ := p.count()
 	if sharded == 0 || unsharded > 0 && !p.plan.Write {
 		home, err := p.oneHome()

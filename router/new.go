@@ -159,6 +159,9 @@ func (p opaque) opaque() error {
 	case p.words.at(0) == "show":
 		return unsupported("this form of SHOW is not known; ask information_schema, or the shard itself")
 	}
+	if err := views(p).names(); err != nil {
+		return err
+	}
 	aliases := p.words.aliases()
 	home := p.plan.home
 	for i := range p.stmt.Tables {

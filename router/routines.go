@@ -28,6 +28,7 @@ type Called struct {
 
 	names   []string         // of the statement's own
 	locks   bool             // they lock rows that they read
+	unread  bool             // the text of one cannot be read
 	unfit   string           // why nothing can be said of them, or no connection but the client's would do
 	views   bool             // some of tables are views
 	tables  []query.TableRef // those that they may name
@@ -90,6 +91,7 @@ func (p programs) read(c *Called, schema, name string, seen map[[2]string]bool) 
 	list, ok := query.Words([]byte(r.Body), p.in.Mode)
 	if r.Unseen || !ok {
 		c.cannot(name, "cannot be read")
+		c.unread = true
 		return nil
 	}
 	c.Variables = append(c.Variables, query.UserVariables([]byte(r.Body), p.in.Mode)...)

@@ -18,6 +18,11 @@ func (p shower) show() error {
 			p.plan.home = t.home
 		}
 	}
+	if v := (views{p.planner}); p.stmt.ShowWhere && v.asked() {
+		if err := v.text("SHOW with a condition", map[[2]string]bool{}); err != nil {
+			return err
+		}
+	}
 	p.plan.pinned = true
 	p.plan.Write = false
 	what := p.stmt.ShowWhat

@@ -17,17 +17,26 @@ type NeedViews struct{ Schema string }
 
 func (e *NeedViews) Error() string { return "the views of " + e.Schema + " are not known" }
 
-// views looks at the views that a statement names.
+// views looks at the views that a statement names, and at the stored programs that they call.
 type views struct{ *planner }
 
-// examine refuses views of sharded tables, and reads the stored functions that views call.
+// asked tells whether there can be views of sharded tables, and whether it matters.
+func (p views) asked() bool {
+	return p.in.Catalog != nil && p.in.Catalog.Views != nil && p.in.Hints.Shard == "" && slices.ContainsFunc(p.in.Map.Spec.Schemas, hasSharded)
+}
+
+// examine refuses views of sharded tables, and those that call programs that name such.
 func (p views) examine() error {
 	switch p.stmt.Kind {
-	case query.Select, query.Values, query.Set, query.Do, query.Insert, query.Replace, query.Update, query.Delete:
+	case query.Select, query.Values, query.Set, query.Do, query.Insert, query.Replace, query.Update, query.Delete, query.CreateTable, query.LoadData, query.Call:
+	case query.Explain:
+		if !p.stmt.InnerRuns {
+			return nil
+		}
 	default:
 		return nil
 	}
-	if p.in.Catalog == nil || p.in.Catalog.Views == nil || !slices.ContainsFunc(p.in.Map.Spec.Schemas, hasSharded) || p.in.Hints.Shard != "" {
+	if !p.asked() {
 		return nil
 	}
 	seen := map[[2]string]bool{}
@@ -41,17 +50,53 @@ func (p views) examine() error {
 	return nil
 }
 
+// names is examine of a statement that is not understood, which may read what its words name. One
+// that defines something runs nothing; what is defined is looked at when it is used.
+func (p views) names() error {
+	if !p.asked() || p.words.defines() {
+		return nil
+	}
+	seen := map[[2]string]bool{}
+	for _, list := range [][]query.TableRef{p.stmt.Tables, p.stmt.Mentions} {
+		for _, r := range list {
+			schema := r.Schema
+			if schema == "" {
+				schema = p.in.Schema
+			}
+			if !p.in.User.May(schema) { // which is said elsewhere
+				continue
+			}
+			if err := p.look(schema, r.Name, seen); err != nil {
+				return err
+			}
+		}
+	}
+	if len(p.stmt.Mentions) > 0 { // its calls are known
+		return nil
+	}
+	return p.text("this statement", seen)
+}
+
+// text refuses what the statement calls by its words.
+func (p views) text(what string, seen map[[2]string]bool) error {
+	list, _ := query.Words(p.in.SQL[:p.in.Scan.End], p.in.Mode)
+	return p.calls(what, p.in.Schema, list, seen)
+}
+
 func hasSharded(s shard.Schema) bool {
 	return len(s.AutoShardKey) > 0 || slices.ContainsFunc(s.Tables, func(t shard.Table) bool { return t.Kind == shard.Sharded })
 }
 
-// look reads a view's definition, if the name is one's, in which servers qualify all names.
+// look reads a view's definition, if the name is one's, in which servers qualify all names. It refuses
+// one that shows a shard's part of a table. seen has what was looked at before, views and programs.
+// Errors: *Refusal, *NeedViews, *NeedRoutines.
 func (p views) look(schema, name string, seen map[[2]string]bool) error {
 	s := p.in.Map.Schema(schema)
-	if s == nil || seen[[2]string{schema, name}] {
+	at := [2]string{schema, "\x00" + name} // not a program's
+	if s == nil || seen[at] {
 		return nil
 	}
-	seen[[2]string{schema, name}] = true
+	seen[at] = true
 	all, known := p.in.Catalog.Views[schema]
 	if !known {
 		return &NeedViews{schema}
@@ -60,7 +105,11 @@ func (p views) look(schema, name string, seen map[[2]string]bool) error {
 	if !ok {
 		return nil
 	}
-	list, _ := query.Words([]byte(text), p.in.Mode)
+	what := "the view " + schema + "." + name
+	list, readable := query.Words([]byte(text), p.in.Mode)
+	if len(list) == 0 || !readable {
+		return notOverShards(what+", which cannot be read,", "give the shards' account the privilege SHOW VIEW on it, or write its SELECT into the statement")
+	}
 	for i := range list {
 		if i < 2 || list[i-1].Text != "." || i+1 < len(list) && list[i+1].Text == "." { // else schema.table.column
 			continue
@@ -69,12 +118,46 @@ func (p views) look(schema, name string, seen map[[2]string]bool) error {
 		switch {
 		case of == nil:
 		case of.Rule(list[i].Text).Kind == shard.Sharded:
-			return notOverShards("the view "+schema+"."+name+" of the sharded table "+of.Name+"."+list[i].Text, "write its SELECT into the statement")
+			return notOverShards(what+" of the sharded table "+of.Name+"."+list[i].Text, "write its SELECT into the statement")
 		default:
 			if err := p.look(of.Name, list[i].Text, seen); err != nil {
 				return err
 			}
 		}
+	}
+	return p.calls(what, schema, list, seen)
+}
+
+// calls refuses the text of what, when it calls programs that find a shard's part of a table, or
+// write one copy of a reference table.
+func (p views) calls(what, schema string, list []query.Word, seen map[[2]string]bool) error {
+	const instead = "compute the value in a statement of its own first"
+	c := &Called{}
+	for i := range list {
+		if !list[i].Called {
+			continue
+		}
+		qualified := body{list[:i]}
+		for at := i; at >= 0; at -= 2 { // schema.package.function
+			of := schema
+			if qualified.at(at-1) == "." && at >= 2 && p.in.Map.Schema(list[at-2].Text) != nil {
+				of = list[at-2].Text
+			}
+			if err := (programs(p)).read(c, of, strings.ToLower(list[at].Text), seen); err != nil {
+				return err
+			}
+			if qualified.at(at-1) != "." {
+				break
+			}
+		}
+	}
+	switch {
+	case c.sharded != "":
+		return notOverShards(what+", which calls what names "+c.sharded+", of which a shard has a part,", instead)
+	case c.unread:
+		return notOverShards(what+", which calls "+c.unfit+",", instead)
+	case c.Writes && slices.ContainsFunc(c.tables, programs(p).isReference):
+		return notOverShards(what+", which calls what writes, and names a reference table, of which every shard has a copy,", instead)
 	}
 	return nil
 }

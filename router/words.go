@@ -79,6 +79,25 @@ func (w words) index(word string) int {
 
 func (w words) has(word string) bool { return w.index(word) >= 0 }
 
+// defines tells whether a statement defines or drops what is no table, or gives privileges: it runs
+// nothing of what it names.
+func (w words) defines() bool {
+	switch w.at(0) {
+	case "drop", "grant", "revoke", "rename":
+		return true
+	case "create", "alter":
+		for _, s := range w {
+			switch s {
+			case "table", "as", "select":
+				return false
+			case "view", "procedure", "function", "trigger", "event", "package":
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // calls tells whether the word stands before a parenthesis.
 func (w words) calls(word string) bool {
 	for i, s := range w {

@@ -85,4 +85,32 @@ SELECT COUNT(*) FROM over_x JOIN x ON x.id = over_x.i
 SELECT * FROM some_p ORDER BY i
 DESCRIBE all_x
 INSERT INTO p (i, name) SELECT v, 'view' FROM all_x
+SELECT COUNT(*) FROM all_x, JSON_TABLE('[1]', '$[*]' COLUMNS (n FOR ORDINALITY)) j
+SELECT COUNT(*) FROM some_p, JSON_TABLE('[1]', '$[*]' COLUMNS (n FOR ORDINALITY)) j
+#! mariadb text
+BEGIN NOT ATOMIC SELECT COUNT(*) FROM all_x; END
+#! mariadb text
+BEGIN NOT ATOMIC SELECT total(); END
+#! mariadb text
+ANALYZE UPDATE all_x SET v = v + 1
+#! mariadb text
+ANALYZE UPDATE p SET i = total()
+CREATE TABLE q9 AS SELECT * FROM all_x
+CREATE TABLE q9 AS SELECT total() AS c
+CREATE TABLE q9 AS SELECT i FROM some_p
+DROP TABLE q9
+SHOW COLUMNS FROM p WHERE total() = 24
+# views that call functions
+#! text
+/*sluice: shard=s1*/ CREATE VIEW total_p AS SELECT id, total() AS c FROM p
+#! text
+/*sluice: shard=s1*/ CREATE VIEW over_total AS SELECT MAX(c) AS m FROM total_p
+#! text
+/*sluice: shard=s1*/ CREATE VIEW named_p AS SELECT id, named('de') AS n FROM p
+SELECT MAX(c) FROM total_p
+SELECT m FROM over_total
+INSERT INTO p (i, name) SELECT m, 'total' FROM over_total
+SELECT id, n FROM named_p ORDER BY id
+SELECT x.id, n FROM named_p JOIN x ON x.id = named_p.id ORDER BY x.id
+DROP VIEW named_p, over_total, total_p
 DROP VIEW over_x, all_x, some_p
