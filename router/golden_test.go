@@ -64,6 +64,7 @@ func (w *world) programs(input string) string {
 			"copies":    "select `shop`.`settings`.`id` AS `id`,`shop`.`renames`() AS `c` from `shop`.`settings`",
 			"closed":    "select `shop`.`settings`.`id` AS `id`,`shop`.`unseen`() AS `c` from `shop`.`settings`",
 			"plain":     "select `shop`.`settings`.`id` AS `id`,`shop`.`reads`(concat(1)) AS `part` from `shop`.`settings`",
+			"titles":    "select `shop`.`countries`.`iso` AS `iso`,`shop`.`countries`.`title` AS `title` from `shop`.`countries`",
 			"veiled":    "",
 		}
 	}

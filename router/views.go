@@ -20,12 +20,15 @@ func (e *NeedViews) Error() string { return "the views of " + e.Schema + " are n
 // views looks at the views that a statement names, and at the stored programs that they call.
 type views struct{ *planner }
 
-// asked tells whether there can be views of sharded tables, and whether it matters.
+// asked tells whether there can be views of sharded or reference tables, and whether it matters.
 func (p views) asked() bool {
-	return p.in.Catalog != nil && p.in.Catalog.Views != nil && p.in.Hints.Shard == "" && slices.ContainsFunc(p.in.Map.Spec.Schemas, hasSharded)
+	return p.in.Catalog != nil && p.in.Catalog.Views != nil && p.in.Hints.Shard == "" && slices.ContainsFunc(p.in.Map.Spec.Schemas, func(s shard.Schema) bool {
+		return hasSharded(s) || slices.ContainsFunc(s.Tables, func(t shard.Table) bool { return t.Kind == shard.Reference })
+	})
 }
 
-// examine refuses views of sharded tables, and those that call programs that name such.
+// examine refuses views of sharded tables, those that call programs that name such, and writes by way
+// of those of reference tables.
 func (p views) examine() error {
 	switch p.stmt.Kind {
 	case query.Select, query.Values, query.Set, query.Do, query.Insert, query.Replace, query.Update, query.Delete, query.CreateTable, query.LoadData, query.Call:
@@ -39,12 +42,17 @@ func (p views) examine() error {
 	if !p.asked() {
 		return nil
 	}
-	seen := map[[2]string]bool{}
+	read, written := map[[2]string]bool{}, map[[2]string]bool{}
 	for i := range p.tables {
-		if t := &p.tables[i]; t.unsharded() {
-			if err := p.look(t.schema, t.rule.Name, seen); err != nil {
-				return err
-			}
+		t, seen := &p.tables[i], read
+		if t.ref.Target {
+			seen = written
+		}
+		if !t.unsharded() {
+			continue
+		}
+		if err := p.look(t.schema, t.rule.Name, t.ref.Target, seen); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -66,7 +74,7 @@ func (p views) names() error {
 			if !p.in.User.May(schema) { // which is said elsewhere
 				continue
 			}
-			if err := p.look(schema, r.Name, seen); err != nil {
+			if err := p.look(schema, r.Name, p.plan.Write, seen); err != nil {
 				return err
 			}
 		}
@@ -87,10 +95,12 @@ func hasSharded(s shard.Schema) bool {
 	return len(s.AutoShardKey) > 0 || slices.ContainsFunc(s.Tables, func(t shard.Table) bool { return t.Kind == shard.Sharded })
 }
 
-// look reads a view's definition, if the name is one's, in which servers qualify all names. It refuses
-// one that shows a shard's part of a table. seen has what was looked at before, views and programs.
+// look reads a view's definition, if the name is one's, in which servers qualify all names, and write as
+// without a sql_mode. It refuses
+// one that shows a shard's part of a table, or, when it is written, a reference table's copy. seen has
+// what was looked at before, views and programs.
 // Errors: *Refusal, *NeedViews, *NeedRoutines.
-func (p views) look(schema, name string, seen map[[2]string]bool) error {
+func (p views) look(schema, name string, written bool, seen map[[2]string]bool) error {
 	s := p.in.Map.Schema(schema)
 	at := [2]string{schema, "\x00" + name} // not a program's
 	if s == nil || seen[at] {
@@ -106,7 +116,7 @@ func (p views) look(schema, name string, seen map[[2]string]bool) error {
 		return nil
 	}
 	what := "the view " + schema + "." + name
-	list, readable := query.Words([]byte(text), p.in.Mode)
+	list, readable := query.Words([]byte(text), p.in.Mode.With(""))
 	if len(list) == 0 || !readable {
 		return notOverShards(what+", which cannot be read,", "give the shards' account the privilege SHOW VIEW on it, or write its SELECT into the statement")
 	}
@@ -119,8 +129,10 @@ func (p views) look(schema, name string, seen map[[2]string]bool) error {
 		case of == nil:
 		case of.Rule(list[i].Text).Kind == shard.Sharded:
 			return notOverShards(what+" of the sharded table "+of.Name+"."+list[i].Text, "write its SELECT into the statement")
+		case written && of.Rule(list[i].Text).Kind == shard.Reference:
+			return notOverShards("a write of "+what+" of the reference table "+of.Name+"."+list[i].Text, "write to the table itself")
 		default:
-			if err := p.look(of.Name, list[i].Text, seen); err != nil {
+			if err := p.look(of.Name, list[i].Text, written, seen); err != nil {
 				return err
 			}
 		}

@@ -112,5 +112,16 @@ SELECT m FROM over_total
 INSERT INTO p (i, name) SELECT m, 'total' FROM over_total
 SELECT id, n FROM named_p ORDER BY id
 SELECT x.id, n FROM named_p JOIN x ON x.id = named_p.id ORDER BY x.id
+# views of reference tables
+#! text
+/*sluice: shard=s1*/ CREATE VIEW some_r AS SELECT code, n FROM r
+SELECT code, n FROM some_r ORDER BY code
+UPDATE some_r SET n = n + 1
+DELETE FROM some_r WHERE code = 'de'
+INSERT INTO p (i, name) SELECT n, code FROM some_r
+#! mariadb text
+BEGIN NOT ATOMIC UPDATE some_r SET n = n + 1; END
+SELECT * FROM r ORDER BY code
+DROP VIEW some_r
 DROP VIEW named_p, over_total, total_p
 DROP VIEW over_x, all_x, some_p
