@@ -22,10 +22,11 @@ import (
 
 // lent are the variables that the running statement finds on other connections than home.
 type lent struct {
-	names []string // as the statement writes them
-	text  string   // the SET that makes them, once it is known
-	all   bool     // on all connections of the statement; else only outside of the transaction
-	back  bool     // the statement assigns some
+	names []string        // as the statement writes them
+	text  string          // the SET that makes them, once it is known
+	all   bool            // on all connections of the statement; else only outside of the transaction
+	back  bool            // the statement assigns some
+	to    []*backend.Conn // that have them
 }
 
 // add adds names that are not there yet, in this spelling.
@@ -70,6 +71,9 @@ func (h *held) lend(c *backend.Conn) error {
 	}
 	c.Soil()
 	_, err := c.Exec(h.lent.text)
+	if err == nil {
+		h.lent.to = append(h.lent.to, c)
+	}
 	return err
 }
 

@@ -197,6 +197,12 @@ func (s attempt) once(ctx context.Context, st *statement, e *entry) error {
 	return s.run(ctx, st, e)
 }
 
+// runsAgain tells whether an error of a run makes another one of the statement.
+func runsAgain(err error) bool {
+	return isStaged(err) || isHomes(err) || isApart(err) || isStale(err) ||
+		errors.Is(err, exec.ErrUnmatched) || errors.Is(err, exec.ErrUnranked) || errors.Is(err, exec.ErrMoves)
+}
+
 // isStale tells whether the executor has found another definition than the plan knows.
 func isStale(err error) bool {
 	const tableDefChanged = 1412 // ER_TABLE_DEF_CHANGED

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 
 	"sluice/exec"
 	"sluice/query"
@@ -25,6 +26,7 @@ func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec
 	s.remember(st, e, out, runErr)
 	s.kept.tx.temporary.copies = s.kept.tx.temporary.copies || s.bound.Gathering != nil
 	s.cleanUp(out)
+	s.keepAssigned(st, e, out, runErr)
 	s.held.forgetNow()
 	if s.kept.tx.Statement() {
 		runErr = s.endStatementTx(e, out, runErr)
@@ -188,14 +190,48 @@ func (s *settling) keepState(st *statement, e *entry, out *exec.Outcome) {
 	reason := stateReason(st.scan, e.stmt)
 	if s.held.lent.back && reason != "" {
 		l := s.atHome(out)
-		if err := s.held.takeBack(l.conn); err != nil {
-			s.h.log.Warn("user variables did not come back to their connection", "connection", s.c.ID, "error", err)
-			s.kept.gone = true
-		}
+		s.bringHome(l)
 		if l.kind == fromApart {
 			return
 		}
 	}
+	s.pinFor(reason)
+}
+
+// keepAssigned keeps what the functions of a statement have assigned before it failed, as one server
+// does. One that is run again has assigned nothing.
+func (s *settling) keepAssigned(st *statement, e *entry, out *exec.Outcome, runErr error) {
+	err := outcomeError(out, runErr)
+	if err == nil || runsAgain(err) {
+		return
+	}
+	if s.held.lent.back {
+		if l := s.atHome(out); l != nil && slices.Contains(s.held.lent.to, l.conn) {
+			s.bringHome(l)
+		}
+		return
+	}
+	if c := e.plan.Called; c != nil && len(c.Variables) > 0 {
+		s.pinFor(stateReason(st.scan, e.stmt))
+	}
+}
+
+// bringHome takes user variables back; where that fails, the session ends with them.
+func (s *settling) bringHome(l *lease) {
+	err := errTxLost
+	if l.done && l.ok {
+		if err = s.held.takeBack(l.conn); codeOf(err) == interruptedCode {
+			err = s.held.takeBack(l.conn) // the first took a late KILL QUERY upon itself
+		}
+	}
+	if err != nil {
+		s.h.log.Warn("user variables did not come back to their connection", "connection", s.c.ID, "error", err)
+		s.kept.gone = true
+	}
+}
+
+// pinFor pins the connections that a statement has left state on.
+func (s *settling) pinFor(reason string) {
 	switch {
 	case reason == "":
 	case s.bound.Load != nil:

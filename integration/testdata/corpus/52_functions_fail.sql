@@ -1,0 +1,31 @@
+# User variables that a stored function has assigned before it failed.
+#! text
+CREATE FUNCTION bad9(val INT) RETURNS INT NO SQL BEGIN SET @a9 = val; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'bad'; RETURN 1; END
+#! text
+/*sluice: shard=s1*/ CREATE FUNCTION worse9(val INT) RETURNS INT READS SQL DATA BEGIN SET @a9 = val + (SELECT COUNT(*) FROM x); SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'worse'; RETURN 1; END
+#! session
+SELECT bad9(4)
+SELECT @a9
+#! session
+USE plain
+SET @a9 = 0
+USE shop
+SELECT bad9(5)
+SELECT @a9
+SELECT worse9(6)
+SELECT @a9
+SELECT COUNT(*), SUM(bad9(7)) FROM x
+SELECT @a9
+START TRANSACTION READ ONLY
+SELECT bad9(8)
+SELECT @a9
+SELECT worse9(9)
+SELECT @a9
+SELECT COUNT(*), SUM(bad9(10)) FROM x
+SELECT @a9
+COMMIT
+#! session
+START TRANSACTION READ ONLY
+SELECT worse9(12)
+SELECT @a9
+COMMIT
