@@ -93,9 +93,12 @@ func (v *visitor) function(n *ast.FuncCallExpr) {
 		a.st.Sleep = true
 	case isNondeterministic(name):
 		a.st.Nondeterministic = true
+		if !isBuiltin(name, a.mode) {
+			a.routine(name)
+		}
 	case name == "nextval" || name == "lastval" || name == "setval":
 		a.fail("sequence functions are not analysed")
-	case !isBuiltin(name):
+	case !isBuiltin(name, a.mode):
 		a.routine(name)
 	}
 }

@@ -6,6 +6,7 @@ import "strings"
 type Word struct {
 	Text   string // a name without its quotes; "@" for a user variable, "@@" for one of the server, "."
 	Called bool   // a parenthesis follows
+	Mark   byte   // the first byte of an operator, a comma or a semicolon, which have no Text
 }
 
 // Words gives the words, names and texts of a stored program's body, without its comments. (A
@@ -37,7 +38,7 @@ func Words(body []byte, mode Mode) (list []Word, ok bool) {
 		case tokDot:
 			list = append(list, Word{Text: "."})
 		default:
-			list = append(list, Word{})
+			list = append(list, Word{Mark: body[t.start]})
 		}
 	}
 }

@@ -4,7 +4,10 @@ package query
 // is a stored or loaded one. The first list is INFORMATION_SCHEMA.SQL_FUNCTIONS of MariaDB
 // 10.11, the functions of the servers' grammar, and those that MySQL 9 has besides; a few names
 // are how the parser calls them.
-func isBuiltin(name string) bool {
+func isBuiltin(name string, mode Mode) bool {
+	if isOthers(name, mode) {
+		return false
+	}
 	switch name {
 	case "to_vector", "'tidb`.(dateliteral", "'tidb`.(timeliteral", "'tidb`.(timestampliteral", "abs", "acos", "add_months",
 		"adddate", "addtime", "aes_decrypt", "aes_encrypt", "any_value", "ascii", "asin", "atan", "atan2", "avg",
@@ -86,4 +89,49 @@ func isBuiltin(name string) bool {
 		return true
 	}
 	return isLockFunction(name) || isNondeterministic(name) || isSessionFunction(name)
+}
+
+// isOthers knows the functions that only the other kind of server has, of MariaDB 10.11 and MySQL 9: here a
+// stored function can have such a name.
+func isOthers(name string, mode Mode) bool {
+	if mode.MariaDB {
+		switch name {
+		case "to_vector", "any_value", "bin_to_uuid", "format_bytes", "format_pico_time", "grouping", "gtid_subset",
+			"gtid_subtract", "icu_version", "is_uuid", "json_schema_valid", "json_schema_validation_report",
+			"json_storage_free", "json_storage_size", "ps_current_thread_id", "ps_thread_id", "regexp_like",
+			"roles_graphml", "source_pos_wait", "statement_digest", "statement_digest_text", "uuid_to_bin",
+			"validate_password_strength", "wait_for_executed_gtid_set", "distance", "mbrcoveredby", "mbrcovers",
+			"st_buffer_strategy", "st_collect", "st_frechetdistance", "st_geohash", "st_geomcollfromtxt",
+			"st_hausdorffdistance", "st_isvalid", "st_latfromgeohash", "st_latitude", "st_lineinterpolatepoint",
+			"st_lineinterpolatepoints", "st_longfromgeohash", "st_longitude", "st_makeenvelope", "st_numinteriorring",
+			"st_pointatdistance", "st_pointfromgeohash", "st_simplify", "st_swapxy", "st_transform", "st_validate":
+			return true
+		}
+		return false
+	}
+	switch name {
+	case "md5", "sha", "sha1":
+		return mode.ServerVersion >= 90600
+	case "add_months", "binlog_gtid_pos", "chr", "column_check", "column_exists", "column_json", "column_list",
+		"concat_operator_oracle", "crc32c", "decode", "decode_histogram", "decode_oracle", "des_decrypt",
+		"des_encrypt", "encode", "encrypt", "json_compact", "json_detailed", "json_equals", "json_exists",
+		"json_loose", "json_normalize", "json_query", "lengthb", "lpad_oracle", "ltrim_oracle",
+		"master_gtid_wait", "median", "natural_sort_key", "nvl", "nvl2", "old_password", "percentile_cont",
+		"percentile_disc", "replace_oracle", "rpad_oracle", "rtrim_oracle", "sformat", "substr_oracle",
+		"sys_guid", "to_char", "trim_oracle", "wsrep_last_seen_gtid", "wsrep_last_written_gtid",
+		"wsrep_sync_wait_upto_gtid", "area", "asbinary", "astext", "aswkb", "aswkt", "boundary", "buffer",
+		"centroid", "convexhull", "crosses", "dimension", "disjoint", "distance", "endpoint", "envelope",
+		"equals", "exteriorring", "geomcollfromtext", "geomcollfromwkb", "geometrycollectionfromtext",
+		"geometrycollectionfromwkb", "geometryfromtext", "geometryfromwkb", "geometryn", "geometrytype",
+		"geomfromtext", "geomfromwkb", "glength", "interiorringn", "intersects", "isclosed", "isempty", "isring",
+		"issimple", "linefromtext", "linefromwkb", "linestringfromtext", "linestringfromwkb", "mbrequal",
+		"mlinefromtext", "mlinefromwkb", "mpointfromtext", "mpointfromwkb", "mpolyfromtext", "mpolyfromwkb",
+		"multilinestringfromtext", "multilinestringfromwkb", "multipointfromtext", "multipointfromwkb",
+		"multipolygonfromtext", "multipolygonfromwkb", "numgeometries", "numinteriorrings", "numpoints",
+		"overlaps", "pointfromtext", "pointfromwkb", "pointn", "pointonsurface", "polyfromtext", "polyfromwkb",
+		"polygonfromtext", "polygonfromwkb", "st_boundary", "st_isring", "st_pointonsurface", "st_relate",
+		"startpoint", "touches", "within", "x", "y":
+		return true
+	}
+	return false
 }

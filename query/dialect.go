@@ -36,7 +36,7 @@ func (a dialect) cutReturning() {
 	a.st.Returning = true
 	for i := at; i < end; i++ {
 		if a.isName(i) && a.kind(i+1) == tokOpen {
-			if name := lower([]byte(a.name(i))); isBuiltin(name) {
+			if name := lower([]byte(a.name(i))); isBuiltin(name, a.mode) {
 				a.st.function(name)
 			} else {
 				a.routine(name)

@@ -239,7 +239,7 @@ func (m *mentions) mayStandBefore(i int) bool {
 	if m.mode.MariaDB && m.isAny(i, "COLUMN_CREATE", "COLUMN_ADD", "COLUMN_GET", "COLUMN_DELETE", "ANALYSE") {
 		return true
 	}
-	return isBuiltin(name) || m.isAny(i, "IN", "AND", "OR", "XOR", "NOT", "ON", "USING", "AS", "ANY", "ALL", "SOME", "OVER", "BY", "WITHIN", "FROM", "JOIN",
+	return isBuiltin(name, m.mode) || m.isAny(i, "IN", "AND", "OR", "XOR", "NOT", "ON", "USING", "AS", "ANY", "ALL", "SOME", "OVER", "BY", "WITHIN", "FROM", "JOIN",
 		"SELECT", "WHERE", "HAVING", "WHEN", "THEN", "ELSE", "CASE", "BETWEEN", "LIKE", "RLIKE", "REGEXP", "UNION", "EXCEPT", "INTERSECT", "INDEX", "KEY",
 		"DISTINCT", "GROUP", "COLUMNS", "PATH", "DIV", "MOD", "IS", "OF", "AGAINST", "LIMIT", "SEPARATOR", "BINARY", "CHAR", "VARCHAR", "DECIMAL",
 		"NUMERIC", "INT", "BIGINT", "FLOAT", "DOUBLE", "DATETIME", "TIME", "TIMESTAMP", "VARBINARY", "BIT", "ORDER", "MINUS", "INTERVAL", "LATERAL",

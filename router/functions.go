@@ -57,8 +57,8 @@ func (p programs) functions(apart bool) (stored bool, err error) {
 		return true, cannotCall(p.plan.Table, first+"sets variables of the session,")
 	case len(shadows) > 0 && (c.Writes || c.locks):
 		return true, cannotCall(p.plan.Table, first+"writes or locks rows, and names "+shadows[0].Schema+"."+shadows[0].Name+", of which a shard has a part,")
-	case c.Writes && slices.ContainsFunc(c.tables, p.isReference):
-		return true, cannotCall(p.plan.Table, first+"writes, and names a reference table, of which every shard has a copy,")
+	case c.Writes && c.reference != "":
+		return true, cannotCall(p.plan.Table, first+"writes, and names the reference table "+c.reference+", of which every shard has a copy,")
 	}
 	if t := p.first(func(t *table) bool { return t.ref.Target }); t != nil && (c.views || slices.ContainsFunc(c.tables, func(r query.TableRef) bool {
 		return r.Schema == t.schema && r.Name == t.rule.Name
@@ -67,10 +67,6 @@ func (p programs) functions(apart bool) (stored bool, err error) {
 	}
 	p.plan.atHome = true
 	return true, nil
-}
-
-func (p programs) isReference(r query.TableRef) bool {
-	return p.in.Map.Schema(r.Schema).Rule(r.Name).Kind == shard.Reference
 }
 
 // shadowed gives the tables that functions find copies of.
@@ -154,4 +150,8 @@ func (p stager) callsLate() bool {
 	return slices.ContainsFunc(p.stmt.Routines, func(name string) bool {
 		return slices.ContainsFunc(tail, func(w string) bool { return strings.EqualFold(unquoted(w), name) })
 	})
+}
+
+func (p programs) isReference(r query.TableRef) bool {
+	return p.in.Map.Schema(r.Schema).Rule(r.Name).Kind == shard.Reference
 }

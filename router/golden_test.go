@@ -51,6 +51,9 @@ func (w *world) programs(input string) string {
 	for at := range w.cat.Tables {
 		all.Tables[strings.ToLower(at[1])] = shard.Name{Name: at[1]}
 	}
+	for _, view := range []string{"all_users", "over_users", "all_countries"} {
+		all.Tables[view] = shard.Name{Name: view, View: true}
+	}
 	for _, line := range strings.Split(input, "\n") {
 		name, body, _ := strings.Cut(line, ": ")
 		all.Routines[name] = shard.Routine{Body: body, Unseen: body == "?"}
@@ -58,14 +61,16 @@ func (w *world) programs(input string) string {
 	w.cat.Views = map[string]map[string]string{}
 	for i := range w.m.Spec.Schemas {
 		w.cat.Views[w.m.Spec.Schemas[i].Name] = map[string]string{
-			"all_users": "select `shop`.`users`.`name` AS `name` from `shop`.`users`",
-			"parts":     "select `shop`.`settings`.`id` AS `id`,`shop`.`outer_part`() AS `c` from `shop`.`settings`",
-			"over":      "select `parts`.`c` AS `c` from `shop`.`parts`",
-			"copies":    "select `shop`.`settings`.`id` AS `id`,`shop`.`renames`() AS `c` from `shop`.`settings`",
-			"closed":    "select `shop`.`settings`.`id` AS `id`,`shop`.`unseen`() AS `c` from `shop`.`settings`",
-			"plain":     "select `shop`.`settings`.`id` AS `id`,`shop`.`reads`(concat(1)) AS `part` from `shop`.`settings`",
-			"titles":    "select `shop`.`countries`.`iso` AS `iso`,`shop`.`countries`.`title` AS `title` from `shop`.`countries`",
-			"veiled":    "",
+			"all_users":     "select `shop`.`users`.`name` AS `name` from `shop`.`users`",
+			"parts":         "select `shop`.`settings`.`id` AS `id`,`shop`.`outer_part`() AS `c` from `shop`.`settings`",
+			"over":          "select `parts`.`c` AS `c` from `shop`.`parts`",
+			"copies":        "select `shop`.`settings`.`id` AS `id`,`shop`.`renames`() AS `c` from `shop`.`settings`",
+			"closed":        "select `shop`.`settings`.`id` AS `id`,`shop`.`unseen`() AS `c` from `shop`.`settings`",
+			"plain":         "select `shop`.`settings`.`id` AS `id`,`shop`.`reads`(concat(1)) AS `part` from `shop`.`settings`",
+			"titles":        "select `shop`.`countries`.`iso` AS `iso`,`shop`.`countries`.`title` AS `title` from `shop`.`countries`",
+			"veiled":        "",
+			"over_users":    "select `all_users`.`name` AS `name` from `shop`.`all_users`",
+			"all_countries": "select `shop`.`countries`.`title` AS `title` from `shop`.`countries`",
 		}
 	}
 	w.cat.Programs = map[string]*shard.Programs{}

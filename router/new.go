@@ -42,6 +42,9 @@ func New(stmt *query.Statement, in *Input) (*Plan, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
+	if err := (programs{p}).asIs(); err != nil {
+		return nil, err
+	}
 	p.plan.sharded = p.plan.sharded || p.first((*table).sharded) != nil
 	if in.Hints.DenyScatter {
 		hinted{p}.denyScatter()
@@ -189,7 +192,7 @@ func (p opaque) opaque() error {
 		}
 		return p.plan.Called.readsSharded(p.plan.Table)
 	}
-	p.plan.home = home
+	p.plan.home, p.plan.atHome = home, false
 	p.plan.DDL = isDDLVerb(p.stmt.Verb)
 	p.plan.usesText = true
 	if p.in.Hints.Shard != "" {

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -26,14 +27,18 @@ type Called struct {
 	Settings  bool     // they may set variables of the server
 	Writes    bool
 
-	names   []string         // of the statement's own
-	locks   bool             // they lock rows that they read
-	unread  bool             // the text of one cannot be read
-	unfit   string           // why nothing can be said of them, or no connection but the client's would do
-	views   bool             // some of tables are views
-	tables  []query.TableRef // those that they may name
-	sharded string           // the first of tables that is
-	homes   []string         // default shards of their schemas
+	names     []string         // of the statement's own
+	locks     bool             // they lock rows that they read
+	unfit     string           // why nothing can be said of them, or no connection but the client's would do
+	views     bool             // some of tables are views
+	tables    []query.TableRef // those that they may name
+	sharded   string           // the first of tables that is
+	reference string           // the first of tables, or of those behind views, that is
+	homes     []string         // default shards of their schemas
+	under     string           // the one that is being read
+	unread    bool             // the text of one cannot be read
+	blind     bool             // unfit says only that a text cannot be read
+	procedure bool             // they are those of a CALL
 }
 
 // pure tells whether calls depend on nothing but their arguments, and leave nothing.
@@ -46,16 +51,21 @@ type programs struct{ *planner }
 
 // examine reads the stored programs that the statement calls. Errors: *NeedRoutines.
 func (p programs) examine() error {
-	names := p.stmt.Routines
+	names, schemas := p.stmt.Routines, append(p.words.schemasOfFunctions(), p.in.Schema)
 	if p.stmt.Opaque {
 		names = p.stmt.MentionCalls
+	}
+	if p.stmt.Opaque && len(names) == 0 && !p.words.defines() {
+		var of []string
+		names, of = p.words.mayCall()
+		schemas = append(of, schemas...)
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	c := &Called{}
+	c := &Called{procedure: p.stmt.Kind == query.Call}
 	seen := map[[2]string]bool{}
-	for _, schema := range append(p.words.schemasOfFunctions(), p.in.Schema) {
+	for _, schema := range schemas {
 		for _, name := range names {
 			if err := p.read(c, schema, name, seen); err != nil {
 				return err
@@ -65,7 +75,9 @@ func (p programs) examine() error {
 	if len(seen) == 0 { // functions of the server's that Sluice does not know
 		return nil
 	}
-	c.names = names
+	c.names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return !slices.ContainsFunc(schemas, func(of string) bool { return seen[[2]string{of, name}] })
+	})
 	p.plan.Called = c
 	return nil
 }
@@ -88,19 +100,26 @@ func (p programs) read(c *Called, schema, name string, seen map[[2]string]bool) 
 	if !slices.Contains(c.homes, s.DefaultShard) {
 		c.homes = append(c.homes, s.DefaultShard)
 	}
-	list, ok := query.Words([]byte(r.Body), p.in.Mode)
+	mode := p.in.Mode.With(r.Mode)
+	list, ok := query.Words([]byte(r.Body), mode)
 	if r.Unseen || !ok {
+		c.blind = c.unfit == ""
 		c.cannot(name, "cannot be read")
 		c.unread = true
 		return nil
 	}
-	c.Variables = append(c.Variables, query.UserVariables([]byte(r.Body), p.in.Mode)...)
-	body := body{list}
+	c.Variables = append(c.Variables, query.UserVariables([]byte(r.Body), mode)...)
+	body := body{list: list}
+	body.own = body.declared(r.Parameters)
 	for i := range list {
+		c.under = name
 		body.effects(c, name, i)
 		of := schema
 		if body.at(i-1) == "." && i >= 2 && p.in.Map.Schema(list[i-2].Text) != nil {
 			of = list[i-2].Text
+		}
+		if b := body.at(i); (b == "prepare" || b == "execute" && body.at(i+1) == "immediate") && p.besideSpread(schema, r.Body) {
+			c.cannot(name, "runs a text that it makes")
 		}
 		if err := p.named(c, of, list[i].Text); err != nil {
 			return err
@@ -126,9 +145,82 @@ func (p programs) named(c *Called, schema, name string) error {
 		return nil
 	}
 	c.tables = append(c.tables, query.TableRef{Schema: schema, Name: t.Name})
-	c.views = c.views || t.View
-	if c.sharded == "" && p.in.Map.Schema(schema).Rule(t.Name).Kind == shard.Sharded {
-		c.sharded = schema + "." + t.Name
+	if t.View {
+		c.views = true
+		return p.behind(c, schema, t.Name, map[[2]string]bool{})
+	}
+	switch full := schema + "." + t.Name; p.in.Map.Schema(schema).Rule(t.Name).Kind {
+	case shard.Sharded:
+		c.sharded = cmp.Or(c.sharded, full)
+	case shard.Reference:
+		c.reference = cmp.Or(c.reference, full)
+	}
+	return nil
+}
+
+// behind adds what a view reads: its tables are never the copies that would hide them.
+func (p programs) behind(c *Called, schema, name string, seen map[[2]string]bool) error {
+	if p.in.Catalog.Views == nil || seen[[2]string{schema, name}] {
+		return nil
+	}
+	seen[[2]string{schema, name}] = true
+	all, known := p.in.Catalog.Views[schema]
+	if !known {
+		return &NeedViews{schema}
+	}
+	text, ok := all[strings.ToLower(name)]
+	if !ok {
+		return nil
+	}
+	list, readable := query.Words([]byte(text), p.in.Mode.With(""))
+	if (text == "" || !readable) && slices.ContainsFunc(p.in.Map.Spec.Schemas, isSpread) {
+		c.cannot(c.under, "names the view "+schema+"."+name+", whose text cannot be read")
+	}
+	for i := 2; i < len(list); i++ {
+		of := p.in.Map.Schema(list[i-2].Text)
+		if of == nil || list[i-1].Text != "." || i+1 < len(list) && list[i+1].Text == "." { // schema.table.column
+			continue
+		}
+		switch full := of.Name + "." + list[i].Text; of.Rule(list[i].Text).Kind {
+		case shard.Sharded:
+			c.cannot(c.under, "names the view "+schema+"."+name+" of "+full+", of which a shard has a part")
+		case shard.Reference:
+			c.reference = cmp.Or(c.reference, full)
+		default:
+			if err := p.behind(c, of.Name, list[i].Text, seen); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// besideSpread tells whether a program's text may, by its schema or by what it says, be made into one on
+// tables that several shards have.
+func (p programs) besideSpread(schema, text string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc(p.in.Map.Spec.Schemas, func(s shard.Schema) bool {
+		return isSpread(s) && (s.Name == schema || strings.Contains(text, strings.ToLower(s.Name)))
+	})
+}
+
+func isSpread(s shard.Schema) bool {
+	return hasSharded(s) || slices.ContainsFunc(s.Tables, func(t shard.Table) bool { return t.Kind == shard.Reference })
+}
+
+// asIs refuses programs that do not give on their schema's default shard, where the statement runs as it
+// is, what they give on one server.
+func (p programs) asIs() error {
+	c := p.plan.Called
+	switch {
+	case c == nil, p.plan.atHome, p.in.Hints.Shard != "", p.in.Hints.HasKey, p.stmt.Kind == query.Explain && !p.stmt.InnerRuns:
+		return nil
+	case c.unfit != "" && (!c.blind || slices.ContainsFunc(p.in.Map.Spec.Schemas, isSpread)):
+		return cannotCall(p.plan.Table, c.unfit+",")
+	case c.sharded != "":
+		return c.readsSharded(p.plan.Table)
+	case c.Writes && c.reference != "":
+		return cannotCall(p.plan.Table, c.names[0]+"(), which writes, and names the reference table "+c.reference+", of which every shard has a copy,")
 	}
 	return nil
 }
@@ -140,7 +232,10 @@ func (c *Called) cannot(name, why string) {
 }
 
 // body is the text of a stored program.
-type body struct{ list []query.Word }
+type body struct {
+	list []query.Word
+	own  map[string]bool // its variables, in lower case
+}
 
 func (b body) at(i int) string {
 	if i < 0 || i >= len(b.list) {
@@ -161,7 +256,7 @@ func (b body) effects(c *Called, name string, i int) {
 		} else {
 			c.Writes = true
 		}
-	case "delete", "load", "create", "drop", "alter", "nextval", "setval", "handler":
+	case "delete", "load", "create", "drop", "alter", "nextval", "setval":
 		c.Writes = true
 	case "next", "previous":
 		c.Writes = c.Writes || b.at(i+1) == "value"
@@ -175,7 +270,13 @@ func (b body) effects(c *Called, name string, i int) {
 		c.Settings = c.Settings || b.at(i-1) == "set" || b.at(i-1) == ""
 	case "session", "global":
 		c.Settings = true
-	case "found_rows", "row_count", "connection_id", "session_user", "system_user", "user", "get_lock", "release_lock", "release_all_locks",
+	case "set":
+		c.Settings = c.Settings || b.setsOthers(i)
+	case "found_rows", "row_count":
+		if called && !(c.procedure && b.ran(i)) {
+			c.cannot(name, "asks for the state of the session")
+		}
+	case "connection_id", "session_user", "system_user", "user", "get_lock", "release_lock", "release_all_locks",
 		"is_free_lock", "is_used_lock", "lastval":
 		if called {
 			c.cannot(name, "asks for the state of the session")
@@ -183,4 +284,64 @@ func (b body) effects(c *Called, name string, i int) {
 	case "current_user":
 		c.cannot(name, "asks for the state of the session")
 	}
+}
+
+// ran tells whether a statement of the program before the one of word i sets what ROW_COUNT() and FOUND_ROWS() give.
+func (b body) ran(i int) bool {
+	ended := false
+	for i--; i >= 0; i-- {
+		switch b.at(i) {
+		case "":
+			ended = ended || b.list[i].Mark == ';'
+		case "insert", "replace", "update", "delete", "select", "call":
+			if ended && !b.list[i].Called {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// setsOthers tells whether the SET at word i assigns what is neither declared nor a parameter.
+func (b body) setsOthers(i int) bool {
+	for j := i - 1; j >= 0 && b.list[j].Mark != ';'; j-- {
+		switch b.at(j) {
+		case "insert", "replace", "update", "load":
+			if !b.list[j].Called {
+				return false // of columns
+			}
+		}
+	}
+	if w := b.at(i - 1); w == "character" || w == "char" {
+		return false
+	}
+	for j := i + 1; j < len(b.list) && b.list[j].Mark != ';'; j++ {
+		name := b.at(j)
+		first := j == i+1
+		assigned := b.list[j-1].Mark == ',' && j+1 < len(b.list) && (b.list[j+1].Mark == '=' || b.list[j+1].Mark == ':')
+		if (first || assigned) && name != "" && name != "@" && name != "@@" && !b.own[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// declared gives the names that DECLARE introduces, with the parameters.
+func (b body) declared(parameters []string) map[string]bool {
+	own := map[string]bool{}
+	for _, name := range parameters {
+		own[strings.ToLower(name)] = true
+	}
+	for i := range b.list {
+		if b.at(i) != "declare" {
+			continue
+		}
+		for i++; b.at(i) != ""; i += 2 {
+			own[b.at(i)] = true
+			if i+1 >= len(b.list) || b.list[i+1].Mark != ',' {
+				break
+			}
+		}
+	}
+	return own
 }

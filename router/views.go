@@ -149,7 +149,7 @@ func (p views) calls(what, schema string, list []query.Word, seen map[[2]string]
 		if !list[i].Called {
 			continue
 		}
-		qualified := body{list[:i]}
+		qualified := body{list: list[:i]}
 		for at := i; at >= 0; at -= 2 { // schema.package.function
 			of := schema
 			if qualified.at(at-1) == "." && at >= 2 && p.in.Map.Schema(list[at-2].Text) != nil {

@@ -1,6 +1,9 @@
 package router
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // words are the unquoted words of a statement, in lower case, and the marks between them. They
 // are taken from the fingerprint, which has neither literals nor comments.
@@ -223,6 +226,28 @@ func (w words) schemasOfFunctions() (out []string) {
 	return out
 }
 
+// mayCall gives the names of functions and procedures that may be called, in lower case, and those that
+// qualify procedures without arguments.
+func (w words) mayCall() (names, schemas []string) {
+	add := func(i int) {
+		if name := strings.ToLower(unquoted(w.at(i))); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for i := range w {
+		switch {
+		case w.at(i+1) == "(":
+			add(i)
+		case w.at(i) == "call" && w.at(i+2) == ".":
+			schemas = append(schemas, unquoted(w.at(i+1)))
+			add(i + 3)
+		case w.at(i) == "call":
+			add(i + 1)
+		}
+	}
+	return names, schemas
+}
+
 // qualifiedFunctions finds these names.
 func (w words) qualifiedFunctions() (at []int) {
 	for i, s := range w {
@@ -259,7 +284,11 @@ func (w words) ranks() bool {
 			after++
 		}
 		switch w.at(before) {
-		case "where", "and", "or", "not", "xor", "on":
+		case "where", "or", "not", "xor", "on":
+		case "and":
+			if w.bounds(before) {
+				return true
+			}
 		default:
 			return true
 		}
@@ -267,6 +296,25 @@ func (w words) ranks() bool {
 		case "", "and", "or", "xor", "group", "having", "order", "limit", "for", "lock", "union", "window", "returning", "into":
 		default:
 			return true
+		}
+	}
+	return false
+}
+
+// bounds tells whether the AND at i may be that of BETWEEN.
+func (w words) bounds(i int) bool {
+	depth := 0
+	for i--; i >= 0 && depth >= 0; i-- {
+		switch word := w.at(i); {
+		case word == ")":
+			depth++
+		case word == "(":
+			depth--
+		case depth > 0:
+		case word == "between", word == "end": // CASE may have an AND of its own
+			return true
+		case word == "and", word == "where", word == "on", word == "having":
+			return false
 		}
 	}
 	return false

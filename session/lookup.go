@@ -169,17 +169,33 @@ func (p systems) programs(ctx context.Context, version int64, schema string) err
 	all := &shard.Programs{Routines: map[string]shard.Routine{}, Tables: map[string]shard.Name{}}
 	of := string(query.QuoteString(nil, schema, p.state.mode))
 	err := p.onHome(ctx, schema, func(c *backend.Conn) error {
-		_, rows, err := c.Query("SELECT ROUTINE_NAME, ROUTINE_DEFINITION FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = " + of)
+		_, rows, err := c.Query("SELECT ROUTINE_NAME, ROUTINE_DEFINITION, SQL_MODE, ROUTINE_TYPE FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = " + of)
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
 			name := strings.ToLower(string(r[0]))
 			_, twice := all.Routines[name] // a function and a procedure
-			all.Routines[name] = shard.Routine{Body: string(r[1]), Unseen: twice || r[1] == nil}
+			body, seen := string(r[1]), r[1] != nil
+			if seen && !twice && !p.state.mode.MariaDB {
+				if body, seen, err = p.written(c, schema, string(r[0]), string(r[3]), body); err != nil {
+					return err
+				}
+			}
+			all.Routines[name] = shard.Routine{Body: body, Mode: string(r[2]), Unseen: twice || !seen}
 		}
 		if len(rows) == 0 {
 			return nil
+		}
+		_, rows, err = c.Query("SELECT SPECIFIC_NAME, PARAMETER_NAME FROM information_schema.PARAMETERS WHERE PARAMETER_NAME IS NOT NULL AND SPECIFIC_SCHEMA = " + of)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			name := strings.ToLower(string(r[0]))
+			routine := all.Routines[name]
+			routine.Parameters = append(routine.Parameters, string(r[1]))
+			all.Routines[name] = routine
 		}
 		_, rows, err = c.Query("SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = " + of)
 		for _, r := range rows {
@@ -191,6 +207,29 @@ func (p systems) programs(ctx context.Context, version int64, schema string) err
 		p.h.catalog.addPrograms(version, schema, all, time.Now())
 	}
 	return err
+}
+
+// written gives the body of a stored program as it was written: in the ROUTINE_DEFINITION of MySQL the
+// texts have lost their escapes, so that their ends cannot be found.
+func (p systems) written(c *backend.Conn, schema, name, kind, body string) (text string, ok bool, err error) {
+	first := strings.IndexAny(body, `'"_`)
+	if !strings.ContainsAny(body, `'"`) || first < 0 {
+		return body, true, nil
+	}
+	_, rows, err := c.Query("SHOW CREATE " + kind + " " + string(query.QuoteName(nil, schema)) + "." + string(query.QuoteName(nil, name)))
+	var gone *wire.Error
+	if errors.As(err, &gone) { // dropped meanwhile, or not for the proxies' account
+		return "", false, nil
+	}
+	if err != nil || len(rows) != 1 || len(rows[0]) < 3 {
+		return "", false, err
+	}
+	create := string(rows[0][2])
+	at := strings.Index(create, "\n"+body[:first]) // the body begins a line; those above are indented
+	if at < 0 || first == 0 {
+		return "", false, nil
+	}
+	return create[at+1:], true, nil
 }
 
 // views puts the definitions of a schema's views into the catalog.

@@ -41,8 +41,10 @@ type Name struct {
 
 // Routine is a stored function or procedure.
 type Routine struct {
-	Body   string
-	Unseen bool // the proxies' account may not read it
+	Body       string
+	Mode       string   // the sql_mode that it was made with
+	Parameters []string // their names
+	Unseen     bool     // the proxies' account may not read it
 }
 
 // Catalog is a snapshot of what has been looked at. It is immutable.
