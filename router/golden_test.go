@@ -61,6 +61,7 @@ func (w *world) programs(input string) string {
 	w.cat.Views = map[string]map[string]string{}
 	for i := range w.m.Spec.Schemas {
 		w.cat.Views[w.m.Spec.Schemas[i].Name] = map[string]string{
+			"all_users":     "select `shop`.`users`.`name` AS `name` from `shop`.`users`",
 			"parts":         "select `shop`.`settings`.`id` AS `id`,`shop`.`outer_part`() AS `c` from `shop`.`settings`",
 			"over":          "select `parts`.`c` AS `c` from `shop`.`parts`",
 			"copies":        "select `shop`.`settings`.`id` AS `id`,`shop`.`renames`() AS `c` from `shop`.`settings`",
