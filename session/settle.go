@@ -205,6 +205,11 @@ func (s *settling) keepAssigned(st *statement, e *entry, out *exec.Outcome, runE
 	if err == nil || runsAgain(err) {
 		return
 	}
+	if st.scan.UserVariable || mayWrite(e.stmt) { // whatever is set now on a connection is for nobody else
+		for i := range s.held.list {
+			s.held.list[i].conn.Soil()
+		}
+	}
 	if s.held.lent.back {
 		if l := s.atHome(out); l != nil && slices.Contains(s.held.lent.to, l.conn) {
 			s.bringHome(l)
