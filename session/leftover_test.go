@@ -172,24 +172,3 @@ func TestLockWaitAfterCall(t *testing.T) {
 	s.do(c, "BEGIN", "INSERT INTO plain (v) VALUES ('a')", "UPDATE users SET name = 'q'", "INSERT INTO plain (v) VALUES ('b')", "CALL p()")
 	want(t, s.one(c, "SELECT @@innodb_lock_wait_timeout FROM plain LIMIT 1"), "50")
 }
-
-// TestFailedCall: what a procedure or a statement has assigned before it failed is nobody else's.
-func TestFailedCall(t *testing.T) {
-	s := newScene(t, frontOptions{conns: 1}, 2)
-	s.servers[0].Exec("CREATE PROCEDURE " + s.db + ".bad() BEGIN SET @leak = 5; SIGNAL SQLSTATE '45000'; END")
-	for _, sql := range []string{"CALL bad()", "SELECT @leak := 6 FROM plain WHERE (SELECT 1 UNION SELECT 2) = 1"} {
-		a := s.open("")
-		exec(t, a, "REPLACE INTO plain (id, v) VALUES (1, 'x')")
-		if _, err := a.Exec(sql); err == nil {
-			t.Fatalf("%s did not fail", sql)
-		}
-		if err := a.Close(); err != nil {
-			t.Fatal(err)
-		}
-		b := s.open("")
-		want(t, rows(t, b, "SELECT @leak IS NULL"), "1")
-		if err := b.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
