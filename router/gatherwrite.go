@@ -156,7 +156,7 @@ func (p writer) unwritable() *Refusal {
 	case p.plan.Called != nil && (p.plan.Called.InsertID || len(p.plan.Called.Variables) > 0):
 		return cannotCall(p.plan.Table, p.plan.Called.names[0]+"(), which uses variables of the session,")
 	}
-	if _, err := (programs{p.planner}).functions(true); err != nil {
+	if _, err := (programs(p)).functions(true); err != nil {
 		return err.(*Refusal)
 	}
 	if t := p.first(func(t *table) bool { return t.system }); t != nil {

@@ -18,7 +18,7 @@ func (p shower) show() error {
 			p.plan.home = t.home
 		}
 	}
-	if v := (views{p.planner}); p.stmt.ShowWhere && v.asked() {
+	if v := (views(p)); p.stmt.ShowWhere && v.asked() {
 		if err := v.text("SHOW with a condition", map[[2]string]bool{}); err != nil {
 			return err
 		}
