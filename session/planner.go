@@ -77,6 +77,9 @@ func (p *planner) makePlan(ctx context.Context, st *statement, keep bool, as man
 	stmt := p.h.analyzer.Analyze(st.sql, st.scan, p.state.mode)
 	e := &entry{stmt: stmt, mapVersion: p.args.Map.Version, label: "local"}
 	e.action = actionOf(stmt)
+	if e.bounds = p.h.limits.For(p.args.Map, p.c.User, p.state.schema, st.scan.Fingerprint); e.bounds != nil {
+		p.kept.patience = e.bounds.Wait // of what has to be looked up, too
+	}
 	if e.action == route {
 		if e.plan, e.catVersion, err = p.resolve(ctx, st, stmt, hints, as); err != nil {
 			return nil, err
@@ -98,7 +101,6 @@ func (p *planner) makePlan(ctx context.Context, st *statement, keep bool, as man
 			e.text = string(st.sql)
 		}
 	}
-	e.bounds = p.h.limits.For(p.args.Map, p.c.User, p.state.schema, st.scan.Fingerprint)
 	e.digest = p.h.digests.Slot(p.state.schema, st.scan.Fingerprint)
 	if keep {
 		p.h.plans.put(p.key, e)
