@@ -164,16 +164,11 @@ func (p programs) behind(c *Called, schema, name string, seen map[[2]string]bool
 		return nil
 	}
 	seen[[2]string{schema, name}] = true
-	all, known := p.in.Catalog.Views[schema]
-	if !known {
-		return &NeedViews{schema}
+	list, is, err := definitionOf(p.in, schema, name)
+	if err != nil || !is {
+		return err
 	}
-	text, ok := all[strings.ToLower(name)]
-	if !ok {
-		return nil
-	}
-	list, readable := query.Words([]byte(text), p.in.Mode.With(""))
-	if (text == "" || !readable) && slices.ContainsFunc(p.in.Map.Spec.Schemas, isSpread) {
+	if len(list) == 0 && slices.ContainsFunc(p.in.Map.Spec.Schemas, isSpread) {
 		c.cannot(c.under, "names the view "+schema+"."+name+", whose text cannot be read")
 	}
 	for i := 2; i < len(list); i++ {

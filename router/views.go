@@ -107,17 +107,12 @@ func (p views) look(schema, name string, written bool, seen map[[2]string]bool) 
 		return nil
 	}
 	seen[at] = true
-	all, known := p.in.Catalog.Views[schema]
-	if !known {
-		return &NeedViews{schema}
-	}
-	text, ok := all[strings.ToLower(name)]
-	if !ok {
-		return nil
+	list, is, err := definitionOf(p.in, schema, name)
+	if err != nil || !is {
+		return err
 	}
 	what := "the view " + schema + "." + name
-	list, readable := query.Words([]byte(text), p.in.Mode.With(""))
-	if len(list) == 0 || !readable {
+	if len(list) == 0 {
 		return notOverShards(what+", which cannot be read,", "give the shards' account the privilege SHOW VIEW on it, or write its SELECT into the statement")
 	}
 	for i := range list {
@@ -172,4 +167,21 @@ func (p views) calls(what, schema string, list []query.Word, seen map[[2]string]
 		return notOverShards(what+", which calls what writes, and names a reference table, of which every shard has a copy,", instead)
 	}
 	return nil
+}
+
+// definitionOf gives the words of a view's definition, none where it cannot be read. is tells whether there is such a view.
+func definitionOf(in *Input, schema, name string) (list []query.Word, is bool, err error) {
+	all, known := in.Catalog.Views[schema]
+	if !known {
+		return nil, false, &NeedViews{schema}
+	}
+	text, is := all[strings.ToLower(name)]
+	if !is {
+		return nil, false, nil
+	}
+	list, readable := query.Words([]byte(text), in.Mode.With(""))
+	if !readable {
+		list = nil
+	}
+	return list, true, nil
 }
