@@ -18,6 +18,7 @@ type pair struct {
 	unsure   bool // a statement was refused: whether it has opened a transaction, which one server's would have, is not compared until the sides agree again
 	failed   bool // the statement before had an error: what FOUND_ROWS() says then depends on how far a server came
 	noID     bool // an INSERT had an error: LAST_INSERT_ID() is undefined then (the MySQL manual, Information Functions), until the next one
+	ignored  bool // the last statement but those that ask about it was an INSERT IGNORE … SELECT
 	prepared map[string][2]*prepared
 }
 
@@ -55,6 +56,7 @@ type outcome struct {
 	refused   string // by Sluice, of this kind
 	diff      string
 	want, got []result
+	both      [2]*prepared // what was executed, if it was prepared
 }
 
 // userVariable finds statements whose columns have the types that the session's user
@@ -78,6 +80,10 @@ func (p *pair) run(s *diffStatement) (o outcome) {
 	}
 	var err error
 	s.how = comparisonOf(s.sql, s.how)
+	s.how.ids, s.how.ignored = p.w.ids, p.ignored
+	if !asksBack.MatchString(s.sql) {
+		p.ignored = ignoring.MatchString(s.sql)
+	}
 	if p.unsure {
 		s.how.uncertain |= wire.StatusInTrans
 	}
@@ -109,6 +115,7 @@ func (p *pair) run(s *diffStatement) (o outcome) {
 	if insertion.MatchString(s.sql) {
 		p.noID = p.failed || p.noID && o.want[len(o.want)-1].ok.LastInsertID == 0
 	}
+	p.w.ids = p.w.ids || selectIntoP.MatchString(s.sql)
 	p.w.compared++
 	if n := len(o.want); n > 0 && len(o.want[n-1].rows) > 0 {
 		p.w.withRows++
@@ -121,6 +128,11 @@ func (p *pair) run(s *diffStatement) (o outcome) {
 		case p.stale(s, &o):
 			o.diff = ""
 			p.w.stale++
+		case s.how.asDescribed(o.both, &o):
+			o.diff = ""
+		case p.withoutIndex(s, &o):
+			o.diff = ""
+			p.w.indexed++
 		case insertSelect.MatchString(s.sql) && looked(o.want, o.got):
 			o.diff = ""
 		}
@@ -159,6 +171,7 @@ func (p *pair) runBinary(s *diffStatement) (o outcome, err error) {
 	if both[0] != nil && both[1] != nil {
 		p.prepared[key] = both
 	}
+	o.both = both
 	if both[0] != nil {
 		if o.got, err = p.sluice.execute(both[0], s.args); err != nil {
 			return o, fmt.Errorf("sluice: %w", err)
@@ -210,17 +223,13 @@ func (p *pair) prepare(s *diffStatement) (both [2]*prepared, o outcome, err erro
 }
 
 // stale tells whether the one server answers a SELECT as Sluice does when it is prepared anew: it
-// keeps conclusions from the values of earlier executions (MariaDB, of subqueries), which
-// Sluice's connections have not seen.
+// keeps conclusions from the values of earlier executions (MariaDB, of subqueries), and the types that user
+// variables had when it was prepared (Oracle MySQL), which Sluice's connections have not seen.
 func (p *pair) stale(s *diffStatement, o *outcome) bool {
-	if !p.binary || s.textOnly || !s.how.reads || s.args == nil {
+	if !p.binary || s.textOnly || !s.how.reads || s.args == nil && !userVariable.MatchString(s.sql) {
 		return false
 	}
-	again, e, err := p.one.prepare(s.sql)
-	if err != nil || e != nil {
-		return false
-	}
-	fresh, err := p.one.execute(again, s.args)
+	fresh, err := p.again(s)
 	return err == nil && s.how.differ(fresh, o.got) == ""
 }
 

@@ -30,8 +30,10 @@ type world struct {
 	examples map[string]string // of refusals
 	lists    *lists            // of docs/SQL.md; nil: none are kept
 	compared int
-	withRows int // of these
-	stale    int // and of these the one server had kept something of an earlier execution
+	withRows int  // of these
+	stale    int  // and of these the one server had kept something of an earlier execution
+	indexed  int  // and of these it answers as Sluice without an index
+	ids      bool // since the tables were reset, p has got rows of a SELECT, see selectIntoP
 }
 
 // diffSchemas are the rules of the test's tables.
@@ -185,6 +187,7 @@ func (w *world) everywhere(f func(*sql.DB) error) {
 // reset gives every table the rows of the start, and takes other tables away.
 func (w *world) reset() {
 	w.t.Helper()
+	w.ids = false
 	known := map[string]bool{}
 	var list []string
 	for _, table := range diffTables {
@@ -375,6 +378,6 @@ func (w *world) report() {
 	for _, k := range kinds {
 		fmt.Fprintf(&b, "\n%6d  %.160s\n            %s", w.refusals[k], k, w.examples[k])
 	}
-	w.t.Logf("%d statements compared (%d gave rows; of %d the one server kept something of earlier executions), %d refused:%s",
-		w.compared, w.withRows, w.stale, total, b.String())
+	w.t.Logf("%d statements compared (%d gave rows; of %d the one server kept something of earlier executions, to %d it answers alike without an index), %d refused:%s",
+		w.compared, w.withRows, w.stale, w.indexed, total, b.String())
 }
