@@ -38,7 +38,7 @@ type pace struct {
 	median  float64 // of the last window
 	wary    int     // windows for which the limit tries for no more
 	hold    float64 // nanoseconds that a lease lasts, with transactions: a moving average
-	others  float64 // how many times as long as at few at once everybody's take, see total; 0 is 1
+	others  float64 // how many times as long as at few at once other servers' take, see total; 0 is 1
 	probing bool    // the window measures base anew: few at once
 	resume  float64 // the limit after that
 
@@ -72,6 +72,8 @@ const (
 	// the server shares with others, a machine or this proxy, had less to do then.
 	baseAge = 30 * time.Second
 	restAge = time.Second
+	// crowded: where others take so many times as long, few at once here say nothing.
+	crowded = 1.5
 
 	paceBuckets = 4 * 40 // a quarter of an octave each, from 1 us to 2^40 us
 )
@@ -108,10 +110,10 @@ func (a *pace) allows() int {
 // lease notes that so many are at work.
 func (a *pace) lease(busy int) { a.peak = max(a.peak, busy) }
 
-// sample takes the time of one lease, and ends the window when it has seen enough.
-func (a *pace) sample(d time.Duration, now time.Time) {
+// sample takes the time of one lease, and tells whether the window has seen enough: it is to be ended then.
+func (a *pace) sample(d time.Duration, now time.Time) (full bool) {
 	if a.off || a.probing && now.Add(-d).Before(a.based) { // it began among many
-		return
+		return false
 	}
 	if a.n == 0 && a.began.IsZero() {
 		a.began = now
@@ -119,9 +121,7 @@ func (a *pace) sample(d time.Duration, now time.Time) {
 	a.buckets[bucketOf(d)]++
 	a.n++
 	age := now.Sub(a.began)
-	if a.n >= samples && age >= window || a.n >= fewSamples && age >= windowMost {
-		a.end(now)
-	}
+	return a.n >= samples && age >= window || a.n >= fewSamples && age >= windowMost
 }
 
 // held takes the time of a lease of any kind.
@@ -136,26 +136,27 @@ func (a *pace) held(d time.Duration) {
 func (a *pace) end(now time.Time) {
 	a.median = a.middle()
 	rest := float64(a.peak) <= a.floor()
+	took := a.median / max(a.others, 1) // what it would have been with nobody beside
 	switch {
 	case a.base == 0 && !rest:
 		// Nothing is known yet: this may be an overload already. It is found out now.
-		a.base, a.based = a.median, now.Add(-baseAge)
+		a.base, a.based = took, now.Add(-baseAge)
 	case rest && a.probing:
-		a.base, a.based = a.median, now
+		a.base, a.based = took, now
 	case rest:
 		if a.base == 0 {
-			a.base = a.median
+			a.base = took
 		}
-		a.base += 0.3 * (a.median - a.base) // what statements there are changes slowly
+		a.base += 0.3 * (took - a.base) // what statements there are changes slowly
 		a.based = now.Add(restAge - baseAge)
-	case a.median < a.base:
-		a.base += (a.median - a.base) / 16 // many at once do not take less than few: they are others; or it is chance
+	case took < a.base:
+		a.base += (took - a.base) / 16 // many at once do not take less than few: they are others; or it is chance
 	}
 	if a.probing {
 		a.probing, a.limit = false, max(a.resume, a.limit)
 	} else {
 		a.adjust()
-		if !rest && a.pressed && now.Sub(a.based) >= baseAge {
+		if !rest && a.pressed && a.others < crowded && now.Sub(a.based) >= baseAge {
 			a.based = now
 			a.probing, a.resume, a.limit = true, a.limit, a.floor()
 		}

@@ -47,7 +47,9 @@ func (m model) run(a *pace, clients int, length time.Duration, slow float64) (pe
 		if r.Float64() < slow {
 			d *= 200
 		}
-		a.sample(d, now)
+		if a.sample(d, now) {
+			a.end(now)
+		}
 	}
 	return float64(count) / now.Sub(half).Seconds()
 }

@@ -52,6 +52,9 @@ type pool struct {
 	total *total
 	next  atomic.Pointer[waiter] // whose turn it is and who waits for the total alone
 
+	slow   atomic.Uint64 // pace's slowdown in the last window, a float64
+	slowAt atomic.Int64  // when that ended, in nanoseconds of Unix time
+
 	resting atomic.Int32 // leased connections that are not at work
 	waiting atomic.Int32 // queue.n, for those that do not hold the lock
 }
@@ -96,7 +99,7 @@ func (p *pool) admits(promised int) bool {
 }
 
 // sure tells whether the shard has so little to do that the total does not matter. The lock is held.
-func (p *pool) sure(promised int) bool { return p.busy()+promised < few }
+func (p *pool) sure(promised int) bool { return p.busy()+promised < assured }
 
 // line finds a user's line. The lock is held.
 func (p *pool) line(user string) *line {
@@ -246,10 +249,14 @@ func (p *pool) put(c *Conn) (kept bool) {
 // sample takes the time of a newcomer's lease. Of many the total needs a part only. The lock is held.
 func (p *pool) sample(d time.Duration, now time.Time) {
 	if p.pace.n < samples || p.pace.n%8 == 0 {
-		p.pace.others = math.Float64frombits(p.total.slow.Load())
 		p.total.sample(d, now)
 	}
-	p.pace.sample(d, now)
+	if p.pace.sample(d, now) {
+		p.pace.others = p.total.othersThan(p, now)
+		p.pace.end(now)
+		p.slow.Store(math.Float64bits(p.pace.slowdown()))
+		p.slowAt.Store(now.UnixNano())
+	}
 }
 
 // forget takes a connection out of the pool for good. The lock is held.

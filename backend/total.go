@@ -2,6 +2,7 @@ package backend
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,15 +14,15 @@ import (
 // proxy, its clients' machine) none of them is found to be too wide or too narrow by itself: in the end each does
 // as much as is asked of it, and however narrow its limit is, all clients gather before the narrowest while the
 // others idle. So what they may do together follows the latency of all, whoever has waited for
-// longest comes next whichever shard it is for; and a shard's own limit shrinks when it has become slower than all have.
+// longest comes next whichever shard it is for; and a shard's own limit shrinks when it has become slower than the others have.
 //
-// A shard with fewer than few at work does not ask the total: none idles because others have much to
+// A shard with fewer than assured at work does not ask the total: none idles because others have much to
 // do. What has been at work for long is not counted any more: it would keep others from theirs, and it waits, for a
 // lock, a slow client or a server that hangs, more likely than it computes; the shard's own limit counts it.
 //
 //	take, serve ──has the pool a place? ──no──▶ line of the pool
 //	                  │yes
-//	              few at work, or (room in the total, and nobody who waits for the total goes before)?
+//	          hardly any at work, or (room in the total, and nobody who waits for the total goes before)?
 //	                  │yes                         └──no──▶ line of the pool, whose next waits for the total
 //	                lease ──ends──▶ total.serve: the pool whose next goes before all others' serves
 //
@@ -30,7 +31,6 @@ type total struct {
 	busy    atomic.Int32 // connections that work, at all shards
 	dials   atomic.Int32 // logins that are under way, each for a second at most: most for one who waits
 	allows  atomic.Int32
-	slow    atomic.Uint64 // pace's slowdown, a float64
 	waiting atomic.Int32  // pools whose next newcomer waits for the total
 	pools   atomic.Pointer[[]*pool]
 
@@ -50,6 +50,10 @@ type total struct {
 
 // ripe is how long a lease counts.
 const ripe = time.Second
+
+// assured are the places that a shard has whatever the others do: it is never idle, not even for the while between an
+// end and the next begin. (With few of them the shards' lines would not move together where the total is at its least.)
+const assured = few / 2
 
 // setPools follows a changed map.
 func (t *total) setPools(pools []*pool, each int) {
@@ -180,7 +184,34 @@ func (t *total) sample(d time.Duration, now time.Time) {
 		t.probed.Store(now.UnixNano())
 	}
 	t.allows.Store(int32(t.pace.allows()))
-	t.slow.Store(math.Float64bits(t.pace.slowdown()))
+}
+
+// othersThan is how many times as long as at few at once the middle one of the other shards takes; 1 when most have nothing
+// to do. (Not the total's own slowdown: that is from what was measured at another time, with other load beside.)
+func (t *total) othersThan(p *pool, now time.Time) float64 {
+	var all []float64
+	for _, q := range *t.pools.Load() {
+		switch {
+		case q == p:
+		case now.UnixNano()-q.slowAt.Load() < int64(stale):
+			all = append(all, math.Float64frombits(q.slow.Load()))
+		default:
+			all = append(all, 1)
+		}
+	}
+	return middleOf(all)
+}
+
+// stale is when a shard's last window says no more how it is.
+const stale = 5 * time.Second
+
+// middleOf is the median, of an even number the lower one; 1 of none.
+func middleOf(all []float64) float64 {
+	if len(all) == 0 {
+		return 1
+	}
+	slices.Sort(all)
+	return all[(len(all)-1)/2]
 }
 
 // unstick raises a limit by which somebody waits, and which nothing that is measured moves: only transactions come and go.

@@ -36,8 +36,8 @@ type crowd struct {
 	rand  *rand.Rand
 }
 
-func (c cluster) crowd(alone bool) *crowd {
-	w := &crowd{cluster: c, now: time.Unix(1000, 0), rand: rand.New(rand.NewPCG(3, 4)), at: make([][]asked, c.shards), lines: make([][]asked, c.shards)}
+func (c cluster) crowd(alone bool, seed uint64) *crowd {
+	w := &crowd{cluster: c, now: time.Unix(1000, 0), rand: rand.New(rand.NewPCG(seed, 4)), at: make([][]asked, c.shards), lines: make([][]asked, c.shards)}
 	if !alone {
 		w.total = &pace{few: few * c.shards}
 		w.total.setMax(112 * c.shards)
@@ -59,7 +59,7 @@ func (w *crowd) admit() {
 			case len(line) == 0:
 			case n >= w.own[i].allows():
 				w.own[i].pressed = true
-			case w.total != nil && n >= few && w.works >= w.total.allows():
+			case w.total != nil && n >= assured && w.works >= w.total.allows():
 				w.total.pressed = true
 			case first < 0 || line[0].came.Before(w.lines[first][0].came):
 				first = i
@@ -105,16 +105,29 @@ func (w *crowd) end() (took time.Duration) {
 	s := w.at[i][k]
 	w.at[i] = slices.Delete(w.at[i], k, k+1)
 	w.works--
-	if w.total != nil {
-		w.own[i].others = w.total.slowdown()
+	if w.own[i].sample(w.now.Sub(s.took), w.now) {
+		if w.total != nil {
+			w.own[i].others = w.othersThan(i)
+		}
+		w.own[i].end(w.now)
 	}
-	w.own[i].sample(w.now.Sub(s.took), w.now)
-	if w.total != nil {
-		w.total.sample(w.now.Sub(s.took), w.now)
+	if w.total != nil && w.total.sample(w.now.Sub(s.took), w.now) {
+		w.total.end(w.now)
 	}
 	w.admit()
 	w.come()
 	return w.now.Sub(s.came)
+}
+
+// othersThan is the total's.
+func (w *crowd) othersThan(i int) float64 {
+	var all []float64
+	for k, p := range w.own {
+		if k != i {
+			all = append(all, p.slowdown())
+		}
+	}
+	return middleOf(all)
 }
 
 // run has so many clients for a while of the model's time, and looks at its second half.
@@ -141,37 +154,37 @@ func TestTotalModel(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		cluster
-		worst float64 // p99 to the mean
+		worst float64 // p99 to the mean, in the middle of some runs
 	}{
-		{"one machine", cluster{4, 2, time.Millisecond, true}, 2.5},
-		{"one machine, slow statements", cluster{4, 2, 3 * time.Millisecond, true}, 2.5},
-		{"machines of their own", cluster{4, 2, 2 * time.Millisecond, false}, 4.2},
-		{"machines of their own, slow statements", cluster{4, 2, 8 * time.Millisecond, false}, 4.2},
+		{"one machine", cluster{4, 2, time.Millisecond, true}, 2},
+		{"one machine, slow statements", cluster{4, 2, 3 * time.Millisecond, true}, 2},
+		{"machines of their own", cluster{4, 2, 2 * time.Millisecond, false}, 4.5},
+		{"machines of their own, slow statements", cluster{4, 2, 8 * time.Millisecond, false}, 4.5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			var even float64
 			for _, alone := range []bool{true, false} {
-				w := c.crowd(alone)
-				w.run(8, 5*time.Second)
-				w.run(16, 5*time.Second)
-				got, p99, mean := w.run(160, 10*time.Second)
-				even = float64(p99) / float64(mean)
-				var limits, lines []int
-				for i := range w.own {
-					limits, lines = append(limits, w.own[i].allows()), append(lines, len(w.lines[i]))
+				var even []float64
+				for seed := range uint64(7) {
+					w := c.crowd(alone, seed)
+					for _, n := range []int{4, 8, 16} {
+						w.run(n, time.Second)
+					}
+					got, p99, mean := w.run(160, 10*time.Second)
+					even = append(even, float64(p99)/float64(mean))
+					best := float64(c.parallel) / c.service.Seconds()
+					if !c.together {
+						best *= float64(c.shards)
+					}
+					if got < 0.9*best {
+						t.Errorf("%.0f a second; the machines can do %.0f", got, best)
+					}
 				}
-				t.Logf("alone %v: %.0f a second, p99 %v, mean %v (%.1f); limits %v, lines %v", alone, got, p99, mean, even, limits, lines)
-				best := float64(c.parallel) / c.service.Seconds()
-				if !c.together {
-					best *= float64(c.shards)
+				slices.Sort(even)
+				t.Logf("alone %v: 1 in 100 waits %.1f times as long as the mean (%.1f to %.1f)", alone, even[3], even[0], even[6])
+				if even[3] > c.worst && !alone {
+					t.Errorf("1 in 100 waits %.1f times as long as the mean", even[3])
 				}
-				if got < 0.9*best {
-					t.Errorf("%.0f a second; the machines can do %.0f", got, best)
-				}
-			}
-			if even > c.worst {
-				t.Errorf("1 in 100 waits %.1f times as long as the mean", even)
 			}
 		})
 	}
@@ -193,11 +206,11 @@ func TestTotal(t *testing.T) {
 	}
 	p.total.allows.Store(1)
 	var first, second []*Conn
-	for range few {
-		second = append(second, lease("s1", "app")) // nobody waits: it is few
+	for range assured {
+		second = append(second, lease("s1", "app")) // nobody waits: it has them whatever others do
 	}
-	p.total.allows.Store(2*few + 2)
-	for range few + 2 {
+	p.total.allows.Store(2*assured + 2)
+	for range assured + 2 {
 		first = append(first, lease("s0", "app"))
 	}
 	served := make(chan string, 3)
