@@ -3,77 +3,82 @@ package server
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
 
 // The gate bounds what clients can cost before they are authenticated. Logins beyond the
 // bounds wait: after a failover all clients come back at once, and shall all be served.
-// One address cannot take more than its share of the places, so that connections that say
-// nothing, until HandshakeTimeout ends them, are felt by their own address first.
+// The next place goes to the address that has the fewest, and one address has no more than its share, so
+// that connections that say nothing are felt by their own address first. Where many addresses have taken all places, a login
+// that has been under way for patient is ended for one of an address that has fewer.
 const (
-	maxLogins       = 512 // under way at once
-	maxLoginsSource = 128 // of one address
-	minWaiting      = 64  // connections of one address that may wait whatever MaxConnections is
+	maxLogins       = 512         // under way at once
+	maxLoginsSource = 128         // of one address
+	minWaiting      = 64          // connections of one address that may wait whatever MaxConnections is
+	patient         = time.Second // far more than a login takes over any distance
 )
 
 var (
 	errCrowd   = errors.New("too many connections of this address are not logged in yet")
 	errWaited  = errors.New("no place to log in became free in time")
 	errStopped = errors.New("the server stops")
+	errYields  = errors.New("the login took long, and others needed its place")
 )
 
 type gate struct {
-	places     chan struct{}
 	maxWaiting int // of one address, those under way included
 
 	mu      sync.Mutex
 	sources map[netip.Addr]*source
+	lines   []*source // with somebody who waits, whose turn was longest ago first
+	under   int       // logins under way
+	ending  int       // of them those that are ended for others
+	timed   bool      // serve is called again when a login has been under way for patient
 }
 
 // source is an address that has connections at the gate.
 type source struct {
-	places chan struct{}
-	n      int // connections that wait or are under way
+	addr    netip.Addr
+	waiting []*seat
+	under   []*seat // the oldest first
+}
+
+// seat is a login that waits or is under way.
+type seat struct {
+	g     *gate
+	src   *source
+	turn  chan struct{} // closed when it need not wait any more
+	since time.Time     // it is under way
+	end   func()        // ends it; nil: it cannot be ended any more
+	ended bool
 }
 
 func newGate(maxConnections int) *gate {
-	return &gate{
-		places:     make(chan struct{}, maxLogins),
-		maxWaiting: max(maxConnections/2, minWaiting),
-		sources:    map[netip.Addr]*source{},
-	}
+	return &gate{maxWaiting: max(maxConnections/2, minWaiting), sources: map[netip.Addr]*source{}}
 }
 
-// enter waits for a place; leave gives it back and is nil when there is an error.
-func (g *gate) enter(addr netip.Addr, timeout time.Duration, stop <-chan struct{}) (leave func(), err error) {
-	key := sourceOf(addr)
-	src := g.arrive(key)
-	if src == nil {
+// enter waits for a place, which leave gives back. end is called, by another goroutine, when the place is
+// needed by others before settled is.
+func (g *gate) enter(addr netip.Addr, timeout time.Duration, stop <-chan struct{}, end func()) (*seat, error) {
+	s := g.arrive(sourceOf(addr), end)
+	if s == nil {
 		return nil, errCrowd
 	}
 	limit := time.NewTimer(timeout)
 	defer limit.Stop()
-	for i, places := range []chan struct{}{src.places, g.places} {
-		select {
-		case places <- struct{}{}:
-			continue
-		case <-limit.C:
-			err = errWaited
-		case <-stop:
-			err = errStopped
-		}
-		if i > 0 {
-			<-src.places
-		}
-		g.depart(key, src)
-		return nil, err
+	var err error
+	select {
+	case <-s.turn:
+		return s, nil
+	case <-limit.C:
+		err = errWaited
+	case <-stop:
+		err = errStopped
 	}
-	return func() {
-		<-g.places
-		<-src.places
-		g.depart(key, src)
-	}, nil
+	s.leave()
+	return nil, err
 }
 
 // sourceOf is what counts as one address: of IPv6, the network that one customer has.
@@ -86,25 +91,126 @@ func sourceOf(addr netip.Addr) netip.Addr {
 	return addr.Unmap()
 }
 
-func (g *gate) arrive(key netip.Addr) *source {
+func (g *gate) arrive(key netip.Addr, end func()) *seat {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	src := g.sources[key]
 	if src == nil {
-		src = &source{places: make(chan struct{}, maxLoginsSource)}
+		src = &source{addr: key}
 		g.sources[key] = src
 	}
-	if src.n >= g.maxWaiting {
+	if len(src.waiting)+len(src.under) >= g.maxWaiting {
 		return nil
 	}
-	src.n++
-	return src
+	s := &seat{g: g, src: src, turn: make(chan struct{}), end: end}
+	if src.waiting = append(src.waiting, s); len(src.waiting) == 1 {
+		g.lines = append(g.lines, src)
+	}
+	g.serve()
+	return s
 }
 
-func (g *gate) depart(key netip.Addr, src *source) {
+// settled says that the login is nearly over, and tells whether it has not been ended before.
+func (s *seat) settled() bool {
+	s.g.mu.Lock()
+	defer s.g.mu.Unlock()
+	s.end = nil
+	return !s.ended
+}
+
+// leave gives the place back, or ends the wait for one.
+func (s *seat) leave() {
+	g, src := s.g, s.src
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if src.n--; src.n == 0 {
-		delete(g.sources, key)
+	if i := slices.Index(src.under, s); i >= 0 {
+		src.under = slices.Delete(src.under, i, i+1)
+		g.under--
+		if s.ended {
+			g.ending--
+		}
+	} else {
+		g.unqueue(s)
+	}
+	if len(src.waiting)+len(src.under) == 0 {
+		delete(g.sources, src.addr)
+	}
+	g.serve()
+}
+
+// unqueue takes a login out of its line. The lock is held.
+func (g *gate) unqueue(s *seat) {
+	src := s.src
+	i := slices.Index(src.waiting, s)
+	src.waiting = slices.Delete(src.waiting, i, i+1)
+	i = slices.Index(g.lines, src)
+	g.lines = slices.Delete(g.lines, i, i+1)
+	if len(src.waiting) > 0 {
+		g.lines = append(g.lines, src)
+	}
+}
+
+// serve gives places to those that wait. The lock is held.
+func (g *gate) serve() {
+	for {
+		var next *source
+		for _, src := range g.lines {
+			if len(src.under) < maxLoginsSource && (next == nil || len(src.under) < len(next.under)) {
+				next = src
+			}
+		}
+		switch {
+		case next == nil:
+			return
+		case g.under >= maxLogins:
+			g.makeRoom(len(next.under))
+			return
+		}
+		s := next.waiting[0]
+		g.unqueue(s)
+		s.since = time.Now()
+		next.under = append(next.under, s)
+		g.under++
+		close(s.turn)
+	}
+}
+
+// makeRoom ends the oldest login of the address that has the most, for one that has so few; one after the other,
+// for each is a place soon. The lock is held.
+func (g *gate) makeRoom(few int) {
+	if g.ending > 0 || g.timed {
+		return
+	}
+	var victim, first *seat
+	for _, src := range g.sources {
+		if n := len(src.under); n <= few || few > 0 && n == few+1 { // else two would take turns
+			continue
+		}
+		i := slices.IndexFunc(src.under, func(s *seat) bool { return s.end != nil })
+		if i < 0 {
+			continue
+		}
+		s := src.under[i]
+		if first == nil || s.since.Before(first.since) {
+			first = s
+		}
+		if time.Since(s.since) >= patient && (victim == nil || len(src.under) > len(victim.src.under)) {
+			victim = s
+		}
+	}
+	switch {
+	case victim != nil:
+		victim.ended = true
+		g.ending++
+		victim.end()
+		victim.end = nil
+	case first != nil:
+		g.timed = true
+		time.AfterFunc(time.Until(first.since.Add(patient)), func() {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			g.timed = false
+			g.serve()
+		})
 	}
 }

@@ -89,6 +89,44 @@ func TestHerd(t *testing.T) {
 	}
 }
 
+// TestSilentAddresses: so many addresses that open connections and say nothing that they have all places, and each more of
+// them waiting, do not keep out another's logins for long; those that they have do not end where nobody else waits.
+func TestSilentAddresses(t *testing.T) {
+	f := start(t, Options{HandshakeTimeout: time.Minute, MaxConnections: 4000})
+	var crowd []net.Conn
+	for last := range byte(maxLogins / maxLoginsSource) {
+		from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, 1+last)}}
+		for range 2 * maxLoginsSource {
+			nc, err := from.Dial("tcp", f.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer nc.Close()
+			crowd = append(crowd, nc)
+		}
+	}
+	all := func() bool {
+		f.gate.mu.Lock()
+		defer f.gate.mu.Unlock()
+		return f.gate.under == maxLogins
+	}
+	eventually(t, "all places are taken", func() bool { return f.open() == len(crowd) && all() })
+	for range 20 {
+		f.greeted(t).login("app").wantWho("user=app")
+	}
+	if n := f.open(); n < len(crowd)-40 {
+		t.Errorf("for 20 logins %d were ended", len(crowd)+20-n)
+	}
+	for _, nc := range crowd {
+		nc.Close()
+	}
+	eventually(t, "the gate has forgotten them", func() bool {
+		f.gate.mu.Lock()
+		defer f.gate.mu.Unlock()
+		return len(f.gate.sources) == 0 && len(f.gate.lines) == 0 && f.gate.under == 0 && f.gate.ending == 0
+	})
+}
+
 // quiet is a test whose failures do not end a goroutine that is not its own.
 type quiet struct{ testing.TB }
 

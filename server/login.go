@@ -93,14 +93,14 @@ func (l *login) run() (c *Client, err error) {
 	if err := l.readProxy(); err != nil {
 		return nil, err
 	}
-	leave, err := s.gate.enter(l.remote.Addr(), s.opts.HandshakeTimeout, s.stopping)
+	seat, err := s.gate.enter(l.remote.Addr(), s.opts.HandshakeTimeout, s.stopping, func() { _ = l.tcp.SetDeadline(time.Unix(1, 0)) })
 	switch {
 	case errors.Is(err, errStopped):
 		return nil, &refusal{why: whyHandshake, answer: shuttingDown()}
 	case err != nil:
 		return nil, &refusal{why: whyTooMany, answer: tooMany(), err: err}
 	}
-	defer leave()
+	defer seat.leave()
 	// The wait at the gate was not the client's fault: its time starts anew.
 	if err := l.tcp.SetDeadline(time.Now().Add(s.opts.HandshakeTimeout)); err != nil {
 		return nil, err
@@ -113,6 +113,9 @@ func (l *login) run() (c *Client, err error) {
 	}
 	if err := l.authenticate(); err != nil {
 		return nil, err
+	}
+	if !seat.settled() {
+		return nil, &refusal{why: whyTimeout, err: errYields}
 	}
 	return l.accept()
 }
