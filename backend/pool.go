@@ -441,13 +441,19 @@ func (p *pool) dial(k int, mark uint64, over func()) {
 		quit(l.conn)
 		return
 	}
+	p.succeeded(l)
+	if len(p.all) >= p.max { // it was lowered meanwhile
+		p.serve()
+		p.mu.Unlock()
+		quit(l.conn)
+		return
+	}
 	age := p.opts.MaxAge - time.Duration(rand.Int64N(int64(p.opts.MaxAge)/8+1))
 	now := time.Now()
 	c := &Conn{Conn: l.conn, driven: l.driven, pool: p, class: class, version: l.version, threadID: l.threadID, expires: now.Add(age), idleSince: now}
 	p.all[c] = struct{}{}
 	p.idle[k] = append(p.idle[k], c)
 	p.idles++
-	p.succeeded(l)
 	p.serve()
 	p.mu.Unlock()
 }
