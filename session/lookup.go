@@ -71,9 +71,12 @@ func (p *planner) shardOf(schema string) string {
 // would not give any more, over all shards.
 func (p *planner) largestID(ctx context.Context, seq string) (largest uint64, err error) {
 	schema, table, _ := strings.Cut(seq, ".")
-	column := p.sequenceColumn(schema, table)
-	if column == "" {
-		return 0, fmt.Errorf("table %s has no AUTO_INCREMENT column", seq)
+	column, err := p.sequenceColumn(ctx, schema, table)
+	if err == nil && column == "" {
+		err = fmt.Errorf("table %s has no AUTO_INCREMENT column", seq)
+	}
+	if err != nil {
+		return 0, err
 	}
 	m := p.args.Map
 	name := string(query.QuoteName(nil, schema)) + "." + string(query.QuoteName(nil, table))
@@ -109,22 +112,25 @@ func askUint(c *backend.Conn, sql string) (uint64, error) {
 	return parseUint(rows[0][0]), nil
 }
 
-// sequenceColumn names the column that a table's sequence feeds.
-func (p *planner) sequenceColumn(schema, table string) string {
+// sequenceColumn names the column that a table's sequence feeds, "" where there is none. A shard is asked: what the catalog knew
+// when the statement was planned may have been forgotten since, for another table's sake.
+func (p *planner) sequenceColumn(ctx context.Context, schema, table string) (name string, err error) {
 	if sc := p.args.Map.Schema(schema); sc != nil {
 		if rule := sc.Rule(table); rule.Sequence != "" {
-			return rule.Sequence
+			return rule.Sequence, nil
 		}
 	}
-	cat := p.h.catalog.snapshot(p.args.Map.Version, time.Now())
-	if info := cat.Table(schema, table); info != nil {
-		for _, c := range info.Columns {
-			if c.Flags&wire.FlagAutoIncrement != 0 {
-				return c.Name
-			}
+	err = p.onAnyShard(ctx, schema, table, func(c *backend.Conn) error {
+		info, err := exec.TableInfo(c, schema, table)
+		if err != nil {
+			return err
 		}
-	}
-	return ""
+		if i := slices.IndexFunc(info.Columns, func(c shard.Column) bool { return c.Flags&wire.FlagAutoIncrement != 0 }); i >= 0 {
+			name = info.Columns[i].Name
+		}
+		return nil
+	})
+	return name, err
 }
 
 // targetInfo looks the target of an INSERT up, nil when it is not to be had: the server will
