@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,36 +31,10 @@ func TestSchema(t *testing.T) {
 		for _, part := range []struct {
 			name string
 			f    func(*testing.T, *cluster, *sql.DB)
-		}{{"rights", testSchemaRights}, {"locks", testTableLocks}, {"comments", testCommentsOnly}, {"sizes", testSizes}, {"dump", testDump}, {"unique keys", testUniqueKeys}, {"agreement", testAgreement},
-			{"ids beside DDL", testIDsBesideDDL}} {
+		}{{"rights", testSchemaRights}, {"locks", testTableLocks}, {"comments", testCommentsOnly}, {"sizes", testSizes}, {"dump", testDump}, {"unique keys", testUniqueKeys}, {"agreement", testAgreement}} {
 			t.Run(part.name, func(t *testing.T) { part.f(t, c, db) })
 		}
 	})
-}
-
-// testIDsBesideDDL: the first ids of a table are had while what is known of all tables is forgotten for the sake of another one.
-func testIDsBesideDDL(t *testing.T, c *cluster, db *sql.DB) {
-	for _, table := range []string{"sbtest1", "sbtest2"} {
-		must(t, db, "CREATE TABLE "+table+" (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, k INT)")
-	}
-	done := make(chan error)
-	var stop atomic.Bool
-	go func() {
-		var err error
-		for err == nil && !stop.Load() {
-			_, err = db.Exec("TRUNCATE TABLE sbtest2")
-		}
-		done <- err
-	}()
-	for range 12 {
-		must(t, db, "TRUNCATE TABLE sbtest1", "INSERT INTO sbtest1 (k) VALUES (1), (2), (3)")
-		expect(t, db, "SELECT k FROM sbtest1 ORDER BY id", "1", "2", "3")
-	}
-	stop.Store(true)
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	must(t, db, "DROP TABLE sbtest1, sbtest2")
 }
 
 // testSchemaRights: the tables of others are denied in the words of one server.

@@ -37,3 +37,17 @@ func TestStatements(t *testing.T) {
 		want(t, rows(t, db, "SELECT name FROM countries ORDER BY code"), "Germany\nFrance")
 	})
 }
+
+// TestIDsBesideDDL: the first ids of a table are had although what is known of all tables is forgotten meanwhile, for the
+// sake of another one.
+func TestIDsBesideDDL(t *testing.T) {
+	f := newFront(t, frontOptions{shards: 2})
+	db, other := f.open(""), f.open("")
+	exec(t, db, "CREATE TABLE users (user_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50))")
+	exec(t, db, "CREATE TABLE plain (id INT)")
+	f.topo.asks = func() { exec(t, other, "ALTER TABLE plain ADD COLUMN v INT") }
+	exec(t, db, "INSERT INTO users (name) VALUES ('a'), ('b')")
+	if got := rows(t, db, "SELECT COUNT(*) FROM users"); got != "2" {
+		t.Error(got)
+	}
+}

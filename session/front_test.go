@@ -39,6 +39,7 @@ type memory struct {
 	ids   map[string]uint64
 	told  []func(*shard.Map)
 	acks  chan [2]int64 // of migration and attempt; nil: nobody is interested
+	asks  func()        // called before the largest id of a table is asked for, if there is one
 
 	cluster string
 }
@@ -95,6 +96,9 @@ func (t *memory) NextIDs(ctx context.Context, seq string, n int, user topo.IDUse
 	t.mu.Unlock()
 	if !known {
 		user.Leave()
+		if t.asks != nil {
+			t.asks()
+		}
 		largest, err := user.Floor(ctx)
 		if err != nil {
 			return 0, err
