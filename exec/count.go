@@ -47,6 +47,9 @@ func (s *scatter) count() error {
 	}
 	if everywhere {
 		s.out.Response.OK = s.one()
+		if s.req.Bound.Plan.CopiesRows() {
+			s.copied(&s.out.Response.OK)
+		}
 	} else {
 		s.out.Response.OK = s.sum()
 	}
@@ -161,6 +164,24 @@ func (s *scatter) one() wire.OK {
 		ok.Warnings = max(ok.Warnings, l.ok.Warnings)
 	}
 	return ok
+}
+
+// copied adds the rows of a sharded table's parts that a change of its definition has copied. What it warns of is
+// the same on each shard.
+func (s *scatter) copied(ok *wire.OK) {
+	var total, said [3]uint64
+	if !readInfo(ok.Info, total[:]) {
+		return
+	}
+	ok.AffectedRows, total = 0, [3]uint64{2: total[2]}
+	for i := range s.legs {
+		l := &s.legs[i].ok
+		ok.AffectedRows += l.AffectedRows
+		if readInfo(l.Info, said[:]) {
+			total[0], total[1] = total[0]+said[0], total[1]+said[1]
+		}
+	}
+	ok.Info = writeInfo(ok.Info, total[:])
 }
 
 // sum adds the counts of the parts of one INSERT.

@@ -41,6 +41,7 @@ func (p changer) ddl() error {
 	}
 	p.plan.sharded = true // or copied to a new shard: a migration that begins waits for it
 	p.everywhere()
+	p.plan.copies = kind == shard.Sharded
 	switch p.stmt.Kind {
 	case query.AlterTable:
 		return p.alterTable(kind)
@@ -200,7 +201,7 @@ func (p changer) alterTable(kind shard.Kind) error {
 	return p.alterRows(t)
 }
 
-// alterKey refuses a change of the shard-key column, but for another size of integer.
+// alterKey refuses a change of the shard-key column, but for another size of integer, under its own name.
 func (p changer) alterKey(t *table) error {
 	key := strings.ToLower(t.rule.ShardKey)
 	for i, w := range p.words {
@@ -213,13 +214,54 @@ func (p changer) alterKey(t *table) error {
 		for slices.Contains([]string{"column", "if", "exists"}, p.words.at(j)) {
 			j++
 		}
-		if strings.ToLower(strings.Trim(p.words.at(j), "`\"")) != key {
+		named := func(w string) bool { return strings.ToLower(strings.Trim(w, "`\"")) == key }
+		if !named(p.words.at(j)) {
 			continue
 		}
-		if w == "modify" && isIntegerType(p.words.at(j+1)) {
+		if w == "change" && named(p.words.at(j+1)) {
+			j++
+		}
+		if (w == "modify" || j > i+1 && named(p.words.at(j-1))) && isIntegerType(p.words.at(j+1)) {
+			if err := p.keptType(t, p.words.clause(j+1)); err != nil {
+				return err
+			}
 			continue
 		}
 		return unsupported("%s of %s, the shard key of %s, would leave its rows on the wrong shards; copy them into a new table instead", strings.ToUpper(w), t.rule.ShardKey, t.name())
+	}
+	return nil
+}
+
+// keptType refuses an integer type for the shard key by which the value of a row that is there would
+// become another, on the shard of the old one: where values that do not fit are cut to size, where 0 gets an
+// id, where the column is computed; and with leading zeros, by which slots are computed in SQL.
+func (p changer) keptType(t *table, clause words) error {
+	for _, w := range []string{"zerofill", "as", "generated"} {
+		if clause.has(w) {
+			return unsupported("MODIFY of %s, the shard key of %s, with %s, would leave its rows on the wrong shards; leave that out", t.rule.ShardKey, t.name(), strings.ToUpper(w))
+		}
+	}
+	numbers := clause.has("auto_increment") && !p.in.NoAutoValueOnZero
+	cuts := !p.in.Strict || p.words.at(1) == "ignore" || p.words.at(2) == "ignore"
+	if !numbers && !cuts {
+		return nil
+	}
+	info := p.in.Catalog.Table(t.schema, t.rule.Name)
+	if info == nil {
+		return &NeedTable{t.schema, t.rule.Name}
+	}
+	at := info.Index(t.rule.ShardKey)
+	if at < 0 {
+		return nil // its own error is told by the server
+	}
+	flags := info.Columns[at].Flags
+	if numbers && flags&flagAutoIncrement == 0 {
+		return unsupported("MODIFY of %s, the shard key of %s, to AUTO_INCREMENT, would give a row of 0 an id that belongs to another shard; SET sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO') first",
+			t.rule.ShardKey, t.name())
+	}
+	if cuts && (clause.at(0) != "bigint" || clause.has("unsigned") != (flags&flagUnsigned != 0)) {
+		return unsupported("MODIFY of %s, the shard key of %s, where sql_mode is not strict or IGNORE is said, could change values and leave rows on the wrong shards; do it under STRICT_ALL_TABLES",
+			t.rule.ShardKey, t.name())
 	}
 	return nil
 }

@@ -103,6 +103,7 @@ type Plan struct {
 	momentary bool
 	atHome    bool // it calls functions of the current schema's default shard
 	unique    bool
+	copies    bool
 
 	sharded    bool     // a sharded table is named
 	own        []edit   // leave out rows that a shard holds without owning them; see own.go
@@ -182,6 +183,9 @@ func (p *Plan) UsesText() bool { return p.usesText }
 
 // Staged tells whether the rows of an INSERT are computed before they go to their shards.
 func (p *Plan) Staged() bool { return p.stage != nil }
+
+// CopiesRows tells whether the plan changes the definition of a sharded table, for which each shard may copy its rows.
+func (p *Plan) CopiesRows() bool { return p.copies }
 
 // DropsSequences gives "schema.table" of every dropped or truncated table that may have a
 // sequence.

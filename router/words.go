@@ -80,6 +80,24 @@ func (w words) index(word string) int {
 	return -1
 }
 
+// clause gives what stands from i on, up to the comma that ends it.
+func (w words) clause(i int) words {
+	depth := 0
+	for j := i; j < len(w); j++ {
+		switch w[j] {
+		case "(":
+			depth++
+		case ")":
+			depth--
+		case ",":
+			if depth == 0 {
+				return w[i:j]
+			}
+		}
+	}
+	return w[min(i, len(w)):]
+}
+
 func (w words) has(word string) bool { return w.index(word) >= 0 }
 
 // defines tells whether a statement defines or drops what is no table, or gives privileges: it runs
