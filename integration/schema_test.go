@@ -31,7 +31,8 @@ func TestSchema(t *testing.T) {
 		for _, part := range []struct {
 			name string
 			f    func(*testing.T, *cluster, *sql.DB)
-		}{{"rights", testSchemaRights}, {"locks", testTableLocks}, {"comments", testCommentsOnly}, {"sizes", testSizes}, {"dump", testDump}, {"unique keys", testUniqueKeys}, {"agreement", testAgreement}} {
+		}{{"rights", testSchemaRights}, {"locks", testTableLocks}, {"comments", testCommentsOnly}, {"sizes", testSizes}, {"dump", testDump}, {"unique keys", testUniqueKeys}, {"agreement", testAgreement},
+			{"again", testAgain}} {
 			t.Run(part.name, func(t *testing.T) { part.f(t, c, db) })
 		}
 	})

@@ -171,6 +171,7 @@ func (p changer) oneKind() (shard.Kind, error) {
 
 // alterTable keeps the shard key what it is.
 func (p changer) alterTable(kind shard.Kind) error {
+	p.plan.nameless = p.words.nameless()
 	t := &p.tables[0]
 	if err := (referring{p}).foreignKeys(t.schema, t.rule); err != nil {
 		return err

@@ -104,6 +104,7 @@ type Plan struct {
 	atHome    bool // it calls functions of the current schema's default shard
 	unique    bool
 	copies    bool
+	nameless  bool
 
 	sharded    bool     // a sharded table is named
 	own        []edit   // leave out rows that a shard holds without owning them; see own.go
@@ -183,6 +184,10 @@ func (p *Plan) UsesText() bool { return p.usesText }
 
 // Staged tells whether the rows of an INSERT are computed before they go to their shards.
 func (p *Plan) Staged() bool { return p.stage != nil }
+
+// AddsNameless tells whether the plan adds a key or a constraint to a table on several shards for which each server makes up a
+// name, so that it cannot be repeated where it was carried out.
+func (p *Plan) AddsNameless() bool { return p.nameless }
 
 // CopiesRows tells whether the plan changes the definition of a sharded table, for which each shard may copy its rows.
 func (p *Plan) CopiesRows() bool { return p.copies }

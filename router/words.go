@@ -80,6 +80,44 @@ func (w words) index(word string) int {
 	return -1
 }
 
+// nameless tells whether an ALTER TABLE adds a key or a constraint without a name. (A second PRIMARY KEY, and a
+// column that is there, are errors.)
+func (w words) nameless() bool {
+	for i, s := range w {
+		switch s {
+		case "add":
+		case "modify", "change":
+			if c := w.clause(i); c.has("unique") || c.has("key") && !c.has("primary") || c.has("check") || c.has("references") {
+				return true
+			}
+			continue
+		default:
+			continue
+		}
+		j := i + 1
+		if w.at(j) == "constraint" {
+			if j+1 < len(w) && isName(w[j+1]) && !slices.Contains(kindsOfKeys, w.at(j+1)) {
+				continue
+			}
+			j++
+		}
+		from := j
+		for slices.Contains(kindsOfKeys, w.at(j)) {
+			j++
+		}
+		if w.at(j) == "using" {
+			j += 2
+		}
+		if j > from && w.at(from) != "primary" && w.at(j) == "(" {
+			return true
+		}
+	}
+	return false
+}
+
+// kindsOfKeys are the words before the name of what ADD adds, where it is no column.
+var kindsOfKeys = []string{"unique", "fulltext", "spatial", "foreign", "check", "index", "key", "primary"}
+
 // clause gives what stands from i on, up to the comma that ends it.
 func (w words) clause(i int) words {
 	depth := 0

@@ -32,7 +32,7 @@ func (d defining) check(ctx context.Context, st *statement, e *entry, out *exec.
 		return runErr
 	}
 	for _, t := range e.plan.Defines() {
-		difference, err := d.compare(ctx, t)
+		difference, _, err := d.compare(ctx, t)
 		switch {
 		case err != nil && runErr != nil:
 			return runErr
@@ -74,9 +74,29 @@ func (d defining) warn(out *exec.Outcome, text string) {
 	out.Response.OK.Warnings++
 }
 
-// compare says where a table's definition differs from that of the first shard, "" for nowhere.
+// before refuses to add keys and constraints without names to a table that some shards have changed already: there
+// a server would add them once more, under another name, and the statement would never be complete.
+func (d defining) before(ctx context.Context, p *router.Plan) error {
+	if !p.AddsNameless() {
+		return nil
+	}
+	for _, t := range p.Defines() {
+		difference, there, err := d.compare(ctx, t)
+		if err != nil {
+			return err
+		}
+		if there && difference != "" {
+			return refuse(1235, "42000", "a key or constraint without a name for %s.%s, which is not alike on all shards (%s): where it is there it would be added again; give it the name that it has there (ADD UNIQUE KEY name (…))",
+				t.Schema, t.Table, difference)
+		}
+	}
+	return nil
+}
+
+// compare says where a table's definition differs from that of the first shard, "" for nowhere, and whether all
+// that it has asked have one.
 // Servers of different versions write the same definition in different words.
-func (d defining) compare(ctx context.Context, t router.TableName) (string, error) {
+func (d defining) compare(ctx context.Context, t router.TableName) (differs string, there bool, err error) {
 	first, version := "", ""
 	for i := range d.args.Map.Spec.Shards {
 		name := d.args.Map.ShardName(i)
@@ -91,16 +111,16 @@ func (d defining) compare(ctx context.Context, t router.TableName) (string, erro
 		})
 		switch {
 		case err != nil && inOrder(err) && d.shared.killed() == nil:
-			return "shard " + name + ": " + err.Error(), nil
+			return "shard " + name + ": " + err.Error(), false, nil
 		case err != nil:
-			return "", fmt.Errorf("shard %s: %w", name, err)
+			return "", false, fmt.Errorf("shard %s: %w", name, err)
 		case i == 0:
 			first, version = text, of
 		case of == version && text != first:
-			return difference(d.args.Map.ShardName(0), first, name, text), nil
+			return difference(d.args.Map.ShardName(0), first, name, text), true, nil
 		}
 	}
-	return "", nil
+	return "", true, nil
 }
 
 var (
