@@ -47,8 +47,8 @@ func (s *scatter) count() error {
 	}
 	if everywhere {
 		s.out.Response.OK = s.one()
-		if s.req.Bound.Plan.CopiesRows() {
-			s.copied(&s.out.Response.OK)
+		if s.req.Bound.Plan.Copies {
+			copied(s.legs, &s.out.Response.OK)
 		}
 	} else {
 		s.out.Response.OK = s.sum()
@@ -168,14 +168,14 @@ func (s *scatter) one() wire.OK {
 
 // copied adds the rows of a sharded table's parts that a change of its definition has copied. What it warns of is
 // the same on each shard.
-func (s *scatter) copied(ok *wire.OK) {
+func copied(legs []leg, ok *wire.OK) {
 	var total, said [3]uint64
 	if !readInfo(ok.Info, total[:]) {
 		return
 	}
 	ok.AffectedRows, total = 0, [3]uint64{2: total[2]}
-	for i := range s.legs {
-		l := &s.legs[i].ok
+	for i := range legs {
+		l := &legs[i].ok
 		ok.AffectedRows += l.AffectedRows
 		if readInfo(l.Info, said[:]) {
 			total[0], total[1] = total[0]+said[0], total[1]+said[1]

@@ -41,7 +41,7 @@ func (p changer) ddl() error {
 	}
 	p.plan.sharded = true // or copied to a new shard: a migration that begins waits for it
 	p.everywhere()
-	p.plan.copies = kind == shard.Sharded
+	p.plan.Copies = kind == shard.Sharded
 	switch p.stmt.Kind {
 	case query.AlterTable:
 		return p.alterTable(kind)
@@ -171,7 +171,7 @@ func (p changer) oneKind() (shard.Kind, error) {
 
 // alterTable keeps the shard key what it is.
 func (p changer) alterTable(kind shard.Kind) error {
-	p.plan.nameless = p.words.nameless()
+	p.plan.Nameless = nameless(p.words)
 	t := &p.tables[0]
 	if err := (referring{p}).foreignKeys(t.schema, t.rule); err != nil {
 		return err
@@ -223,7 +223,7 @@ func (p changer) alterKey(t *table) error {
 			j++
 		}
 		if (w == "modify" || j > i+1 && named(p.words.at(j-1))) && isIntegerType(p.words.at(j+1)) {
-			if err := p.keptType(t, p.words.clause(j+1)); err != nil {
+			if err := keptType(p, t, p.words.clause(j+1)); err != nil {
 				return err
 			}
 			continue
@@ -236,7 +236,7 @@ func (p changer) alterKey(t *table) error {
 // keptType refuses an integer type for the shard key by which the value of a row that is there would
 // become another, on the shard of the old one: where values that do not fit are cut to size, where 0 gets an
 // id, where the column is computed; and with leading zeros, by which slots are computed in SQL.
-func (p changer) keptType(t *table, clause words) error {
+func keptType(p changer, t *table, clause words) error {
 	for _, w := range []string{"zerofill", "as", "generated"} {
 		if clause.has(w) {
 			return unsupported("MODIFY of %s, the shard key of %s, with %s, would leave its rows on the wrong shards; leave that out", t.rule.ShardKey, t.name(), strings.ToUpper(w))

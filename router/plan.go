@@ -61,6 +61,8 @@ type Plan struct {
 	Strict   bool // a value that a condition has to convert is an error: an INSERT … SELECT under a strict sql_mode
 	Clock    bool // looks at the time, or may store it in a column by itself: its legs must be told the same
 	Stmt     *query.Statement
+	Copies   bool // changes the definition of a sharded table, for which each shard may copy its rows
+	Nameless bool // adds a key or constraint for which each server makes up a name: cannot be repeated where it was carried out
 	Table    string // schema.table of the sharded table that decides, for messages and digests
 
 	Called *Called // what the stored programs that it calls do; nil when it calls none
@@ -103,8 +105,6 @@ type Plan struct {
 	momentary bool
 	atHome    bool // it calls functions of the current schema's default shard
 	unique    bool
-	copies    bool
-	nameless  bool
 
 	sharded    bool     // a sharded table is named
 	own        []edit   // leave out rows that a shard holds without owning them; see own.go
@@ -184,13 +184,6 @@ func (p *Plan) UsesText() bool { return p.usesText }
 
 // Staged tells whether the rows of an INSERT are computed before they go to their shards.
 func (p *Plan) Staged() bool { return p.stage != nil }
-
-// AddsNameless tells whether the plan adds a key or a constraint to a table on several shards for which each server makes up a
-// name, so that it cannot be repeated where it was carried out.
-func (p *Plan) AddsNameless() bool { return p.nameless }
-
-// CopiesRows tells whether the plan changes the definition of a sharded table, for which each shard may copy its rows.
-func (p *Plan) CopiesRows() bool { return p.copies }
 
 // DropsSequences gives "schema.table" of every dropped or truncated table that may have a
 // sequence.

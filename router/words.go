@@ -82,7 +82,7 @@ func (w words) index(word string) int {
 
 // nameless tells whether an ALTER TABLE adds a key or a constraint without a name. (A second PRIMARY KEY, and a
 // column that is there, are errors.)
-func (w words) nameless() bool {
+func nameless(w words) bool {
 	for i, s := range w {
 		switch s {
 		case "add":

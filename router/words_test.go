@@ -23,7 +23,7 @@ func TestNameless(t *testing.T) {
 		"alter table t add constraint":                                      false,
 		"alter table t add":                                                 false,
 	} {
-		if got := wordsOf([]byte(text)).nameless(); got != want {
+		if got := nameless(wordsOf([]byte(text))); got != want {
 			t.Errorf("%s: %v", text, got)
 		}
 	}

@@ -77,7 +77,7 @@ func (d defining) warn(out *exec.Outcome, text string) {
 // before refuses to add keys and constraints without names to a table that some shards have changed already: there
 // a server would add them once more, under another name, and the statement would never be complete.
 func (d defining) before(ctx context.Context, p *router.Plan) error {
-	if !p.AddsNameless() {
+	if !p.Nameless {
 		return nil
 	}
 	for _, t := range p.Defines() {
