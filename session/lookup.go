@@ -16,15 +16,27 @@ import (
 	"sluice/wire"
 )
 
-// lookUp puts a table's columns into the catalog, looked at under a version of it.
-func (p *planner) lookUp(ctx context.Context, version int64, schema, table string) error {
-	return p.onAnyShard(ctx, schema, table, func(c *backend.Conn) error {
-		info, err := exec.TableInfo(c, schema, table)
-		if err == nil {
-			p.h.catalog.add(version, schema, table, info, time.Now())
-		}
+// lookUp asks a shard for a table's columns, and puts them into the catalog where that is still of a version.
+func (p *planner) lookUp(ctx context.Context, version int64, schema, table string) (info *shard.TableInfo, err error) {
+	err = p.onAnyShard(ctx, schema, table, func(c *backend.Conn) (err error) {
+		info, err = exec.TableInfo(c, schema, table)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	p.h.catalog.add(version, schema, table, info, time.Now())
+	return info, nil
+}
+
+// info gives what is known of a table, and asks where that is nothing: what the statement was planned with may have been
+// forgotten since, for another table's sake.
+func (p *planner) info(ctx context.Context, schema, table string) (*shard.TableInfo, error) {
+	cat := p.h.catalog.snapshot(p.args.Map.Version, time.Now())
+	if info := cat.Table(schema, table); info != nil {
+		return info, nil
+	}
+	return p.lookUp(ctx, cat.Version, schema, table)
 }
 
 // onAnyShard looks at a table on its schema's default shard, or, when that is down and all
@@ -112,25 +124,23 @@ func askUint(c *backend.Conn, sql string) (uint64, error) {
 	return parseUint(rows[0][0]), nil
 }
 
-// sequenceColumn names the column that a table's sequence feeds, "" where there is none. A shard is asked: what the catalog knew
-// when the statement was planned may have been forgotten since, for another table's sake.
-func (p *planner) sequenceColumn(ctx context.Context, schema, table string) (name string, err error) {
+// sequenceColumn names the column that a table's sequence feeds, "" where there is none.
+func (p *planner) sequenceColumn(ctx context.Context, schema, table string) (string, error) {
 	if sc := p.args.Map.Schema(schema); sc != nil {
 		if rule := sc.Rule(table); rule.Sequence != "" {
 			return rule.Sequence, nil
 		}
 	}
-	err = p.onAnyShard(ctx, schema, table, func(c *backend.Conn) error {
-		info, err := exec.TableInfo(c, schema, table)
-		if err != nil {
-			return err
+	info, err := p.info(ctx, schema, table)
+	if err != nil {
+		return "", err
+	}
+	for _, c := range info.Columns {
+		if c.Flags&wire.FlagAutoIncrement != 0 {
+			return c.Name, nil
 		}
-		if i := slices.IndexFunc(info.Columns, func(c shard.Column) bool { return c.Flags&wire.FlagAutoIncrement != 0 }); i >= 0 {
-			name = info.Columns[i].Name
-		}
-		return nil
-	})
-	return name, err
+	}
+	return "", nil
 }
 
 // targetInfo looks the target of an INSERT up, nil when it is not to be had: the server will
@@ -147,21 +157,12 @@ func (p *planner) targetInfo(ctx context.Context, stmt *query.Statement) (*shard
 	if p.kept.pins.temporary() && !p.spread(schema, table) {
 		return nil, nil
 	}
-	for range 3 { // again when the catalog is renewed meanwhile
-		cat := p.h.catalog.snapshot(p.args.Map.Version, time.Now())
-		if info := cat.Table(schema, table); info != nil {
-			return info, nil
-		}
-		err := p.lookUp(ctx, cat.Version, schema, table)
-		var we *wire.Error
-		if errors.As(err, &we) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
+	info, err := p.info(ctx, schema, table)
+	var we *wire.Error
+	if errors.As(err, &we) {
+		return nil, nil
 	}
-	return nil, nil
+	return info, err
 }
 
 // spread tells whether a table is on several shards: no temporary table may have its name.

@@ -164,7 +164,7 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 		}
 		var need *router.NeedTable
 		if errors.As(err, &need) {
-			if err := p.lookUp(ctx, in.Catalog.Version, need.Schema, need.Table); err != nil {
+			if _, err := p.lookUp(ctx, in.Catalog.Version, need.Schema, need.Table); err != nil {
 				return nil, 0, err
 			}
 			continue
