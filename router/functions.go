@@ -45,6 +45,8 @@ func (p programs) functions(apart bool) (stored bool, err error) {
 		return false, nil
 	case c.unfit != "":
 		return true, cannotCall(p.plan.Table, c.unfit+",")
+	case c.namedLock:
+		return true, cannotCall(p.plan.Table, c.names[0]+"(), which uses named locks,")
 	case len(c.homes) > 1 || c.homes[0] != p.currentHome():
 		return true, p.noRoutines()
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ type world struct {
 	cat *shard.Catalog
 }
 
-// programs reads stored programs, one a line: name: body.
+// programs reads stored programs, one a line: name: body; and triggers: name event table: body.
 func (w *world) programs(input string) string {
 	all := &shard.Programs{Routines: map[string]shard.Routine{}, Tables: map[string]shard.Name{}}
 	for at := range w.cat.Tables {
@@ -54,8 +55,14 @@ func (w *world) programs(input string) string {
 	for _, view := range []string{"all_users", "over_users", "all_countries"} {
 		all.Tables[view] = shard.Name{Name: view, View: true}
 	}
+	w.cat.Triggers = map[string]map[string][]shard.Trigger{"shop": {}, "crm": {}}
 	for _, line := range strings.Split(input, "\n") {
 		name, body, _ := strings.Cut(line, ": ")
+		if f := strings.Fields(name); len(f) > 2 { // name event table [uneven] [definer]
+			w.cat.Triggers["shop"][f[2]] = append(w.cat.Triggers["shop"][f[2]], shard.Trigger{Name: f[0], Event: f[1],
+				Uneven: slices.Contains(f, "uneven"), Routine: shard.Routine{Body: body, Definer: slices.Contains(f, "definer")}})
+			continue
+		}
 		all.Routines[name] = shard.Routine{Body: body, Unseen: body == "?"}
 	}
 	w.cat.Views = map[string]map[string]string{}

@@ -45,11 +45,14 @@ func New(stmt *query.Statement, in *Input) (*Plan, error) {
 	if err := (programs{p}).asIs(); err != nil {
 		return nil, err
 	}
+	if err := (triggers{p}).examine(); err != nil {
+		return nil, err
+	}
 	p.plan.sharded = p.plan.sharded || p.first((*table).sharded) != nil
 	if in.Hints.DenyScatter {
 		hinted{p}.denyScatter()
 	}
-	p.plan.Clock = stmt.Clock || (writer{p}).stampsRows()
+	p.plan.Clock = p.plan.Clock || stmt.Clock || (writer{p}).stampsRows()
 	return p.plan, nil
 }
 
@@ -163,6 +166,10 @@ func (p opaque) opaque() error {
 		return unsupported("this form of SHOW is not known; ask information_schema, or the shard itself")
 	}
 	if err := views(p).names(); err != nil {
+		return err
+	}
+	var err error
+	if p.plan.Program, err = (triggers(p)).definition(); err != nil {
 		return err
 	}
 	aliases := p.words.aliases()

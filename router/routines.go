@@ -19,15 +19,19 @@ type NeedRoutines struct{ Schema string }
 
 func (e *NeedRoutines) Error() string { return "the stored programs of " + e.Schema + " are not known" }
 
-// Called is what the stored programs that a statement calls do to the session, with those that they
-// call themselves.
+// Called is what the stored programs that a statement calls, or that it fires, do to the session, with those
+// that they call themselves.
 type Called struct {
 	Variables []string // user variables, as their texts write them
 	InsertID  bool     // they look at LAST_INSERT_ID(), or set it
 	Settings  bool     // they may set variables of the server
 	Writes    bool
+	Fired     bool // they are triggers only, not what the statement calls
 
 	names     []string         // of the statement's own
+	fired     string           // the trigger that is being read, and the table, in words
+	changes   changes          // what they do to tables
+	namedLock bool             // they take and give back named locks
 	locks     bool             // they lock rows that they read
 	unfit     string           // why nothing can be said of them, or no connection but the client's would do
 	views     bool             // some of tables are views
@@ -38,7 +42,6 @@ type Called struct {
 	under     string           // the one that is being read
 	unread    bool             // the text of one cannot be read
 	blind     bool             // unfit says only that a text cannot be read
-	procedure bool             // they are those of a CALL
 }
 
 // pure tells whether calls depend on nothing but their arguments, and leave nothing.
@@ -63,7 +66,7 @@ func (p programs) examine() error {
 	if len(names) == 0 {
 		return nil
 	}
-	c := &Called{procedure: p.stmt.Kind == query.Call}
+	c := &Called{}
 	seen := map[[2]string]bool{}
 	for _, schema := range schemas {
 		for _, name := range names {
@@ -100,6 +103,11 @@ func (p programs) read(c *Called, schema, name string, seen map[[2]string]bool) 
 	if !slices.Contains(c.homes, s.DefaultShard) {
 		c.homes = append(c.homes, s.DefaultShard)
 	}
+	return p.text(c, schema, name, r, seen)
+}
+
+// text adds what the text of a program does.
+func (p programs) text(c *Called, schema, name string, r shard.Routine, seen map[[2]string]bool) error {
 	mode := p.in.Mode.With(r.Mode)
 	list, ok := query.Words([]byte(r.Body), mode)
 	if r.Unseen || !ok {
@@ -109,22 +117,31 @@ func (p programs) read(c *Called, schema, name string, seen map[[2]string]bool) 
 		return nil
 	}
 	c.Variables = append(c.Variables, query.UserVariables([]byte(r.Body), mode)...)
-	body := body{list: list}
-	body.own = body.declared(r.Parameters)
-	for i := range list {
+	b := body{list: list, source: r.Body, definer: r.Definer}
+	b.own = b.declared(r.Parameters)
+	return p.body(c, schema, name, b, seen)
+}
+
+// body is text of one whose words are known.
+func (p programs) body(c *Called, schema, name string, b body, seen map[[2]string]bool) error {
+	for i := range b.list {
 		c.under = name
-		body.effects(c, name, i)
+		b.effects(c, name, i)
 		of := schema
-		if body.at(i-1) == "." && i >= 2 && p.in.Map.Schema(list[i-2].Text) != nil {
-			of = list[i-2].Text
+		if b.at(i-1) == "." && i >= 2 {
+			if p.in.Map.Schema(b.list[i-2].Text) != nil {
+				of = b.list[i-2].Text
+			} else if !b.list[i].Called { // a column
+				continue
+			}
 		}
-		if b := body.at(i); (b == "prepare" || b == "execute" && body.at(i+1) == "immediate") && p.besideSpread(schema, r.Body) {
+		if w := b.at(i); (w == "prepare" || w == "execute" && b.at(i+1) == "immediate") && p.besideSpread(schema, b.source) {
 			c.cannot(name, "runs a text that it makes")
 		}
-		if err := p.named(c, of, list[i].Text); err != nil {
+		if err := p.named(c, of, b.list[i].Text); err != nil {
 			return err
 		}
-		if err := p.read(c, of, strings.ToLower(list[i].Text), seen); err != nil {
+		if err := p.read(c, of, strings.ToLower(b.list[i].Text), seen); err != nil {
 			return err
 		}
 	}
@@ -212,6 +229,8 @@ func (p programs) asIs() error {
 		return nil
 	case c.unfit != "" && (!c.blind || slices.ContainsFunc(p.in.Map.Spec.Schemas, isSpread)):
 		return cannotCall(p.plan.Table, c.unfit+",")
+	case c.namedLock && slices.ContainsFunc(c.homes, func(home string) bool { return home != p.in.Map.ShardName(0) }):
+		return cannotCall(p.plan.Table, c.names[0]+"(), which uses named locks, which live on shard "+p.in.Map.ShardName(0)+" and not on its schema's default shard,")
 	case c.sharded != "":
 		return c.readsSharded(p.plan.Table)
 	case c.Writes && c.reference != "":
@@ -221,122 +240,11 @@ func (p programs) asIs() error {
 }
 
 func (c *Called) cannot(name, why string) {
-	if c.unfit == "" {
+	switch {
+	case c.unfit != "":
+	case c.fired != "" && c.fired == name:
+		c.unfit = name + ", which " + why
+	default:
 		c.unfit = name + "(), which " + why
 	}
-}
-
-// body is the text of a stored program.
-type body struct {
-	list []query.Word
-	own  map[string]bool // its variables, in lower case
-}
-
-func (b body) at(i int) string {
-	if i < 0 || i >= len(b.list) {
-		return ""
-	}
-	return strings.ToLower(b.list[i].Text)
-}
-
-// effects adds what word i says of a program.
-func (b body) effects(c *Called, name string, i int) {
-	called := b.list[i].Called
-	switch b.at(i) {
-	case "insert", "replace", "truncate":
-		c.Writes = c.Writes || !called
-	case "update", "share":
-		if b.at(i-1) == "for" || b.at(i) == "share" {
-			c.locks = true
-		} else {
-			c.Writes = true
-		}
-	case "delete", "load", "create", "drop", "alter", "nextval", "setval":
-		c.Writes = true
-	case "next", "previous":
-		c.Writes = c.Writes || b.at(i+1) == "value"
-	case "last_insert_id", "identity":
-		c.InsertID = true
-	case "@@":
-		switch b.at(i + 1) {
-		case "warning_count", "error_count", "pseudo_thread_id":
-			c.cannot(name, "asks for the state of the session")
-		}
-		c.Settings = c.Settings || b.at(i-1) == "set" || b.at(i-1) == ""
-	case "session", "global":
-		c.Settings = true
-	case "set":
-		c.Settings = c.Settings || b.setsOthers(i)
-	case "found_rows", "row_count":
-		if called && !(c.procedure && b.ran(i)) {
-			c.cannot(name, "asks for the state of the session")
-		}
-	case "connection_id", "session_user", "system_user", "user", "get_lock", "release_lock", "release_all_locks",
-		"is_free_lock", "is_used_lock", "lastval":
-		if called {
-			c.cannot(name, "asks for the state of the session")
-		}
-	case "current_user":
-		c.cannot(name, "asks for the state of the session")
-	}
-}
-
-// ran tells whether a statement of the program before the one of word i sets what ROW_COUNT() and FOUND_ROWS() give.
-func (b body) ran(i int) bool {
-	ended := false
-	for i--; i >= 0; i-- {
-		switch b.at(i) {
-		case "":
-			ended = ended || b.list[i].Mark == ';'
-		case "insert", "replace", "update", "delete", "select", "call":
-			if ended && !b.list[i].Called {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// setsOthers tells whether the SET at word i assigns what is neither declared nor a parameter.
-func (b body) setsOthers(i int) bool {
-	for j := i - 1; j >= 0 && b.list[j].Mark != ';'; j-- {
-		switch b.at(j) {
-		case "insert", "replace", "update", "load":
-			if !b.list[j].Called {
-				return false // of columns
-			}
-		}
-	}
-	if w := b.at(i - 1); w == "character" || w == "char" {
-		return false
-	}
-	for j := i + 1; j < len(b.list) && b.list[j].Mark != ';'; j++ {
-		name := b.at(j)
-		first := j == i+1
-		assigned := b.list[j-1].Mark == ',' && j+1 < len(b.list) && (b.list[j+1].Mark == '=' || b.list[j+1].Mark == ':')
-		if (first || assigned) && name != "" && name != "@" && name != "@@" && !b.own[name] {
-			return true
-		}
-	}
-	return false
-}
-
-// declared gives the names that DECLARE introduces, with the parameters.
-func (b body) declared(parameters []string) map[string]bool {
-	own := map[string]bool{}
-	for _, name := range parameters {
-		own[strings.ToLower(name)] = true
-	}
-	for i := range b.list {
-		if b.at(i) != "declare" {
-			continue
-		}
-		for i++; b.at(i) != ""; i += 2 {
-			own[b.at(i)] = true
-			if i+1 >= len(b.list) || b.list[i+1].Mark != ',' {
-				break
-			}
-		}
-	}
-	return own
 }

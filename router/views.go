@@ -116,6 +116,9 @@ func (p views) look(schema, name string, written bool, seen map[[2]string]bool) 
 		return notOverShards(what+", which cannot be read,", "give the shards' account the privilege SHOW VIEW on it, or write its SELECT into the statement")
 	}
 	for i := range list {
+		if asks := asksSession(list[i]); asks != "" {
+			return notOverShards(what+", which asks for "+asks+",", "write its SELECT into the statement")
+		}
 		if i < 2 || list[i-1].Text != "." || i+1 < len(list) && list[i+1].Text == "." { // else schema.table.column
 			continue
 		}
@@ -133,6 +136,18 @@ func (p views) look(schema, name string, written bool, seen map[[2]string]bool) 
 		}
 	}
 	return p.calls(what, schema, list, seen)
+}
+
+// asksSession names the function of the session that a word of a view's definition is, in which names are quoted
+// and functions have parentheses.
+func asksSession(w query.Word) string {
+	switch name := strings.ToLower(w.Text); name {
+	case "user", "session_user", "system_user", "current_user", "connection_id", "row_count", "found_rows", "last_insert_id":
+		if w.Called {
+			return strings.ToUpper(name) + "()"
+		}
+	}
+	return ""
 }
 
 // calls refuses the text of what, when it calls programs that find a shard's part of a table, or
@@ -161,8 +176,10 @@ func (p views) calls(what, schema string, list []query.Word, seen map[[2]string]
 	switch {
 	case c.sharded != "":
 		return notOverShards(what+", which calls what names "+c.sharded+", of which a shard has a part,", instead)
-	case c.unread:
+	case c.unfit != "":
 		return notOverShards(what+", which calls "+c.unfit+",", instead)
+	case c.namedLock, c.Settings, c.InsertID, len(c.Variables) > 0:
+		return notOverShards(what+", which calls what uses the session's variables, LAST_INSERT_ID() or named locks,", instead)
 	case c.Writes && slices.ContainsFunc(c.tables, programs(p).isReference):
 		return notOverShards(what+", which calls what writes, and names a reference table, of which every shard has a copy,", instead)
 	}

@@ -141,20 +141,36 @@ func (w words) has(word string) bool { return w.index(word) >= 0 }
 // defines tells whether a statement defines or drops what is no table, or gives privileges: it runs
 // nothing of what it names.
 func (w words) defines() bool {
-	switch w.at(0) {
+	switch verbOf(w) {
 	case "drop", "grant", "revoke", "rename":
 		return true
 	case "create", "alter":
-		for _, s := range w {
-			switch s {
-			case "table", "as", "select":
-				return false
-			case "view", "procedure", "function", "trigger", "event", "package":
-				return true
-			}
-		}
+		return w.defined() != ""
 	}
 	return false
+}
+
+// verbOf is the first word, also within an executable comment.
+func verbOf(w words) string {
+	for i, s := range w {
+		if s[0] >= 'a' && s[0] <= 'z' && w.at(i+1) != "!" {
+			return s
+		}
+	}
+	return ""
+}
+
+// defined names the kind of what CREATE or ALTER defines, "" where it is a table, or has rows.
+func (w words) defined() string {
+	for _, s := range w {
+		switch s {
+		case "table", "as", "select":
+			return ""
+		case "view", "procedure", "function", "trigger", "event", "package":
+			return s
+		}
+	}
+	return ""
 }
 
 // calls tells whether the word stands before a parenthesis.

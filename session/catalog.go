@@ -32,7 +32,8 @@ func newCatalog() *catalog {
 }
 
 func emptyCatalog(version int64) *shard.Catalog {
-	return &shard.Catalog{Version: version, Tables: map[[2]string]*shard.TableInfo{}, Programs: map[string]*shard.Programs{}, Views: map[string]map[string]string{}}
+	return &shard.Catalog{Version: version, Tables: map[[2]string]*shard.TableInfo{}, Programs: map[string]*shard.Programs{}, Views: map[string]map[string]string{},
+		Triggers: map[string]map[string][]shard.Trigger{}}
 }
 
 // snapshot gives the tables known under a map's version.
@@ -79,6 +80,14 @@ func (c *catalog) addViews(version int64, schema string, all map[string]string, 
 	c.put(version, now, func(cat *shard.Catalog) {
 		cat.Views = maps.Clone(cat.Views)
 		cat.Views[schema] = all
+	})
+}
+
+// addTriggers stores the triggers of a schema's tables, like add.
+func (c *catalog) addTriggers(version int64, schema string, all map[string][]shard.Trigger, now time.Time) {
+	c.put(version, now, func(cat *shard.Catalog) {
+		cat.Triggers = maps.Clone(cat.Triggers)
+		cat.Triggers[schema] = all
 	})
 }
 

@@ -160,6 +160,20 @@ func stateReason(scan *query.Scan, stmt *query.Statement) string {
 	return ""
 }
 
+// leaves says what a statement, or a trigger that it fires, leaves behind on its connection.
+func leaves(st *statement, e *entry) string {
+	reason, c := stateReason(st.scan, e.stmt), e.plan.Called
+	switch {
+	case reason != "" || c == nil || !c.Fired:
+		return reason
+	case c.Settings:
+		return pinProcedure
+	case len(c.Variables) > 0:
+		return pinUserVars
+	}
+	return ""
+}
+
 // stateless are verbs of statements that are not analysed but are known to leave nothing
 // behind on their connection.
 var stateless = map[string]bool{

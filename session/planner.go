@@ -162,6 +162,13 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 			}
 			continue
 		}
+		var triggers *router.NeedTriggers
+		if errors.As(err, &triggers) {
+			if err = (systems{p}).triggers(ctx, in.Catalog.Version, triggers.Schema); err != nil {
+				return nil, 0, err
+			}
+			continue
+		}
 		var need *router.NeedTable
 		if errors.As(err, &need) {
 			if _, err := p.lookUp(ctx, in.Catalog.Version, need.Schema, need.Table); err != nil {

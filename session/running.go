@@ -181,7 +181,7 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 	if e.stmt.Verb == "get" { // another statement may have run on the connection since
 		return notBuilt("GET DIAGNOSTICS outside of a stored program; ask SHOW WARNINGS instead")
 	}
-	if e.stmt.Opaque {
+	if e.stmt.Opaque && !p.Program {
 		if name := unanswered(st.scan.Fingerprint); name != "" {
 			return notBuilt("%s() in a statement that is not understood (%s); select it alone", name, e.stmt.Reason)
 		}

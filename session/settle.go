@@ -187,7 +187,7 @@ func (s *settling) keepState(st *statement, e *entry, out *exec.Outcome) {
 	if t := &s.kept.tx.temporary; e.stmt.Temporary {
 		t.made, t.dropped = t.made || e.stmt.Kind == query.CreateTable, t.dropped || e.stmt.Kind == query.DropTable
 	}
-	reason := stateReason(st.scan, e.stmt)
+	reason := leaves(st, e)
 	if s.held.lent.back && reason != "" {
 		l := s.atHome(out)
 		s.bringHome(l)
@@ -205,7 +205,7 @@ func (s *settling) keepAssigned(st *statement, e *entry, out *exec.Outcome, runE
 	if err == nil || runsAgain(err) {
 		return
 	}
-	if st.scan.UserVariable || mayWrite(e.stmt) { // whatever is set now on a connection is for nobody else
+	if st.scan.UserVariable || mayWrite(e.stmt) || e.plan.Called != nil { // whatever is set now on a connection is for nobody else
 		for i := range s.held.list {
 			s.held.list[i].conn.Soil()
 		}
@@ -217,7 +217,7 @@ func (s *settling) keepAssigned(st *statement, e *entry, out *exec.Outcome, runE
 		return
 	}
 	if c := e.plan.Called; c != nil && len(c.Variables) > 0 {
-		s.pinFor(stateReason(st.scan, e.stmt))
+		s.pinFor(leaves(st, e))
 	}
 }
 

@@ -45,6 +45,16 @@ type Routine struct {
 	Mode       string   // the sql_mode that it was made with
 	Parameters []string // their names
 	Unseen     bool     // the proxies' account may not read it
+	Definer    bool     // it runs as an account that is not the proxies' own
+}
+
+// Trigger is one of a table.
+type Trigger struct {
+	Routine
+	Name   string
+	Event  string // INSERT, UPDATE or DELETE
+	Before bool
+	Uneven bool // of a table of several shards: not all of them have this one
 }
 
 // Catalog is a snapshot of what has been looked at. It is immutable.
@@ -55,6 +65,9 @@ type Catalog struct {
 	// Views are the definitions of the views of a schema's default shard, by schema and name in lower
 	// case; no map for a schema that has not been looked at, none at all where nobody looks.
 	Views map[string]map[string]string
+	// Triggers are those of the tables of a schema, by schema and table in lower case; no map for a schema
+	// that has not been looked at, none at all where nobody looks.
+	Triggers map[string]map[string][]Trigger
 }
 
 // Program gives what is known of a schema's stored programs, or nil if they have not been looked at.

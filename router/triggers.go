@@ -1,0 +1,331 @@
+package router
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sluice/query"
+	"sluice/shard"
+)
+
+// A trigger runs on the shard where a row is written, over a connection of Sluice's. Those of unsharded
+// tables find there what stored programs find; those of tables that several shards have may look at the row
+// and at nothing else. They may have been made past Sluice, with an imported database.
+
+// NeedTriggers is returned by New when the plan depends on the triggers of a schema's tables: put them into
+// the Catalog, and plan again.
+type NeedTriggers struct{ Schema string }
+
+func (e *NeedTriggers) Error() string { return "the triggers of " + e.Schema + " are not known" }
+
+// triggers looks at the triggers that a statement fires.
+type triggers struct{ *planner }
+
+// examine refuses those that would not do what they do on one server, and notes what they do to the session.
+// Errors: *Refusal, *NeedTriggers, *NeedRoutines, *NeedViews.
+func (p triggers) examine() error {
+	if p.in.Catalog == nil || p.in.Catalog.Triggers == nil || isDDLVerb(p.stmt.Verb) {
+		return nil
+	}
+	seen := map[[2]string]changes{}
+	if c := p.plan.Called; c != nil && c.Writes {
+		for _, r := range slices.Clone(c.tables) {
+			if err := p.of(r.Schema, r.Name, c.changes, seen); err != nil {
+				return err
+			}
+		}
+	}
+	if !p.plan.Write || p.plan.Locking {
+		return nil
+	}
+	for i := range p.tables {
+		if t := &p.tables[i]; t.ref.Target && !t.system {
+			if err := p.of(t.schema, t.rule.Name, p.changes(), seen); err != nil {
+				return err
+			}
+		}
+	}
+	if !p.stmt.Opaque {
+		return nil
+	}
+	for _, r := range p.stmt.Tables {
+		schema := r.Schema
+		if schema == "" {
+			schema = p.in.Schema
+		}
+		if s := p.in.Map.Schema(schema); s != nil && p.in.User.May(schema) {
+			if err := p.of(schema, r.Name, anyChange, seen); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// of looks at the triggers of a table, or of what a view is of.
+func (p triggers) of(schema, name string, by changes, seen map[[2]string]changes) error {
+	at := [2]string{schema, strings.ToLower(name)}
+	s := p.in.Map.Schema(schema)
+	if by &^= seen[at]; s == nil || by == 0 {
+		return nil
+	}
+	seen[at] |= by
+	all, known := p.in.Catalog.Triggers[schema]
+	if !known {
+		return &NeedTriggers{schema}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	for _, t := range all[at[1]] {
+		if by&changeOf(t.Event) == 0 {
+			continue
+		}
+		if err := p.run(s, name, &t, seen); err != nil {
+			return err
+		}
+	}
+	if s.Rule(name).Kind != shard.Unsharded || p.in.Catalog.Views == nil {
+		return nil
+	}
+	list, is, err := definitionOf(p.in, schema, name)
+	if err != nil || !is {
+		return err
+	}
+	for i := 2; i < len(list); i++ {
+		if list[i-1].Text == "." {
+			if err := p.of(list[i-2].Text, list[i].Text, by, seen); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// changes are events that set triggers off.
+type changes uint8
+
+const (
+	inserts changes = 1 << iota
+	updates
+	deletes
+	anyChange = inserts | updates | deletes
+)
+
+func changeOf(event string) changes {
+	switch event {
+	case "INSERT":
+		return inserts
+	case "UPDATE":
+		return updates
+	}
+	return deletes
+}
+
+// changes gives those of the statement on the tables that it writes itself.
+func (p triggers) changes() changes {
+	if g := p.plan.gather; g != nil && g.write { // a row may move
+		return anyChange
+	}
+	switch p.stmt.Kind {
+	case query.Insert:
+		if p.words.follows("duplicate", "key") {
+			return inserts | updates
+		}
+		return inserts
+	case query.Replace:
+		return inserts | deletes
+	case query.Update:
+		return updates
+	case query.Delete:
+		return deletes
+	}
+	return anyChange
+}
+
+// run looks at one trigger, of a table or of one that others write to.
+func (p triggers) run(s *shard.Schema, table string, t *shard.Trigger, seen map[[2]string]changes) error {
+	c := &Called{fired: "the trigger " + s.Name + "." + t.Name + " of " + s.Name + "." + table}
+	if err := (programs(p)).text(c, s.Name, c.fired, t.Routine, map[[2]string]bool{}); err != nil {
+		return err
+	}
+	if p.in.Hints.Shard == "" {
+		var why string
+		if rule := s.Rule(table); rule.Kind == shard.Unsharded {
+			why = p.misled(c)
+		} else if why = p.spread(c, s.Name, rule, t); why == "" {
+			p.plan.Clock = true
+		}
+		if why != "" {
+			return firedHere(why)
+		}
+	}
+	p.keep(c)
+	if c.Writes {
+		for _, r := range c.tables {
+			if err := p.of(r.Schema, r.Name, c.changes, seen); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func firedHere(why string) *Refusal {
+	return notOverShards("a write that fires "+why+",", "do in the application what the trigger does, and drop it")
+}
+
+// keep notes what triggers do to the session.
+func (p triggers) keep(c *Called) {
+	if len(c.Variables) == 0 && !c.InsertID && !c.Settings {
+		return
+	}
+	if p.plan.Called == nil {
+		p.plan.Called = &Called{Fired: true}
+	}
+	all := *p.plan.Called // the functions' own is not changed: others may look at it
+	all.Variables = append(slices.Clone(all.Variables), c.Variables...)
+	all.InsertID, all.Settings = all.InsertID || c.InsertID, all.Settings || c.Settings
+	p.plan.Called = &all
+}
+
+// misled says why a program that is run on its schema's default shard, without a statement of its own to
+// refuse, does not do what it does on one server; "" when it does.
+func (p triggers) misled(c *Called) string {
+	of := c.fired
+	if of == "" {
+		of = "it"
+	}
+	switch {
+	case c.unfit != "" && (!c.blind || slices.ContainsFunc(p.in.Map.Spec.Schemas, isSpread)):
+		return between(of, c.unfit)
+	case c.namedLock:
+		return of + ", which uses named locks"
+	case c.sharded != "":
+		return of + ", which names " + c.sharded + ", of which a shard has a part"
+	case c.Writes && c.reference != "":
+		return of + ", which writes, and names the reference table " + c.reference + ", of which every shard has a copy"
+	}
+	return ""
+}
+
+// between puts the trigger before the program that it calls.
+func between(trigger, unfit string) string {
+	if strings.HasPrefix(unfit, trigger) {
+		return unfit
+	}
+	return trigger + ", which calls " + unfit
+}
+
+// spread says why a trigger of a table that several shards have does more than to look at the row.
+func (p triggers) spread(c *Called, schema string, rule shard.Table, t *shard.Trigger) string {
+	list, _ := query.Words([]byte(t.Body), p.in.Mode.With(t.Mode))
+	g := p.plan.gather
+	switch {
+	case t.Uneven:
+		return c.fired + ", which not all shards have"
+	case c.unfit != "":
+		return between(c.fired, c.unfit)
+	case len(c.tables) > 0:
+		return c.fired + ", which names " + c.tables[0].Schema + "." + c.tables[0].Name
+	case !c.pure(), c.namedLock, len(c.homes) > 0:
+		return c.fired + ", which does more than to look at the row"
+	case assignsNew(list, rule.ShardKey):
+		return c.fired + ", which sets the shard key " + rule.ShardKey
+	case p.plan.Sequence() != "" && assignsNew(list, p.sequenceOf(schema, rule)):
+		return c.fired + ", which sets the AUTO_INCREMENT column " + p.sequenceOf(schema, rule)
+	case rule.Kind == shard.Reference && (random(t.Body) || wordsOf([]byte(t.Body)).calls("sysdate") || slices.ContainsFunc(list, func(w query.Word) bool { return w.Text == "@@" })):
+		return c.fired + ", which may do something else on each shard"
+	case g != nil && g.write || p.plan.staying != nil:
+		return c.fired + ", by way of copies of rows"
+	}
+	return ""
+}
+
+// sequenceOf names the column that a table's sequence feeds.
+func (p triggers) sequenceOf(schema string, rule shard.Table) string {
+	if rule.Sequence != "" {
+		return rule.Sequence
+	}
+	if info := p.in.Catalog.Table(schema, rule.Name); info != nil {
+		for _, c := range info.Columns {
+			if c.Flags&flagAutoIncrement != 0 {
+				return c.Name
+			}
+		}
+	}
+	return ""
+}
+
+// assignsNew tells whether a trigger sets a column of the row.
+func assignsNew(list []query.Word, column string) bool {
+	for i := 3; i < len(list) && column != ""; i++ {
+		if !strings.EqualFold(list[i].Text, column) || list[i-1].Text != "." || !strings.EqualFold(list[i-2].Text, "new") {
+			continue
+		}
+		before := list[i-3]
+		if before.Mark == ',' || strings.EqualFold(before.Text, "set") || strings.EqualFold(before.Text, "into") {
+			return true
+		}
+	}
+	return false
+}
+
+// definition reads the statement that makes a trigger or an event, whose text is not looked at, or not
+// through Sluice, when it runs. done: the statement makes a stored program, and what it says was looked at
+// or will be.
+// Errors: *Refusal, *NeedRoutines, *NeedViews, *NeedTriggers.
+func (p triggers) definition() (done bool, err error) {
+	if verb := verbOf(p.words); verb != "create" && verb != "alter" {
+		return false, nil
+	}
+	kind := p.words.defined()
+	switch kind {
+	case "procedure", "function":
+		return true, nil // when it is called
+	case "trigger", "event":
+	default:
+		return false, nil
+	}
+	list, ok := query.Words(p.in.SQL[:p.in.Scan.End], p.in.Mode)
+	b := body{list: list, source: string(p.in.SQL[:p.in.Scan.End])}
+	for i := range list {
+		if kind == "trigger" && b.at(i) == "row" && b.at(i-1) == "each" || kind == "event" && b.at(i) == "do" {
+			b.definer = slices.ContainsFunc(list[:i], func(w query.Word) bool { return strings.EqualFold(w.Text, "definer") }) &&
+				!slices.ContainsFunc(list[:i], func(w query.Word) bool { return strings.EqualFold(w.Text, "current_user") })
+			b.list = list[i+1:]
+			b.own = b.declared(nil)
+			break
+		}
+	}
+	if len(b.list) == len(list) && kind == "event" { // ALTER EVENT … DISABLE
+		return true, nil
+	}
+	const what = "a text"
+	c := &Called{fired: what}
+	schema := p.in.Schema
+	for i := range list {
+		if strings.EqualFold(list[i].Text, kind) && i+2 < len(list) && list[i+2].Text == "." && p.in.User.May(list[i+1].Text) {
+			schema = list[i+1].Text
+			break
+		}
+	}
+	if !ok {
+		c.cannot(what, "cannot be read")
+	} else if err := (programs(p)).body(c, schema, what, b, map[[2]string]bool{}); err != nil {
+		return false, err
+	}
+	if why := p.misled(c); why != "" {
+		return false, notOverShards(fmt.Sprintf("%s of %s,", strings.ToUpper(p.stmt.Verb), why), "do in the application what it would do")
+	}
+	if kind == "event" && c.Writes && p.in.Catalog != nil && p.in.Catalog.Triggers != nil {
+		seen := map[[2]string]changes{}
+		for _, r := range c.tables {
+			if err := p.of(r.Schema, r.Name, c.changes, seen); err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}
