@@ -280,7 +280,7 @@ func (p triggers) definition() (done bool, err error) {
 	if verb := verbOf(p.words); verb != "create" && verb != "alter" {
 		return false, nil
 	}
-	kind := p.words.defined()
+	kind := definedBy(p.words)
 	switch kind {
 	case "procedure", "function":
 		return true, nil // when it is called

@@ -145,7 +145,7 @@ func (w words) defines() bool {
 	case "drop", "grant", "revoke", "rename":
 		return true
 	case "create", "alter":
-		return w.defined() != ""
+		return definedBy(w) != ""
 	}
 	return false
 }
@@ -160,8 +160,8 @@ func verbOf(w words) string {
 	return ""
 }
 
-// defined names the kind of what CREATE or ALTER defines, "" where it is a table, or has rows.
-func (w words) defined() string {
+// definedBy names the kind of what CREATE or ALTER defines, "" where it is a table, or has rows.
+func definedBy(w words) string {
 	for _, s := range w {
 		switch s {
 		case "table", "as", "select":
