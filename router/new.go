@@ -112,10 +112,7 @@ func (p *planner) run() error {
 func writes(st *query.Statement, w words) (write, locking bool) {
 	switch st.Kind {
 	case query.Select, query.Values, query.Set, query.Do:
-		for i := range st.Blocks {
-			locking = locking || st.Blocks[i].Locking
-		}
-		locking = locking || mentionsLock(st)
+		locking = locks(st)
 		return locking, locking
 	case query.Explain:
 		if !st.InnerRuns {
@@ -125,7 +122,8 @@ func writes(st *query.Statement, w words) (write, locking bool) {
 		case query.Insert, query.Replace, query.Update, query.Delete, query.Other:
 			return true, false
 		}
-		return false, false
+		locking = locks(st)
+		return locking, locking
 	case query.Show, query.Handler:
 		return false, false
 	case query.Other:
@@ -135,6 +133,11 @@ func writes(st *query.Statement, w words) (write, locking bool) {
 		}
 	}
 	return true, false
+}
+
+// locks tells whether a query locks the rows that it reads.
+func locks(st *query.Statement) bool {
+	return slices.ContainsFunc(st.Blocks, func(b query.Block) bool { return b.Locking }) || mentionsLock(st)
 }
 
 // mentionsLock tells whether a query that is not understood locks rows.
