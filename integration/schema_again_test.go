@@ -55,3 +55,43 @@ func shardOf(t *testing.T, db *sql.DB, key string) string {
 	}
 	return shard
 }
+
+// testRename: a table that is sharded takes its rule to a name that has none, and leaves a place for another.
+func testRename(t *testing.T, c *cluster, db *sql.DB) {
+	const columns = " (id BIGINT AUTO_INCREMENT PRIMARY KEY, tenant_id INT NOT NULL, KEY (tenant_id))"
+	must(t, db, "CREATE TABLE first"+columns, "INSERT INTO first (tenant_id) VALUES (1),(2),(3),(4),(5),(6),(7),(8)")
+	ids := func(table, count string) {
+		t.Helper()
+		must(t, db, "INSERT INTO "+table+" (tenant_id) VALUES (1),(2),(3),(4)")
+		expect(t, db, "SELECT COUNT(*), COUNT(DISTINCT id), COUNT(DISTINCT tenant_id) FROM "+table, count+"\t"+count+"\t8")
+	}
+	must(t, db, "RENAME TABLE first TO second")
+	expectError(t, db, "SELECT * FROM first", 1146)
+	ids("second", "12")
+	expect(t, db, "SELECT COUNT(*) FROM second WHERE tenant_id = 7", "1")
+	// What tools do that change a schema beside its use.
+	must(t, db, "CREATE TABLE second_new LIKE second", "ALTER TABLE second_new ADD COLUMN note VARCHAR(9)", "INSERT INTO second_new (id, tenant_id) SELECT id, tenant_id FROM second",
+		"RENAME TABLE second TO second_old, second_new TO second")
+	ids("second", "16")
+	expect(t, db, "SELECT COUNT(*), MAX(note) FROM second WHERE tenant_id = 7", "1\tNULL")
+	expect(t, db, "SELECT COUNT(*) FROM second_old", "12")
+	must(t, db, "DROP TABLE second_old")
+	// The names that are free have no rule any more.
+	must(t, db, "CREATE TABLE first (i INT)", "INSERT INTO first VALUES (1)")
+	expectError(t, db, "RENAME TABLE second TO first", 1050)
+	expectError(t, db, "RENAME TABLE nothing9 TO nothing8", 1146)
+	expect(t, db, "SELECT COUNT(*) FROM first", "1")
+	must(t, db, "DROP TABLE first")
+
+	// One shard has the new name; then not.
+	c.servers[2].Exec("CREATE TABLE shop.third LIKE shop.second")
+	expectError(t, db, "RENAME TABLE second TO third", 1050, "done on", "failed on s2")
+	if _, err := tryRows(db, "RENAME TABLE second TO third"); err == nil { // each kind of servers says another error first
+		t.Error("RENAME TABLE is done where one shard has both names")
+	}
+	c.servers[2].Exec("DROP TABLE shop.third")
+	must(t, db, "RENAME TABLE second TO third")
+	ids("third", "20")
+	expectError(t, db, "SELECT COUNT(*) FROM second", 1146)
+	must(t, db, "CREATE TABLE second (i INT)", "DROP TABLE second", "DROP TABLE third")
+}

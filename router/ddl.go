@@ -29,6 +29,12 @@ func (p changer) ddl() error {
 	if p.stmt.Kind == query.DropTable && severalKinds(p.tables) {
 		return p.dropKinds()
 	}
+	switch {
+	case p.stmt.Kind == query.RenameTable:
+		giveRules(p)
+	case p.stmt.Kind == query.AlterTable && !p.tables[0].unsharded() && renamesTable(p.words):
+		return unsupported("ALTER TABLE … RENAME of the %s table %s is not available; use RENAME TABLE … TO …", p.tables[0].rule.Kind, p.tables[0].name())
+	}
 	kind, err := p.oneKind()
 	if err != nil {
 		return err
@@ -176,16 +182,6 @@ func (p changer) alterTable(kind shard.Kind) error {
 	if err := (referring{p}).foreignKeys(t.schema, t.rule); err != nil {
 		return err
 	}
-	for i, w := range p.words {
-		if w != "rename" {
-			continue
-		}
-		switch p.words.at(i + 1) {
-		case "column", "index", "key", "constraint":
-		default:
-			return unsupported("ALTER TABLE … RENAME of the %s table %s is not available; its rule names it", kind, t.name())
-		}
-	}
 	if p.words.has("exchange") && p.words.has("partition") {
 		return unsupported("EXCHANGE PARTITION of the %s table %s is not available", kind, t.name())
 	}
@@ -271,15 +267,60 @@ func isIntegerType(t string) bool {
 	return slices.Contains([]string{"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "int1", "int2", "int3", "int4", "int8", "middleint"}, t)
 }
 
-// renameTable renames tables on every shard when their rules stay the same.
+// renamesTable tells whether ALTER TABLE gives the table another name.
+func renamesTable(w words) bool {
+	for i, s := range w {
+		if s == "rename" && !slices.Contains([]string{"column", "index", "key", "constraint"}, w.at(i+1)) {
+			return true
+		}
+	}
+	return false
+}
+
+// giveRules gives a new name that has no rule that of the table which gets it: one in a statement, which is stored before.
+func giveRules(p changer) {
+	if p.stmt.IfExists {
+		return
+	}
+	for i := 0; i+1 < len(p.tables); i += 2 {
+		from, to := &p.tables[i], &p.tables[i+1]
+		s := p.in.Map.Schema(to.schema)
+		if from.unsharded() || from.schema != to.schema || s == nil || hasRule(s, to.rule.Name) {
+			continue
+		}
+		named := func(t table) bool { return t.schema == to.schema && t.rule.Name == to.rule.Name }
+		if slices.ContainsFunc(p.tables[:i+1], named) || slices.ContainsFunc(p.tables[i+2:], named) {
+			return // it is on its way to a third name
+		}
+		rule := from.rule
+		rule.Name, rule.Auto = to.rule.Name, 0
+		to.rule = rule
+		p.plan.Declares, p.plan.declareSchema = &rule, to.schema
+		return
+	}
+}
+
+// renameTable renames tables on every shard when their rules stay the same. Rules that auto_shard_key has made go with their
+// tables; a sequence starts again from what the shards say.
 func (p changer) renameTable() error {
 	for i := 0; i+1 < len(p.tables); i += 2 {
-		from, to := p.tables[i].rule, p.tables[i+1].rule
-		name := from.Name
-		from.Name = to.Name
-		if from != to || p.tables[i].schema != p.tables[i+1].schema {
-			return unsupported("RENAME TABLE of %s.%s to %s, for which there is another rule, is not available; give the new name the same rule first",
-				p.tables[i].schema, name, p.tables[i+1].name())
+		from, to := &p.tables[i], &p.tables[i+1]
+		rule := from.rule
+		rule.Name = to.rule.Name
+		if !rule.SameRule(to.rule) || from.schema != to.schema {
+			return unsupported("RENAME TABLE of %s to %s, for which there is another rule, is not available; give the new name the same rule first", from.name(), to.name())
+		}
+		p.plan.drops = append(p.plan.drops, from.name(), to.name())
+		filled := false
+		for j := 1; j < len(p.tables); j += 2 {
+			filled = filled || p.tables[j].name() == from.name()
+		}
+		if filled {
+			continue
+		}
+		p.plan.Leaves = append(p.plan.Leaves, TableName{from.schema, from.rule.Name})
+		if from.rule.Auto != 0 {
+			p.plan.undeclares = append(p.plan.undeclares, ruled{from.schema, from.rule})
 		}
 	}
 	return nil

@@ -61,9 +61,10 @@ type Plan struct {
 	Strict   bool // a value that a condition has to convert is an error: an INSERT … SELECT under a strict sql_mode
 	Clock    bool // looks at the time, or may store it in a column by itself: its legs must be told the same
 	Stmt     *query.Statement
-	Copies   bool   // changes the definition of a sharded table, for which each shard may copy its rows
-	Nameless bool   // adds a key or constraint for which each server makes up a name: cannot be repeated where it was carried out
-	Table    string // schema.table of the sharded table that decides, for messages and digests
+	Copies   bool        // changes the definition of a sharded table, for which each shard may copy its rows
+	Leaves   []TableName // RENAME TABLE on several shards: the names that no table has then
+	Nameless bool        // adds a key or constraint for which each server makes up a name: cannot be repeated where it was carried out
+	Table    string      // schema.table of the sharded table that decides, for messages and digests
 
 	Called  *Called // what the stored programs that it calls, and the triggers that it fires, do to the session; nil when they do nothing
 	Program bool    // it makes a stored program, and what that asks of the session is looked at

@@ -12,6 +12,7 @@ import (
 	"sluice/query"
 	"sluice/router"
 	"sluice/shard"
+	"sluice/wire"
 )
 
 // defining is what follows DDL over shards: that they all have the same table now, and which
@@ -30,6 +31,14 @@ func (d defining) check(ctx context.Context, st *statement, e *entry, out *exec.
 			d.report(st, runErr)
 		}
 		return runErr
+	}
+	if partly != nil {
+		for _, t := range e.plan.Leaves { // a shard with both names has renamed nothing
+			if name, err := d.holder(ctx, t); err != nil || name != "" {
+				d.report(st, runErr)
+				return runErr
+			}
+		}
 	}
 	for _, t := range e.plan.Defines() {
 		difference, _, err := d.compare(ctx, t)
@@ -91,6 +100,24 @@ func (d defining) before(ctx context.Context, p *router.Plan) error {
 		}
 	}
 	return nil
+}
+
+// holder names a shard that has a table, "" for none.
+func (d defining) holder(ctx context.Context, t router.TableName) (string, error) {
+	for i := range d.args.Map.Spec.Shards {
+		name := d.args.Map.ShardName(i)
+		err := d.kept.onShard(ctx, name, true, func(c *backend.Conn) error {
+			_, _, err := c.Query("SHOW CREATE TABLE " + quoted(t))
+			return err
+		})
+		switch {
+		case err == nil:
+			return name, nil
+		case !wire.IsCode(err, 1146):
+			return "", err
+		}
+	}
+	return "", nil
 }
 
 // compare says where a table's definition differs from that of the first shard, "" for nowhere, and whether all

@@ -56,6 +56,9 @@ func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec
 		if s.bound.Strategy == router.Everywhere {
 			runErr = defining{s.running}.check(ctx, st, e, out, runErr)
 		}
+		if runErr == nil && out.Response.Err == nil {
+			said = nil // what failed had been there before: it is complete
+		}
 		s.afterDDL(ctx, e)
 		s.settleRule(ctx, e, said)
 	}
