@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"sluice/internal/fault"
@@ -33,6 +34,7 @@ type redisStore struct {
 const tagLife = 2*maxTTL + time.Hour // what is stale lives as long again
 
 func newRedis(o *Redis, log *slog.Logger, faults *fault.Points) *redisStore {
+	redis.SetLogger(&logging.VoidLogger{}) // else it writes past our log, a line for each try while a Redis is away
 	s := &redisStore{n: 1, log: log, faults: faults}
 	s.looks = looks{mget: func(ctx context.Context, keys []string) ([]any, error) { return s.client.MGet(ctx, keys...).Result() }}
 	if len(o.Addrs) > 1 {

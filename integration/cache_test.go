@@ -217,6 +217,20 @@ func testCache(t *testing.T, c *cluster) {
 		t.Error("another parameter is a hit")
 	}
 
+	// ORDER BY the number of a column: texts of one fingerprint that are planned each for itself.
+	for q, want := range map[string]string{
+		"SELECT name, n FROM users WHERE user_id IN (7, 8) ORDER BY 1 LIMIT 1":            "g\t9",
+		"SELECT name, n FROM users WHERE user_id IN (7, 8) ORDER BY 2 LIMIT 1":            "h\t8",
+		"SELECT name, SUM(n) FROM users WHERE user_id IN (7, 8) GROUP BY name ORDER BY 2": "h\t8, g\t9",
+	} {
+		for range 2 {
+			if got := strings.Join(rows(t, db, q), ", "); got != want {
+				t.Errorf("%s: %s, want %s", q, got, want)
+			}
+		}
+		eventually(t, "a hit", func() bool { return hit(t, p, db, "shop.users", q) })
+	}
+
 	// EXPLAIN ROUTE says it in a note.
 	for sql, want := range map[string]string{
 		one:                                   "cached: rule shop.users, ttl 1m0s, depends on 1 shard keys",

@@ -128,7 +128,7 @@ func (c *caseOf) unreadable() string {
 		{s.CalcFoundRows, "it has SQL_CALC_FOUND_ROWS"},
 		{bytes.Contains(bytes.ToLower(scan.Fingerprint), []byte("sql_no_cache")), "it has SQL_NO_CACHE"},
 		{scan.ExecutableComment, "it has an executable comment"},
-		{s.TextBound || c.plan.Momentary(), "its plan holds for the moment only"},
+		{c.plan.Momentary(), "its plan holds for the moment only"},
 	} {
 		if r.so {
 			return r.why
