@@ -106,7 +106,7 @@ func New(opts Options) *Cache {
 	if c.faults.Off("cache.hurry") { // on a slow machine tests would see few hits
 		c.budget = 5 * time.Second
 	}
-	c.guard.changed = make(chan struct{})
+	c.guard.changed, c.flights.most = make(chan struct{}), loadWait
 	if opts.Redis != nil {
 		c.store = newRedis(opts.Redis, opts.Log, opts.Faults)
 		if !c.faults.Off("cache.near") {

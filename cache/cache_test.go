@@ -92,6 +92,17 @@ func has(c *Cache, q *Query) bool {
 	return res != nil
 }
 
+func mayStore(m *Miss) bool { return m != nil && !m.closed }
+
+// noSay tells that there is no result, and that the database's may not be stored.
+func noSay(res *Result, m *Miss) bool {
+	if m != nil {
+		m.stored = true // by who would have stored it
+	}
+	m.End()
+	return res == nil && !mayStore(m)
+}
+
 func write(keys ...uint32) *Write {
 	return &Write{Tables: []Table{{Schema: "s", Name: "t", Keyed: len(keys) > 0}}, Keys: keys}
 }
@@ -180,7 +191,11 @@ func TestRace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, during := c.Lookup(context.Background(), read(1)); during != nil {
+	c.flights.most = time.Millisecond
+	_, during := c.Lookup(context.Background(), read(1))
+	during.Store(context.Background(), &Result{Packets: []byte("being written")})
+	during.End()
+	if !during.closed {
 		t.Error("what is being written may be stored")
 	}
 	m.End(true)
@@ -200,7 +215,7 @@ func TestUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.End(false)
-	if res, miss := c.Lookup(context.Background(), read(1)); res != nil || miss != nil {
+	if res, miss := c.Lookup(context.Background(), read(1)); !noSay(res, miss) {
 		t.Error("nobody knows what is there")
 	}
 }
@@ -311,7 +326,7 @@ func TestNoSay(t *testing.T) {
 		c, cl, _ := open(t)
 		put(t, c, read(1), "x")
 		change(cl)
-		if res, miss := c.Lookup(context.Background(), read(1)); res != nil || miss != nil {
+		if res, miss := c.Lookup(context.Background(), read(1)); !noSay(res, miss) {
 			t.Errorf("%s: it has a say", name)
 		}
 	}
@@ -426,6 +441,62 @@ func TestFlights(t *testing.T) {
 	}
 }
 
+// TestShared: who came before the database was asked is given what it answered, also while somebody writes and nothing is
+// stored; who came later is not.
+func TestShared(t *testing.T) {
+	c, _, _ := open(t)
+	c.flights.most = time.Minute
+	ctx := context.Background()
+	type answer struct {
+		res  *Result
+		miss *Miss
+	}
+	got := make(chan answer, 5)
+	ask := func(waiting int64) {
+		go func() {
+			res, miss := c.Lookup(ctx, read(1))
+			got <- answer{res, miss}
+		}()
+		for c.Rules()[0].Waited < waiting {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	_, first := c.Lookup(ctx, read(1))
+	for i := range int64(4) {
+		ask(i + 1)
+	}
+	mark, err := c.Begin(ctx, write(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Store(ctx, &Result{Packets: []byte("before")})
+	first.End()
+	second := <-got
+	if second.res != nil || second.miss == nil {
+		t.Fatalf("who waited for the first was given %+v", second)
+	}
+	ask(4 + 3 + 1) // it is one who waits for the second only
+	second.miss.Store(ctx, &Result{Packets: []byte("while it is written")})
+	second.miss.End()
+	var last *Miss
+	for range 4 {
+		switch a := <-got; {
+		case a.res == nil && last == nil:
+			last = a.miss
+		case a.res == nil || string(a.res.Packets) != "while it is written":
+			t.Errorf("%+v", a)
+		}
+	}
+	if last == nil {
+		t.Error("who came while the second was asked was given its answer")
+	}
+	last.End()
+	mark.End(true)
+	if has(c, read(1)) {
+		t.Error("it was stored")
+	}
+}
+
 // TestLooks: looks that come together are asked together, each gets its own, and one that gives up
 // leaves nobody without an answer.
 func TestLooks(t *testing.T) {
@@ -475,11 +546,15 @@ func TestSlow(t *testing.T) {
 	slow.flight.began = slow.flight.began.Add(-2 * loadWait)
 	_, long := c.Lookup(context.Background(), read(2))
 	long.Unfit()
-	for _, q := range []*Query{read(1), read(2)} {
-		if _, miss := c.Lookup(context.Background(), q); miss == nil || miss.flight != nil {
-			t.Error("somebody would be waited for")
-		}
+	_, next := c.Lookup(context.Background(), read(1))
+	if next == nil || next.flight == nil || next.flight == slow.flight {
+		t.Error("not the next one is waited for")
 	}
+	if _, miss := c.Lookup(context.Background(), read(2)); miss == nil || miss.flight != nil {
+		t.Error("somebody would be waited for")
+	}
+	next.Store(context.Background(), &Result{Packets: make([]byte, MaxResult+1)})
+	next.End()
 	long.End()
 	slow.began = slow.began.Add(-time.Minute)
 	slow.Store(context.Background(), &Result{Packets: []byte("x")})

@@ -7,9 +7,13 @@ import (
 )
 
 // flights lets one session of this proxy ask the database for a result that many want. The others
-// wait for it, and then look again: what it was given may be older than what they may be given.
-// That many wait is no more than a matter of speed, so every wait has a bound, and who has waited in vain asks himself.
+// wait for it. Who came before the database was asked is given the same answer, stored or not: it is one that he could have
+// been given himself. Who came later looks again, for it may be older than what he may be given, and if nothing is
+// stored (because somebody writes) all of these wait for the next one that asks: so for a result that is written as often as it is read
+// the database is asked by one after the other. That many wait is no more than a matter of speed: every wait has a bound, and who has
+// waited in vain for some seconds asks himself.
 type flights struct {
+	most   time.Duration // how long one is waited for
 	mu     sync.Mutex
 	flying map[string]*flight   // by entry
 	barren map[string]time.Time // entries whose results are not stored, and until when nobody waits for them
@@ -20,13 +24,14 @@ type flight struct {
 	entry string
 	began time.Time
 	done  chan struct{}
+	res   *Result // once it is done; nil: there is none that others may be given
 }
 
 const (
-	loadWait   = 250 * time.Millisecond // for a session of the same proxy
+	loadWait   = time.Second            // for a session of the same proxy
 	lockWait   = 150 * time.Millisecond // for another proxy
-	lockLease  = loadWait
-	loadWaits  = 2 // how often one read waits
+	lockLease  = 250 * time.Millisecond
+	loadWaits  = 4 // how often one read waits
 	barrenTime = time.Second
 	barrenMost = 1000
 )
@@ -42,12 +47,9 @@ func (f *flights) join(entry string) (fl *flight, first bool) {
 		}
 		delete(f.barren, entry)
 	}
-	if fl := f.flying[entry]; fl != nil {
-		if time.Since(fl.began) > loadWait { // a slow query, or a client that takes its answer slowly
-			return nil, true
-		}
+	if fl := f.flying[entry]; fl != nil && time.Since(fl.began) < f.most {
 		return fl, false
-	}
+	} // else a slow query, or a client that takes its answer slowly: another one asks, too, and the next are waiting for that
 	if f.flying == nil {
 		f.flying, f.barren = map[string]*flight{}, map[string]time.Time{}
 	}
@@ -56,9 +58,9 @@ func (f *flights) join(entry string) (fl *flight, first bool) {
 	return fl, true
 }
 
-// end ends a flight, which may be nil. Where the result is one that is not stored, nobody waits
-// for the next ones.
-func (f *flights) end(fl *flight, barren bool) {
+// end ends a flight, which may be nil, with the result that others may be given, nil for none. Where it is one that is
+// never stored, nobody waits for the next ones.
+func (f *flights) end(fl *flight, res *Result, barren bool) {
 	if fl == nil {
 		return
 	}
@@ -76,18 +78,21 @@ func (f *flights) end(fl *flight, barren bool) {
 		}
 		f.barren[fl.entry] = time.Now().Add(barrenTime)
 	}
+	fl.res = res
 	close(fl.done)
 }
 
-// wait waits for a flight's end, and tells whether it came in time.
-func (fl *flight) wait(ctx context.Context) bool {
-	t := time.NewTimer(loadWait)
+// wait waits for a flight's end, and gives its result to one who came before it began. nil: look again.
+func (f *flights) wait(ctx context.Context, fl *flight, came time.Time) *Result {
+	t := time.NewTimer(f.most)
 	defer t.Stop()
 	select {
 	case <-fl.done:
-		return true
+		if came.Before(fl.began) {
+			return fl.res
+		}
 	case <-t.C:
 	case <-ctx.Done():
 	}
-	return false
+	return nil
 }

@@ -17,40 +17,49 @@ type Miss struct {
 	bare   bool      // some of them are not there yet: there are no such states
 	began  time.Time // before the database was asked; the result's ttl counts from here
 	ring   *ring
+	closed bool     // somebody writes, or the store has no say: it is not stored
 	flight *flight
+	res    *Result // for those that wait
 	lock   string // that it holds in the store; "": none
 	stored bool   // by somebody, or it would have been but for a write
 }
 
-// Lookup gives a stored result, or what Store needs for the database's. Both are nil where the
+// Lookup gives a result, or what Store needs for the database's. Both are nil where the
 // cache has no say now.
 func (c *Cache) Lookup(ctx context.Context, q *Query) (*Result, *Miss) {
-	s := c.stats.of(q.Rule)
+	s, came := c.stats.of(q.Rule), time.Now()
 	for waits := 0; ; waits++ {
 		st := c.cluster.CacheState()
-		if !st.Ready || st.Suspended || !c.cluster.Sure() || !c.breaker.closed() {
+		if !st.Ready || !c.cluster.Sure() {
 			s.bypassed.Add(1)
 			return nil, nil
 		}
-		res, miss := c.look(ctx, q, c.rings(&st), s)
+		var res *Result
+		var miss *Miss
+		r := c.rings(&st)
+		if !st.Suspended && c.breaker.closed() {
+			res, miss = c.look(ctx, q, r, s)
+		}
+		if res == nil && miss == nil { // the store has no say; those that want the same are as many as ever
+			miss = &Miss{c: c, q: q, at: r.placeOf(q), closed: true, began: time.Now(), ring: r}
+		}
 		switch {
 		case res != nil:
 			s.hits.Add(1)
 			s.served.Add(int64(len(res.Packets)))
 			return res, nil
-		case miss == nil:
-			s.bypassed.Add(1)
-			return nil, nil
 		case waits < loadWaits && !st.Hurry:
 			fl, first := c.flights.join(miss.at.entry.name)
 			if !first {
 				s.waited.Add(1)
-				if fl.wait(ctx) {
-					continue
+				if res := c.flights.wait(ctx, fl, came); res != nil {
+					s.hits.Add(1)
+					s.served.Add(int64(len(res.Packets)))
+					return res, nil
 				}
-				break
+				continue
 			}
-			if miss.flight = fl; fl == nil {
+			if miss.flight = fl; fl == nil || miss.closed {
 				break
 			}
 			if c.lock(ctx, miss) || !clean(miss.states) {
@@ -66,29 +75,31 @@ func (c *Cache) Lookup(ctx context.Context, q *Query) (*Result, *Miss) {
 				return res, nil
 			}
 		}
-		if !c.dress(ctx, miss) {
-			miss.stored = true // or it would have been
-			miss.End()
-			s.bypassed.Add(1)
-			return nil, nil
+		if !miss.closed {
+			c.dress(ctx, miss)
 		}
-		s.misses.Add(1)
+		if miss.closed {
+			s.bypassed.Add(1)
+		} else {
+			s.misses.Add(1)
+		}
 		return nil, miss
 	}
 }
 
-// dress makes the tags that are not there, and tells whether the database's answer may be stored.
-func (c *Cache) dress(ctx context.Context, m *Miss) bool {
+// dress makes the tags that are not there, and finds out whether the database's answer may be stored.
+func (c *Cache) dress(ctx context.Context, m *Miss) {
 	if m.bare {
 		ctx, cancel := context.WithTimeout(ctx, c.budget)
 		defer cancel()
 		states, err := c.store.fresh(ctx, &m.at, token())
 		if c.report(err) != nil {
-			return false
+			m.closed = true
+			return
 		}
 		m.states, m.bare = states, false
 	}
-	return clean(m.states)
+	m.closed = !clean(m.states)
 }
 
 // look looks once.
@@ -127,8 +138,11 @@ func (c *Cache) look(ctx context.Context, q *Query, r *ring, s *ruleStats) (*Res
 		states, err = c.store.fresh(ctx, &at, token())
 	}
 	s.took(time.Since(began))
-	if c.report(err) != nil || written(states) {
+	if c.report(err) != nil {
 		return nil, nil
+	}
+	if written(states) {
+		return nil, &Miss{c: c, q: q, at: at, states: states, closed: true, began: began, ring: r}
 	}
 	if !clean(states) {
 		return nil, &Miss{c: c, q: q, at: at, states: states, bare: true, began: began, ring: r}
@@ -211,8 +225,8 @@ func (c *Cache) await(ctx context.Context, m *Miss, s *ruleStats) *Result {
 		if res != nil || again == nil {
 			return res
 		}
-		m.states, m.bare, m.began = again.states, again.bare, again.began
-		if c.lock(ctx, m) {
+		m.states, m.bare, m.began, m.closed = again.states, again.bare, again.began, again.closed
+		if m.closed || c.lock(ctx, m) {
 			break
 		}
 	}
@@ -224,6 +238,10 @@ func (c *Cache) await(ctx context.Context, m *Miss, s *ruleStats) *Result {
 func (m *Miss) Store(ctx context.Context, res *Result) {
 	c := m.c
 	if len(res.Packets) > MaxResult {
+		return
+	}
+	if m.res = res; m.closed {
+		m.stored = true // it would have been
 		return
 	}
 	_ = c.faults.At("cache.fill")
@@ -254,7 +272,7 @@ func (m *Miss) Store(ctx context.Context, res *Result) {
 
 // Unfit tells that the result will not be stored: nobody waits for it any longer.
 func (m *Miss) Unfit() {
-	m.c.flights.end(m.flight, true)
+	m.c.flights.end(m.flight, nil, true)
 	m.flight = nil
 }
 
@@ -268,5 +286,5 @@ func (m *Miss) End() {
 		defer cancel()
 		_ = m.c.store.unlock(ctx, m.at.lock(), m.lock) // else its lease ends it
 	}
-	m.c.flights.end(m.flight, !m.stored)
+	m.c.flights.end(m.flight, m.res, !m.stored)
 }
