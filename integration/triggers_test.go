@@ -83,17 +83,17 @@ func TestTriggers(t *testing.T) {
 		}
 		// made through Sluice
 		for sql, why := range map[string]string{
-			"CREATE TRIGGER x1 BEFORE INSERT ON x FOR EACH ROW SET NEW.v = 1":                               "shop.x",
-			"CREATE TRIGGER u1 AFTER INSERT ON u FOR EACH ROW INSERT INTO x VALUES (1, 1)":                  "shop.x",
-			"CREATE TRIGGER u1 AFTER INSERT ON u FOR EACH ROW INSERT INTO log (what) VALUES (USER())":       "USER()",
-			"CREATE TRIGGER u1 BEFORE INSERT ON u FOR EACH ROW SET NEW.i = total()":                         "shop.x",
-			"CREATE TRIGGER u1 AFTER INSERT ON u FOR EACH ROW CALL writes()":                                "shop.r",
-			"CREATE EVENT e1 ON SCHEDULE EVERY 1 DAY DO CALL writes()":                                      "shop.r",
-			"CREATE EVENT e1 ON SCHEDULE EVERY 1 DAY DO DELETE FROM x":                                      "shop.x",
-			"CREATE EVENT e1 ON SCHEDULE EVERY 1 DAY DO INSERT INTO log (what) VALUES (total())":            "shop.x",
-			"CREATE EVENT e1 ON SCHEDULE EVERY 1 DAY DO INSERT INTO log (what) VALUES (CURRENT_USER())":     "CURRENT_USER",
-			"CREATE EVENT e1 ON SCHEDULE EVERY 1 DAY DO INSERT INTO log SELECT NULL, COUNT(*) FROM shop.x":  "shop.x",
-			"CREATE EVENT e1 ON SCHEDULE EVERY 1 DAY DO INSERT INTO p VALUES (1)":                           "p1",
+			"CREATE TRIGGER x1 BEFORE INSERT ON x FOR EACH ROW SET NEW.v = 1":                              "shop.x",
+			"CREATE TRIGGER u1 AFTER INSERT ON u FOR EACH ROW INSERT INTO x VALUES (1, 1)":                 "shop.x",
+			"CREATE TRIGGER u1 AFTER INSERT ON u FOR EACH ROW INSERT INTO log (what) VALUES (USER())":      "USER()",
+			"CREATE TRIGGER u1 BEFORE INSERT ON u FOR EACH ROW SET NEW.i = total()":                        "shop.x",
+			"CREATE TRIGGER u1 AFTER INSERT ON u FOR EACH ROW CALL writes()":                               "shop.r",
+			"CREATE EVENT e1 ON SCHEDULE EVERY 1 DAY DO CALL writes()":                                     "shop.r",
+			"CREATE EVENT e1 ON SCHEDULE EVERY 1 DAY DO DELETE FROM x":                                     "shop.x",
+			"CREATE EVENT e1 ON SCHEDULE EVERY 1 DAY DO INSERT INTO log (what) VALUES (total())":           "shop.x",
+			"CREATE EVENT e1 ON SCHEDULE EVERY 1 DAY DO INSERT INTO log (what) VALUES (CURRENT_USER())":    "CURRENT_USER",
+			"CREATE EVENT e1 ON SCHEDULE EVERY 1 DAY DO INSERT INTO log SELECT NULL, COUNT(*) FROM shop.x": "shop.x",
+			"CREATE EVENT e1 ON SCHEDULE EVERY 1 DAY DO INSERT INTO p VALUES (1)":                          "p1",
 		} {
 			expectError(t, one, sql, 1235, why)
 		}

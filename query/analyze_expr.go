@@ -87,6 +87,9 @@ func (v *visitor) function(n *ast.FuncCallExpr) {
 		a.routine(name)
 	case isSessionFunction(name):
 		v.call(n, name)
+	case name == "is_used_lock":
+		a.st.NamedLock = true
+		v.call(n, name)
 	case isLockFunction(name):
 		a.st.NamedLock = true
 	case name == "sleep" || name == "benchmark":

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -276,6 +277,9 @@ func (c creating) step(ctx context.Context, st *statement, text string) (ok wire
 		return ok, nil, err
 	}
 	if e.action == substitute {
+		if slices.ContainsFunc(e.stmt.Calls, func(c query.FuncCall) bool { return c.Name == isUsedLock }) {
+			return ok, nil, notBuilt("IS_USED_LOCK() in CREATE TABLE … SELECT; select it first")
+		}
 		if inner.sql, err = c.values.put(inner.sql, e.stmt); err != nil {
 			return ok, nil, err
 		}

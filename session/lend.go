@@ -18,7 +18,7 @@ import (
 //
 //	home ──SELECT @a, HEX(@a) …──▶ SET @a = … ──▶ the statement's connections
 //
-// What a statement outside of the transaction has assigned comes back the same way.
+// What it assigns there comes back the same way.
 
 // lent are the variables that the running statement finds on other connections than home.
 type lent struct {
@@ -43,6 +43,15 @@ func lendable(stmt *query.Statement) bool {
 	switch stmt.Kind {
 	case query.Select, query.Values, query.Do, query.Insert, query.Replace, query.Update, query.Delete:
 		return !stmt.UserVarAssign && !stmt.Into && !stmt.Opaque && len(stmt.Routines) == 0
+	}
+	return false
+}
+
+// assignable tells whether a statement assigns user variables, each by its name, and its answer says when it is done.
+func assignable(scan *query.Scan, stmt *query.Statement) bool {
+	switch stmt.Kind {
+	case query.Select, query.Values, query.Do, query.Set:
+		return !stmt.Opaque && len(stmt.Routines) == 0 && stateReason(scan, stmt) == pinUserVars
 	}
 	return false
 }

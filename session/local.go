@@ -120,7 +120,7 @@ func Way(sql []byte, stmt *query.Statement, mode query.Mode) (own bool, text []b
 	case local:
 		return true, nil, understood(stmt)
 	case substitute:
-		v := values{&core{c: &server.Client{}, state: &state{mode: mode}, answers: &answers{}}}
+		v := values{core: &core{c: &server.Client{}, state: &state{mode: mode}, answers: &answers{}}}
 		text, err = v.put(sql, stmt)
 		return false, text, err
 	}

@@ -267,7 +267,7 @@ func (s *Session) executeCursor(ctx context.Context, st *statement, p *prepared)
 	} else if err != nil {
 		return s.reply.fail(err)
 	}
-	if len(s.running.bound.Legs) != 1 || s.running.bound.Strategy != router.Relay {
+	if len(s.running.bound.Legs) != 1 || s.running.bound.Strategy != router.Relay || s.running.held.lent.back {
 		return s.query(ctx, st)
 	}
 	if err := s.running.before(ctx, st, e); err != nil {

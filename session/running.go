@@ -123,6 +123,10 @@ func (r *running) place(st *statement, e *entry) error {
 		r.held.lent = lent{names: query.UserVariables(st.sql[:st.scan.End], r.args.Mode), all: true}
 		return nil
 	}
+	if elsewhere && len(r.bound.Legs) == 1 && assignable(st.scan, e.stmt) {
+		r.held.lent = lent{names: query.UserVariables(st.sql[:st.scan.End], r.args.Mode), all: true, back: true}
+		return nil
+	}
 	if readsState(st.scan, e.stmt) && elsewhere {
 		return notBuilt("the session's %s live on shard %s, but this statement goes to another; "+
 			"put the value into the statement instead", home.reason, home.shard)

@@ -26,6 +26,7 @@ type setPlan struct {
 	autocommit string  // "0" or "1"; "" when not set
 	computed   string  // the expression that gives autocommit
 	insertID   *uint64
+	asksID     bool // its values look at LAST_INSERT_ID(), or set it
 	next       nextTx
 }
 
@@ -94,7 +95,8 @@ func (s *setter) set(ctx context.Context, st *statement, stmt *query.Statement) 
 }
 
 func (s *setter) planSet(st *statement, stmt *query.Statement) (*setPlan, error) {
-	p := &setPlan{whole: true, plain: !st.scan.UserVariable && !st.scan.SystemVariable}
+	p := &setPlan{whole: true, plain: !st.scan.UserVariable && !st.scan.SystemVariable, asksID: readsInsertID(st.scan, stmt)}
+	p.plain = p.plain && !p.asksID
 	for i := range stmt.Sets {
 		a := &stmt.Sets[i]
 		if a.Name == "collate" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sluice/backend"
@@ -68,6 +69,11 @@ func (s *setter) setOnPool(ctx context.Context, text []byte, p *setPlan) (warnin
 // setOn runs the server's part on a connection that is in the session's state, and takes
 // the values that the variables have then into the session's settings.
 func (s *setter) setOn(c *backend.Conn, text []byte, p *setPlan) (warnings [][][]byte, err error) {
+	if p.asksID {
+		if _, err = c.Exec("SET last_insert_id=" + strconv.FormatUint(s.answers.insertID, 10)); err != nil {
+			return nil, err
+		}
+	}
 	ok, err := c.ExecBytes(text)
 	if err != nil {
 		if inOrder(err) { // a part of it may have been done
@@ -80,6 +86,11 @@ func (s *setter) setOn(c *backend.Conn, text []byte, p *setPlan) (warnings [][][
 	p.ran = true
 	if ok.Warnings > 0 {
 		if _, warnings, err = c.Query("SHOW WARNINGS"); err != nil {
+			return nil, err
+		}
+	}
+	if p.asksID {
+		if s.answers.insertID, err = askUint(c, "SELECT LAST_INSERT_ID() LIMIT 1"); err != nil {
 			return nil, err
 		}
 	}

@@ -194,7 +194,7 @@ func (s *settling) keepState(st *statement, e *entry, out *exec.Outcome) {
 	if s.held.lent.back && reason != "" {
 		l := s.atHome(out)
 		s.bringHome(l)
-		if l.kind == fromApart {
+		if l.kind == fromApart || reason == pinUserVars {
 			return
 		}
 	}

@@ -48,6 +48,7 @@ type keptInfo struct {
 	pinned      string
 	pinnedSince time.Time
 	shards      []string
+	threads     map[string]uint32 // numbers of the pinned connections, by shard
 }
 
 // keepsOf gives the info on kept connections. The lock is held.
@@ -186,8 +187,9 @@ func (sh *shared) notePins(pins []pin) {
 		return
 	}
 	i := keepsOf(sh)
-	i.pinned, i.pinnedSince = "", time.Time{}
+	i.pinned, i.pinnedSince, i.threads = "", time.Time{}, make(map[string]uint32, len(pins))
 	for n := range pins {
+		i.threads[pins[n].shard] = pins[n].conn.ThreadID()
 		if n > 0 {
 			i.pinned += "; "
 		} else {

@@ -59,10 +59,16 @@ func unanswered(fingerprint []byte) string {
 }
 
 // values are what such functions give.
-type values struct{ *core }
+type values struct {
+	*core
+	holders map[string]string // what calls of IS_USED_LOCK() give, by their texts
+}
 
 // substituted answers a statement with its functions' values put in.
 func (s *Session) substituted(ctx context.Context, st *statement, e *entry) error {
+	if err := s.findHolders(ctx, st, e.stmt); err != nil {
+		return s.reply.fail(err)
+	}
 	text, err := s.values.put(st.sql, e.stmt)
 	if err != nil {
 		return s.reply.fail(err)
@@ -79,7 +85,14 @@ func (s *Session) substituted(ctx context.Context, st *statement, e *entry) erro
 func (v *values) put(sql []byte, stmt *query.Statement) ([]byte, error) {
 	var edits []query.Edit
 	for _, c := range stmt.Calls {
-		if isAnswered(c) {
+		switch {
+		case c.Name == isUsedLock:
+			text := v.holders[string(c.Span.Of(sql))]
+			if text == "" { // it is only described
+				text = "CAST(1 AS UNSIGNED)"
+			}
+			edits = append(edits, query.Edit{Span: c.Span, Text: text})
+		case isAnswered(c):
 			edits = append(edits, query.Edit{Span: c.Span, Text: v.value(c.Name, stmt.Kind)})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -162,10 +163,18 @@ func (p *proxy) listenHTTP() (err error) {
 func (p *proxy) dataOptions(registry *metrics.Registry) server.Options {
 	g := &greeting{status: p.pools.Status}
 	return server.Options{
-		Name: "data", ServerVersion: g.version, Collation: g.collation, Extended: g.extended, AuthPlugin: "mysql_native_password", TLS: p.certs.config(), RequireTLS: p.cfg.TLS.Require,
+		Name: "data", IDs: clientIDs(), ServerVersion: g.version, Collation: g.collation, Extended: g.extended, AuthPlugin: "mysql_native_password", TLS: p.certs.config(), RequireTLS: p.cfg.TLS.Require,
 		ProxyNetworks: p.cfg.ProxyProtocolNetworks, MaxConnections: p.cfg.Limits.MaxConnections, HandshakeTimeout: p.cfg.Limits.HandshakeTimeout,
 		StallTimeout: p.cfg.Limits.StallTimeout, MaxPacket: p.cfg.Limits.MaxPacket, Compression: p.cfg.Compression, LocalFiles: p.cfg.LocalInfile, Engine: p.engine, Log: p.log, Metrics: registry,
 	}
+}
+
+// clientIDs counts from a number that is another one in each proxy, most likely, and after a restart: a KILL that comes
+// to the wrong proxy finds nobody there. Ids stay below 2^31, as those of servers do for long.
+func clientIDs() func() uint32 {
+	var last atomic.Uint32
+	last.Store(rand.Uint32N(1<<11) << 20)
+	return func() uint32 { return last.Add(1) & (1<<31 - 1) }
 }
 
 func (p *proxy) adminOptions(registry *metrics.Registry) server.Options {

@@ -72,3 +72,37 @@ SET sql_select_limit = DEFAULT
 SET NAMES latin1
 UPDATE x SET v = @n WHERE id = 702
 SELECT id, v FROM x WHERE id > 699 ORDER BY id
+# the last insert id in SET
+SET @q = LAST_INSERT_ID(88)
+SELECT @q, LAST_INSERT_ID()
+SET @q = LAST_INSERT_ID(LAST_INSERT_ID() + 1), @r = @@last_insert_id, @s = @@identity
+SELECT @q, @r, @s, LAST_INSERT_ID()
+INSERT INTO p (i, name) VALUES (1, 'one')
+SET @q = LAST_INSERT_ID() = (SELECT MAX(id) FROM p), @r = @@identity - LAST_INSERT_ID()
+SELECT @q, @r
+SET group_concat_max_len = LAST_INSERT_ID(2000)
+SELECT @@group_concat_max_len, LAST_INSERT_ID()
+SET group_concat_max_len = DEFAULT
+# assigned where the session's variables are not
+#! session
+SELECT @a := v FROM x WHERE id = 6
+SELECT @b := v, @a FROM x WHERE id = 7
+SELECT @a := @a + v, @b := 1.50 FROM x WHERE id = 9
+SELECT v, txt INTO @c, @t FROM x WHERE id = 8
+SET @d = (SELECT MAX(i) FROM p), @e = NULL
+SELECT @a, @b, @c, @d, @e, @t
+SELECT @a := (SELECT COUNT(*) FROM p WHERE i < @a), @n := _latin1 'abc' COLLATE latin1_bin FROM x WHERE id = 10
+SELECT @a := @a + (SELECT COUNT(*) FROM o), @n FROM x WHERE id = 10
+SELECT @a, @n, COLLATION(@n)
+BEGIN
+SELECT @a := @a + 100 FROM x WHERE id = 11
+UPDATE x SET v = @a WHERE id = 12
+SELECT v FROM x WHERE id = 12
+ROLLBACK
+SELECT @a
+SELECT @a := 5 / 0 + EXP(7000) FROM x WHERE id = 11
+SELECT @a
+SELECT @m := 1, @m := 2 FROM x WHERE id = -1
+SELECT @m
+SELECT @m := id FROM x WHERE id IN (SELECT 13) AND id = 13
+SELECT @m
