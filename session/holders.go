@@ -13,20 +13,20 @@ const isUsedLock = "is_used_lock"
 
 // findHolders asks the shard of named locks who has those that a statement asks IS_USED_LOCK() for, and gives
 // the numbers by which clients know each other: the shard's are those of Sluice's connections.
-func (s *Session) findHolders(ctx context.Context, st *statement, stmt *query.Statement) error {
-	s.values.holders = nil
+func (v *values) findHolders(ctx context.Context, st *statement, stmt *query.Statement) error {
+	v.holders = nil
 	for _, c := range stmt.Calls {
 		if c.Name != isUsedLock {
 			continue
 		}
 		call := string(c.Span.Of(st.sql))
-		if !ofLiteral(call, s.state.mode) {
+		if !ofLiteral(call, v.state.mode) {
 			return notBuilt("IS_USED_LOCK() of what is no literal; ask IS_FREE_LOCK(), or write the name as a literal")
 		}
-		s.c.Task.Leave()
+		v.c.Task.Leave()
 		var thread uint64
-		shard := s.h.topo.Map().ShardName(0)
-		err := s.kept.onShard(ctx, shard, false, func(c *backend.Conn) (err error) {
+		shard := v.h.topo.Map().ShardName(0)
+		err := v.kept.onShard(ctx, shard, false, func(c *backend.Conn) (err error) {
 			thread, err = askUint(c, "SELECT "+call)
 			return err
 		})
@@ -35,16 +35,16 @@ func (s *Session) findHolders(ctx context.Context, st *statement, stmt *query.St
 		}
 		text := "NULL"
 		if thread != 0 {
-			id := s.peers.holder(shard, uint32(thread))
+			id := (&peers{v.core}).holder(shard, uint32(thread))
 			if id == 0 {
 				return notBuilt("IS_USED_LOCK() of a lock that a client of another proxy has, whose number is not known here; ask IS_FREE_LOCK()")
 			}
 			text = strconv.FormatUint(uint64(id), 10)
 		}
-		if s.values.holders == nil {
-			s.values.holders = map[string]string{}
+		if v.holders == nil {
+			v.holders = map[string]string{}
 		}
-		s.values.holders[call] = "CAST(" + text + " AS UNSIGNED)"
+		v.holders[call] = "CAST(" + text + " AS UNSIGNED)"
 	}
 	return nil
 }
@@ -64,9 +64,7 @@ func (p *peers) holder(shard string, thread uint32) uint32 {
 		return 0
 	}
 	for _, c := range p.h.server.Clients() {
-		if s, is := c.Session().(interface {
-			keepsThread(shard string, thread uint32) bool
-		}); is && s.keepsThread(shard, thread) {
+		if sh, is := c.Session().(*shared); is && keepsThread(sh, shard, thread) {
 			return c.ID
 		}
 	}
@@ -74,7 +72,7 @@ func (p *peers) holder(shard string, thread uint32) uint32 {
 }
 
 // keepsThread tells whether the session keeps a shard's connection of that number.
-func (sh *shared) keepsThread(shard string, thread uint32) bool {
+func keepsThread(sh *shared, shard string, thread uint32) bool {
 	sh.infoMu.Lock()
 	defer sh.infoMu.Unlock()
 	return sh.keeps != nil && sh.keeps.threads[shard] == thread

@@ -126,6 +126,9 @@ func (p *peers) statistics() []byte {
 func (p *peers) kill(id uint64, whole bool) error {
 	if id == uint64(p.c.ID) {
 		p.kept.gone = p.kept.gone || whole
+		if whole && p.h.defaults.mode.MariaDB {
+			return &wire.Error{Code: 1927, SQLState: "70100", Message: "Connection was killed"}
+		}
 		return interrupted()
 	}
 	var other = p.h.find(id)

@@ -66,7 +66,7 @@ type values struct {
 
 // substituted answers a statement with its functions' values put in.
 func (s *Session) substituted(ctx context.Context, st *statement, e *entry) error {
-	if err := s.findHolders(ctx, st, e.stmt); err != nil {
+	if err := s.values.findHolders(ctx, st, e.stmt); err != nil {
 		return s.reply.fail(err)
 	}
 	text, err := s.values.put(st.sql, e.stmt)
