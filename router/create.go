@@ -17,7 +17,7 @@ func (p creator) createTable() error {
 		return p.deniedSchema(t.schema)
 	}
 	if p.stmt.Temporary {
-		return p.temporary()
+		return p.temporaryTable()
 	}
 	rule := t.rule
 	declared, err := p.autoKey(t)

@@ -23,7 +23,7 @@ func (p *planner) lookUp(ctx context.Context, version int64, schema, table strin
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, temporaryTables{p}.missing(ctx, schema, table, err)
 	}
 	p.h.catalog.add(version, schema, table, info, time.Now())
 	return info, nil

@@ -190,6 +190,11 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 			return notBuilt("%s() in a statement that is not understood (%s); select it alone", name, e.stmt.Reason)
 		}
 	}
+	if r.bound.Gathering != nil || r.bound.Staging != nil {
+		if err := (temporaryTables{r.planner}).check(ctx, &r.bound); err != nil {
+			return err
+		}
+	}
 	if err := r.bringBack(ctx, st, e); err != nil {
 		return err
 	}

@@ -1,0 +1,80 @@
+package session
+
+import (
+	"context"
+	"strings"
+
+	"sluice/backend"
+	"sluice/query"
+	"sluice/router"
+	"sluice/wire"
+)
+
+// temporaryTables refuses statements that would copy rows of a temporary table of the session by the definition of a
+// permanent one, which is all that is looked up: the router knows no temporary tables.
+type temporaryTables struct{ *planner }
+
+// check looks at the unsharded tables whose rows a bound statement copies, or computes before they are written.
+func (p temporaryTables) check(ctx context.Context, b *router.Bound) error {
+	if !p.kept.pins.temporary() {
+		return nil
+	}
+	if g := b.Gathering; g != nil {
+		for i := range g.Tables {
+			if err := p.alike(ctx, g.Tables[i].Schema, g.Tables[i].Table); err != nil {
+				return err
+			}
+		}
+	}
+	if s := b.Staging; s != nil {
+		return p.alike(ctx, s.Schema, s.Table)
+	}
+	return nil
+}
+
+// alike refuses a temporary table with another definition than the permanent one of its name.
+func (p temporaryTables) alike(ctx context.Context, schema, table string) error {
+	if p.spread(schema, table) {
+		return nil
+	}
+	own, err := p.definition(ctx, schema, table, false)
+	if err != nil || !strings.HasPrefix(own, createTemporary) {
+		return err
+	}
+	permanent, err := p.definition(ctx, schema, table, true)
+	if err == nil && strings.TrimPrefix(own, createTemporary) != strings.TrimPrefix(permanent, createPermanent) {
+		return notBuilt("the temporary table %s.%s, which is defined otherwise than the permanent one, in a statement that copies its rows; give it another name", schema, table)
+	}
+	return err
+}
+
+const (
+	createTemporary = "CREATE TEMPORARY TABLE "
+	createPermanent = "CREATE TABLE "
+)
+
+// missing says of a table that was looked up and is not there (1146) when it is a temporary one.
+func (p temporaryTables) missing(ctx context.Context, schema, table string, err error) error {
+	const noSuchTable = 1146
+	if !wire.IsCode(err, noSuchTable) || !p.kept.pins.temporary() || p.spread(schema, table) {
+		return err
+	}
+	if own, e := p.definition(ctx, schema, table, false); e != nil || !strings.HasPrefix(own, createTemporary) {
+		return err
+	}
+	return notBuilt("the temporary table %s.%s in a statement over several shards that copies its rows, or writes it; "+
+		"read its rows first and write them as literals, or use a permanent table (CREATE TEMPORARY TABLE … SELECT fills one)", schema, table)
+}
+
+// definition gives a table's, as the session's own connection sees it or (permanent) as all others do.
+func (p temporaryTables) definition(ctx context.Context, schema, table string, permanent bool) (text string, err error) {
+	name := string(query.QuoteName(nil, schema)) + "." + string(query.QuoteName(nil, table))
+	err = p.kept.onShard(ctx, p.shardOf(schema), permanent, func(c *backend.Conn) error {
+		_, rows, err := c.Query("SHOW CREATE TABLE " + name)
+		if err == nil && len(rows) == 1 && len(rows[0]) > 1 {
+			text = nextNumber.ReplaceAllString(string(rows[0][1]), "")
+		}
+		return err
+	})
+	return text, err
+}
