@@ -42,6 +42,8 @@ SELECT * FROM tmp4
 # Within transactions.
 BEGIN
 UPDATE x SET v = 77 WHERE id IN (3, 4, 5, 6)
+# (Oracle MySQL does not even prepare it in a branch: 4091.)
+#! text
 CREATE TEMPORARY TABLE tmp20 SELECT id FROM x WHERE v = 77
 ROLLBACK
 SELECT COUNT(*) FROM x WHERE v = 77
