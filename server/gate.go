@@ -11,20 +11,20 @@ import (
 // The gate bounds what clients can cost before they are authenticated. Logins beyond the
 // bounds wait: after a failover all clients come back at once, and shall all be served.
 // The next place goes to the address that has the fewest, and one address has no more than its share, so
-// that connections that say nothing are felt by their own address first. Where many addresses have taken all places, a login
-// that has been under way for patient is ended for one of an address that has fewer.
+// that connections that say nothing are felt by their own address first. Where many addresses have taken all places, a client
+// that has said nothing for patient gives way to one of an address that has fewer.
 const (
-	maxLogins       = 512         // under way at once
-	maxLoginsSource = 128         // of one address
-	minWaiting      = 64          // connections of one address that may wait whatever MaxConnections is
-	patient         = time.Second // far more than a login takes over any distance
+	maxLogins       = 512             // under way at once
+	maxLoginsSource = 128             // of one address
+	minWaiting      = 64              // connections of one address that may wait whatever MaxConnections is
+	patient         = 2 * time.Second // far more than the way to any client and back
 )
 
 var (
 	errCrowd   = errors.New("too many connections of this address are not logged in yet")
 	errWaited  = errors.New("no place to log in became free in time")
 	errStopped = errors.New("the server stops")
-	errYields  = errors.New("the login took long, and others needed its place")
+	errYields  = errors.New("the client said nothing, and others needed its place")
 )
 
 type gate struct {
@@ -35,7 +35,7 @@ type gate struct {
 	lines   []*source // with somebody who waits, whose turn was longest ago first
 	under   int       // logins under way
 	ending  int       // of them those that are ended for others
-	timed   bool      // serve is called again when a login has been under way for patient
+	timed   bool      // serve is called again when a client has been silent for patient
 }
 
 // source is an address that has connections at the gate.
@@ -51,7 +51,7 @@ type seat struct {
 	src   *source
 	turn  chan struct{} // closed when it need not wait any more
 	since time.Time     // it is under way
-	end   func()        // ends it; nil: it cannot be ended any more
+	end   func()        // ends it; nil: the client has spoken, or it was ended
 	ended bool
 }
 
@@ -60,7 +60,7 @@ func newGate(maxConnections int) *gate {
 }
 
 // enter waits for a place, which leave gives back. end is called, by another goroutine, when the place is
-// needed by others before settled is.
+// needed by others before spoken is.
 func (g *gate) enter(addr netip.Addr, timeout time.Duration, stop <-chan struct{}, end func()) (*seat, error) {
 	s := g.arrive(sourceOf(addr), end)
 	if s == nil {
@@ -110,8 +110,8 @@ func (g *gate) arrive(key netip.Addr, end func()) *seat {
 	return s
 }
 
-// settled says that the login is nearly over, and tells whether it has not been ended before.
-func (s *seat) settled() bool {
+// spoken says that the client has said something, and tells whether it has not been ended before.
+func (s *seat) spoken() bool {
 	s.g.mu.Lock()
 	defer s.g.mu.Unlock()
 	s.end = nil
@@ -175,8 +175,8 @@ func (g *gate) serve() {
 	}
 }
 
-// makeRoom ends the oldest login of the address that has the most, for one that has so few; one after the other,
-// for each is a place soon. The lock is held.
+// makeRoom ends the oldest login of the address that has the most of those whose clients have not spoken, for one that has so
+// few; one after the other, for each is a place soon. The lock is held.
 func (g *gate) makeRoom(few int) {
 	if g.ending > 0 || g.timed {
 		return

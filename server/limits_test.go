@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -125,6 +126,61 @@ func TestSilentAddresses(t *testing.T) {
 		defer f.gate.mu.Unlock()
 		return len(f.gate.sources) == 0 && len(f.gate.lines) == 0 && f.gate.under == 0 && f.gate.ending == 0
 	})
+}
+
+// TestGateSpares: a client that has spoken keeps its place for as long as its login takes, and a silent one for a while.
+func TestGateSpares(t *testing.T) {
+	g := newGate(0)
+	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}) }
+	var seats []*seat
+	ended := make(chan int, maxLogins)
+	for i := range maxLogins {
+		s, err := g.enter(addr(i), time.Minute, nil, func() { ended <- i })
+		if err != nil {
+			t.Fatal(err)
+		}
+		seats = append(seats, s)
+		if i != 7 && !s.spoken() {
+			t.Fatal(i)
+		}
+	}
+	stop := make(chan struct{})
+	close(stop)
+	if _, err := g.enter(addr(9999), time.Minute, stop, nil); err != errStopped {
+		t.Errorf("a place was had: %v", err)
+	}
+	g.mu.Lock()
+	for _, s := range seats {
+		s.since = s.since.Add(-patient)
+	}
+	g.timed = false // what it waits for has come
+	g.mu.Unlock()
+	late := make(chan error)
+	go func() {
+		s, err := g.enter(addr(9999), time.Minute, nil, nil)
+		if err == nil {
+			s.leave()
+		}
+		late <- err
+	}()
+	if i := <-ended; i != 7 {
+		t.Errorf("client %d was ended", i)
+	}
+	if seats[7].spoken() {
+		t.Error("it does not know")
+	}
+	seats[7].leave()
+	if err := <-late; err != nil {
+		t.Error(err)
+	}
+	for i, s := range seats {
+		if i != 7 {
+			s.leave()
+		}
+	}
+	if len(ended) > 0 || len(g.sources) > 0 || g.under != 0 {
+		t.Errorf("%d more were ended; %d, %d", len(ended), len(g.sources), g.under)
+	}
 }
 
 // quiet is a test whose failures do not end a goroutine that is not its own.

@@ -108,14 +108,11 @@ func (l *login) run() (c *Client, err error) {
 	if err := l.greet(); err != nil {
 		return nil, err
 	}
-	if err := l.identify(); err != nil {
+	if err := l.identify(seat.spoken); err != nil {
 		return nil, err
 	}
 	if err := l.authenticate(); err != nil {
 		return nil, err
-	}
-	if !seat.settled() {
-		return nil, &refusal{why: whyTimeout, err: errYields}
 	}
 	return l.accept()
 }
@@ -132,9 +129,13 @@ func (l *login) greet() error {
 	return l.conn.Flush()
 }
 
-// identify reads who the client says that it is, and starts TLS when it asks for it.
-func (l *login) identify() error {
+// identify reads who the client says that it is, and starts TLS when it asks for it. spoken is called when the client has
+// said something, and says whether it may go on.
+func (l *login) identify(spoken func() bool) error {
 	id, err := l.readIdentity()
+	if !spoken() {
+		return &refusal{why: whyTimeout, err: errYields}
+	}
 	if err != nil {
 		return err
 	}
