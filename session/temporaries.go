@@ -38,6 +38,9 @@ func (p temporaryTables) alike(ctx context.Context, schema, table string) error 
 		return nil
 	}
 	own, err := p.definition(ctx, schema, table, false)
+	if wire.IsCode(err, temporaryInXA) {
+		return copiesRows(schema, table)
+	}
 	if err != nil || !strings.HasPrefix(own, createTemporary) {
 		return err
 	}
@@ -59,9 +62,16 @@ func (p temporaryTables) missing(ctx context.Context, schema, table string, err 
 	if !wire.IsCode(err, noSuchTable) || !p.kept.pins.temporary() || p.spread(schema, table) {
 		return err
 	}
-	if own, e := p.definition(ctx, schema, table, false); e != nil || !strings.HasPrefix(own, createTemporary) {
+	if own, e := p.definition(ctx, schema, table, false); !wire.IsCode(e, temporaryInXA) && (e != nil || !strings.HasPrefix(own, createTemporary)) {
 		return err
 	}
+	return copiesRows(schema, table)
+}
+
+// temporaryInXA is what Oracle MySQL says of temporary tables in a branch of a distributed transaction.
+const temporaryInXA = 4091
+
+func copiesRows(schema, table string) error {
 	return notBuilt("the temporary table %s.%s in a statement over several shards that copies its rows, or writes it; "+
 		"read its rows first and write them as literals, or use a permanent table (CREATE TEMPORARY TABLE … SELECT fills one)", schema, table)
 }

@@ -92,3 +92,13 @@ SELECT i, name FROM p ORDER BY i
 UPDATE p SET name = (SELECT COUNT(*) FROM x)
 SELECT i, name FROM p ORDER BY i
 DROP TEMPORARY TABLE p
+#! session
+CREATE TEMPORARY TABLE tmp30 SELECT id, v FROM x WHERE v > 1
+BEGIN
+UPDATE x SET v = 33 WHERE id IN (1, 2, 3, 4)
+#! text
+SELECT tmp30.id, x.v FROM tmp30 JOIN x ON x.id = tmp30.id WHERE x.id = 3
+#! text
+SELECT tmp30.id, x.v FROM tmp30 LEFT JOIN x ON x.id = tmp30.id ORDER BY 1 DESC LIMIT 2
+ROLLBACK
+SELECT COUNT(*) FROM tmp30
