@@ -183,6 +183,22 @@ func TestGateSpares(t *testing.T) {
 	}
 }
 
+// TestHealthChecks: one that connects and ends, with a reset or not, is worth no line in the log.
+func TestHealthChecks(t *testing.T) {
+	f := start(t, Options{})
+	for _, reset := range []bool{false, true} {
+		p := f.greeted(t)
+		if reset {
+			p.Conn.(*net.TCPConn).SetLinger(0)
+		}
+		p.Close()
+		eventually(t, "the check is gone", func() bool { return f.open() == 0 })
+	}
+	if n := strings.Count(f.log.String(), "level=WARN"); n != 0 {
+		t.Errorf("%d lines", n)
+	}
+}
+
 // quiet is a test whose failures do not end a goroutine that is not its own.
 type quiet struct{ testing.TB }
 

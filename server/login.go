@@ -12,6 +12,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sluice/wire"
 )
 
@@ -318,11 +320,14 @@ func explain(err error, silent bool) *refusal {
 		return &refusal{why: whyHandshake, answer: &wire.Error{Code: 1153, SQLState: "08S01", Message: "Got a packet bigger than 'max_allowed_packet' bytes"}, err: err}
 	case errors.Is(err, wire.ErrSequence):
 		return &refusal{why: whyHandshake, answer: &wire.Error{Code: 1156, SQLState: "08S01", Message: "Got packets out of order"}, err: err}
-	case silent && errors.Is(err, io.EOF):
+	case silent && left(err):
 		return nil
 	}
 	return &refusal{why: whyOf(err), err: err}
 }
+
+// left tells whether the client went away by itself; some health checks end with a reset.
+func left(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) }
 
 func whyOf(err error) string {
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"strconv"
 )
@@ -35,7 +34,7 @@ func (l *login) readProxy() error {
 	for {
 		k, err := l.tcp.Read(buf[n:])
 		n += k
-		if n == 0 && errors.Is(err, io.EOF) {
+		if n == 0 && left(err) {
 			return err // the balancer's health check
 		}
 		if n == 0 && err != nil {

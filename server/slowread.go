@@ -16,8 +16,8 @@ type tcpInfo struct {
 // all for StallTimeout is cut off in any case.) Where others wait for these connections,
 // it has to take slowRate on an average, or it is cut off: it would hold them until they all are its own.
 const (
-	slowFor  = 5 * time.Second
-	slowRate = 16 << 10 // bytes a second
+	slowFor  = 3 * time.Second // who waits because of them is served before his own wait of 5 s is over
+	slowRate = 16 << 10        // bytes a second
 )
 
 // wanted is what a Session may be besides: one that holds what others wait for.
