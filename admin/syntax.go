@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -91,13 +92,25 @@ func parseSyntax(s string) []element {
 	return out
 }
 
-// match fits words to a syntax; args holds what the arguments took.
+// match fits words to a syntax; args holds what the arguments took. Optional parts that stand together may come in any order.
 func match(syntax []element, in []string, args map[string]string) bool {
 	for i, e := range syntax {
 		switch {
 		case e.optional != nil:
-			with := append(append([]element{}, e.optional...), syntax[i+1:]...)
-			return match(with, in, args) || match(syntax[i+1:], in, args)
+			rest := syntax[i:]
+			for k, part := range rest {
+				if part.optional == nil {
+					rest = rest[k:]
+					break
+				}
+				if match(slices.Concat(part.optional, rest[:k], rest[k+1:]), in, args) {
+					return true
+				}
+				if k == len(rest)-1 {
+					rest = nil
+				}
+			}
+			return match(rest, in, args)
 		case len(in) == 0:
 			return false
 		case e.arg != "":

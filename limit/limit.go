@@ -159,6 +159,7 @@ type Refused struct {
 	Never    bool // the limit is 0: trying again does not help
 	Running  int
 	Waiting  int
+	Waited   time.Duration // in vain; 0: there was no place to wait
 }
 
 func (e *Refused) Error() string {
@@ -173,6 +174,9 @@ func (e *Refused) Error() string {
 func (e *Refused) text(of, name string) string {
 	if e.Never {
 		return fmt.Sprintf("%s %s: none are let through now, by a limit that an administrator has set (SHOW LIMITS)", of, name)
+	}
+	if e.Waited > 0 {
+		return fmt.Sprintf("%s %s: %d run at once, and no place became free for this one within %v, which are the limits that an administrator has set (SHOW LIMITS); nothing was done", of, name, e.Running, e.Waited)
 	}
 	return fmt.Sprintf("%s %s: %d run at once and %d wait, which is the limit that an administrator has set (SHOW LIMITS); nothing was done", of, name, e.Running, e.Waiting)
 }
@@ -237,7 +241,7 @@ func (g *Gate) enter(ctx context.Context, held bool) error {
 	}
 	never := *g.rule.Concurrency == 0
 	if never || g.held.Len()+g.waiting.Len() >= queue {
-		err := g.refuse(never)
+		err := g.refuse(never, 0)
 		g.mu.Unlock()
 		return err
 	}
@@ -265,15 +269,15 @@ func (g *Gate) enter(ctx context.Context, held bool) error {
 	}
 	w.in.Remove(w.place)
 	if why == nil {
-		why = g.refuse(false)
+		why = g.refuse(false, wait)
 	}
 	return why
 }
 
 // refuse counts and makes the refusal. The lock is held.
-func (g *Gate) refuse(never bool) error {
+func (g *Gate) refuse(never bool, waited time.Duration) error {
 	g.refused++
-	return &Refused{Of: g.rule.Of, Name: g.rule.Name, Never: never, Running: g.running, Waiting: g.held.Len() + g.waiting.Len()}
+	return &Refused{Of: g.rule.Of, Name: g.rule.Name, Never: never, Running: g.running, Waiting: g.held.Len() + g.waiting.Len(), Waited: waited}
 }
 
 // free tells whether there is a place. The lock is held.
