@@ -136,8 +136,10 @@ func (c schemaReader) alter() bool {
 	return c.alterations()
 }
 
-// alterations looks for the other tables that ALTER TABLE can name.
+// alterations looks for the other tables that ALTER TABLE can name. One that does nothing but to rename is a
+// RENAME TABLE.
 func (c schemaReader) alterations() bool {
+	begin := c.i
 	for start := true; !c.done(); {
 		switch {
 		case c.isAny(c.i, "SELECT", "UNION"):
@@ -154,12 +156,16 @@ func (c schemaReader) alterations() bool {
 		case c.is(c.i, "TABLE"): // CONVERT PARTITION p TO TABLE t, CONVERT TABLE t TO PARTITION p
 			return false
 		case start && c.is(c.i, "RENAME") && !c.isAny(c.i+1, "COLUMN", "INDEX", "KEY", "CONSTRAINT"):
+			alone := c.i == begin
 			c.i++
 			if c.acceptAny("TO", "AS") == "" {
 				c.acceptOp("=")
 			}
 			if !c.tableRef(true) {
 				return false
+			}
+			if alone && c.done() {
+				c.st.Kind = RenameTable
 			}
 		case c.kind(c.i) == tokOpen:
 			if !c.group() {

@@ -33,7 +33,7 @@ func (p changer) ddl() error {
 	case p.stmt.Kind == query.RenameTable:
 		giveRules(p)
 	case p.stmt.Kind == query.AlterTable && !p.tables[0].unsharded() && renamesTable(p.words):
-		return unsupported("ALTER TABLE … RENAME of the %s table %s is not available; use RENAME TABLE … TO …", p.tables[0].rule.Kind, p.tables[0].name())
+		return unsupported("ALTER TABLE … RENAME of the %s table %s beside other changes is not available; use RENAME TABLE … TO … for it", p.tables[0].rule.Kind, p.tables[0].name())
 	}
 	kind, err := p.oneKind()
 	if err != nil {
