@@ -136,7 +136,10 @@ func (a *pace) held(d time.Duration) {
 func (a *pace) end(now time.Time) {
 	a.median = a.middle()
 	rest := float64(a.peak) <= a.floor()
-	took := a.median / max(a.others, 1) // what it would have been with nobody beside
+	took := a.median // what it would have been with nobody beside
+	if a.base > 0 {  // others explain what takes longer than base, no more: a shard that suffers alone must not teach them a smaller one
+		took = min(took, max(took/max(a.others, 1), a.base))
+	}
 	switch {
 	case a.base == 0 && !rest:
 		// Nothing is known yet: this may be an overload already. It is found out now.

@@ -31,7 +31,7 @@ type total struct {
 	busy    atomic.Int32 // connections that work, at all shards
 	dials   atomic.Int32 // logins that are under way, each for a second at most: most for one who waits
 	allows  atomic.Int32
-	waiting atomic.Int32  // pools whose next newcomer waits for the total
+	waiting atomic.Int32 // pools whose next newcomer waits for the total
 	pools   atomic.Pointer[[]*pool]
 
 	// Of the window of pace:
