@@ -177,6 +177,8 @@ func TestKill(t *testing.T) {
 		_, err = b.Exec("KILL QUERY CONNECTION_ID()")
 		wantCode(t, err, 1317)
 		want(t, rows(t, b, "SELECT 1"), "1")
+		_, err = b.Exec("KILL CONNECTION_ID()")
+		wantCode(t, err, map[testkit.Flavor]uint16{testkit.MariaDBFlavor: 1927, testkit.MySQLFlavor: 1317}[flavor])
 	})
 }
 

@@ -219,7 +219,7 @@ func (s *settling) keepAssigned(st *statement, e *entry, out *exec.Outcome, runE
 		}
 		return
 	}
-	if c := e.plan.Called; c != nil && len(c.Variables) > 0 {
+	if c := e.plan.Called; c != nil && (len(c.Variables) > 0 || c.Settings) {
 		s.pinFor(leaves(st, e))
 	}
 }

@@ -81,3 +81,16 @@ CALL pc4()
 #! text
 CREATE PROCEDURE pc5() SELECT GET_LOCK('pc5', 1)
 CALL pc5()
+# what a program has set before it failed stays set
+#! text
+CREATE PROCEDURE pc6() BEGIN SET @pv = 5; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END
+#! text
+CREATE PROCEDURE pc7() BEGIN SET time_zone = '+05:00'; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END
+CALL pc6()
+SELECT @pv
+#! session
+SELECT @pv, @@time_zone <> '+05:00'
+CALL pc7()
+SELECT @@time_zone
+#! session
+SELECT @pv, @@time_zone <> '+05:00'
