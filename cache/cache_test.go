@@ -497,6 +497,40 @@ func TestShared(t *testing.T) {
 	}
 }
 
+// hurried is a cluster whose slots are about to switch at some time.
+type hurried struct {
+	alone
+	now atomic.Bool
+}
+
+func (h *hurried) CacheState() State {
+	s := h.state
+	s.Hurry = h.now.Load()
+	return s
+}
+
+// TestHurry: who waits for another waits no more when slots are about to switch.
+func TestHurry(t *testing.T) {
+	h := &hurried{alone: alone{state: State{Secret: "s", Ready: true}}}
+	c := New(Options{Cluster: h, Log: slog.New(slog.DiscardHandler)})
+	defer c.Close()
+	c.flights.most = time.Hour
+	_, first := c.Lookup(context.Background(), read(1))
+	got := make(chan *Miss)
+	go func() {
+		_, miss := c.Lookup(context.Background(), read(1))
+		got <- miss
+	}()
+	for c.Rules()[0].Waited == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	h.now.Store(true)
+	if miss := <-got; miss == nil || miss.flight != nil {
+		t.Errorf("%+v", miss)
+	}
+	first.End()
+}
+
 // TestLooks: looks that come together are asked together, each gets its own, and one that gives up
 // leaves nobody without an answer.
 func TestLooks(t *testing.T) {

@@ -32,6 +32,7 @@ const (
 	lockWait   = 150 * time.Millisecond // for another proxy
 	lockLease  = 250 * time.Millisecond
 	loadWaits  = 4 // how often one read waits
+	hurryEvery = 20 * time.Millisecond
 	barrenTime = time.Second
 	barrenMost = 1000
 )
@@ -82,17 +83,24 @@ func (f *flights) end(fl *flight, res *Result, barren bool) {
 	close(fl.done)
 }
 
-// wait waits for a flight's end, and gives its result to one who came before it began. nil: look again.
-func (f *flights) wait(ctx context.Context, fl *flight, came time.Time) *Result {
-	t := time.NewTimer(f.most)
+// wait waits for a flight's end, and gives its result to one who came before it began. nil: look again. Who waits
+// holds up a switch of slots, so that it ends where hurry says so.
+func (f *flights) wait(ctx context.Context, fl *flight, came time.Time, hurry func() bool) *Result {
+	t := time.NewTicker(hurryEvery)
 	defer t.Stop()
-	select {
-	case <-fl.done:
-		if came.Before(fl.began) {
-			return fl.res
+	for end := time.Now().Add(f.most); ; {
+		select {
+		case <-fl.done:
+			if came.Before(fl.began) {
+				return fl.res
+			}
+			return nil
+		case now := <-t.C:
+			if now.After(end) || hurry() {
+				return nil
+			}
+		case <-ctx.Done():
+			return nil
 		}
-	case <-t.C:
-	case <-ctx.Done():
 	}
-	return nil
 }

@@ -17,11 +17,11 @@ type Miss struct {
 	bare   bool      // some of them are not there yet: there are no such states
 	began  time.Time // before the database was asked; the result's ttl counts from here
 	ring   *ring
-	closed bool     // somebody writes, or the store has no say: it is not stored
+	closed bool // somebody writes, or the store has no say: it is not stored
 	flight *flight
 	res    *Result // for those that wait
-	lock   string // that it holds in the store; "": none
-	stored bool   // by somebody, or it would have been but for a write
+	lock   string  // that it holds in the store; "": none
+	stored bool    // by somebody, or it would have been but for a write
 }
 
 // Lookup gives a result, or what Store needs for the database's. Both are nil where the
@@ -52,7 +52,7 @@ func (c *Cache) Lookup(ctx context.Context, q *Query) (*Result, *Miss) {
 			fl, first := c.flights.join(miss.at.entry.name)
 			if !first {
 				s.waited.Add(1)
-				if res := c.flights.wait(ctx, fl, came); res != nil {
+				if res := c.flights.wait(ctx, fl, came, func() bool { return c.cluster.CacheState().Hurry }); res != nil {
 					s.hits.Add(1)
 					s.served.Add(int64(len(res.Packets)))
 					return res, nil
