@@ -242,6 +242,13 @@ const (
 	patienceTimes = 2
 )
 
+// tooMany tells whether more wait in a user's line than may be at work at once: else what is at work lasts long, those who wait are
+// served when it ends, and to refuse them would leave their places empty. Of several users each has its part of the places. The
+// lock is held.
+func (p *pool) tooMany(w *waiter) bool {
+	return w.line.waiting.Len()*len(p.queue.lines) > p.busy()+1
+}
+
 // patience is how long a newcomer may have waited at now.
 func (p *pool) patience(now time.Time) time.Duration {
 	if p.pace.off || p.queue.since.IsZero() || now.Sub(p.queue.since) < standing {

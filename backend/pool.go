@@ -327,7 +327,7 @@ func (p *pool) serve() {
 				return
 			}
 		}
-		if now.Sub(w.came) > p.patience(now) {
+		if p.tooMany(w) && now.Sub(w.came) > p.patience(now) {
 			p.counts.refused++
 			p.queue.end(w, answer{err: errLong})
 			continue

@@ -149,40 +149,52 @@ func TestRest(t *testing.T) {
 }
 
 // TestPatience: while newcomers stand without a break, who has waited too long is told so in his
-// turn; when the queue comes and goes nobody is.
+// turn, as far as more wait than can be at work; when the queue comes and goes nobody is.
 func TestPatience(t *testing.T) {
 	s := testkit.Shared(t, testkit.MariaDBFlavor, 0)
 	p := open(t, Options{WaitTimeout: 20 * time.Second}, mapOf(t, shard.Backend{MaxConnections: 1}, s.Addr))
 	pl := p.table.Load().byName["s0"]
 	for _, stands := range []bool{false, true} {
-		c, err := p.GetFor(context.Background(), Ask{User: "app"}, "s0", Class{}, "", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := leaseAs(t, p, "app", "s0")
 		got := make(chan error)
-		go func() {
-			c, err := p.GetFor(context.Background(), Ask{User: "app"}, "s0", Class{}, "", nil)
-			if err == nil {
-				c.Put()
-			}
-			got <- err
-		}()
-		eventually(t, "it waits", func() bool { return p.Status()[0].Waiting == 1 })
+		for i := range 3 {
+			go func() {
+				c, err := p.GetFor(context.Background(), Ask{User: []string{"app", "app", "other"}[i]}, "s0", Class{}, "", nil)
+				if err == nil {
+					c.Put()
+				}
+				got <- err
+			}()
+			eventually(t, "it waits", func() bool { return p.Status()[0].Waiting == i+1 })
+		}
 		pl.mu.Lock()
-		w := pl.queue.lines[0].waiting.Front().Value.(*waiter)
-		w.came = w.came.Add(-2 * leastPatience)
+		for _, l := range pl.queue.lines {
+			for e := l.waiting.Front(); e != nil; e = e.Next() {
+				w := e.Value.(*waiter)
+				w.came = w.came.Add(-2 * leastPatience)
+			}
+		}
 		if stands {
 			pl.queue.since = pl.queue.since.Add(-2 * standing)
 		}
 		pl.mu.Unlock()
 		c.Put()
-		err = <-got
-		if stands {
-			if u := unavailable(t, err); !u.Full || !errors.Is(err, errLong) {
-				t.Errorf("%v", err)
+		refused := 0
+		for range 3 {
+			err := <-got
+			switch {
+			case err == nil:
+			case stands:
+				refused++
+				if u := unavailable(t, err); !u.Full || !errors.Is(err, errLong) {
+					t.Errorf("%v", err)
+				}
+			default:
+				t.Errorf("in a burst: %v", err)
 			}
-		} else if err != nil {
-			t.Errorf("in a burst: %v", err)
+		}
+		if stands && refused != 2 {
+			t.Errorf("%d of three were refused, while one place was free", refused)
 		}
 	}
 }
