@@ -106,6 +106,16 @@ func TestTriggers(t *testing.T) {
 			}
 		}
 		must(t, db, "DROP EVENT e1")
+		// looked up under locks of the session's own, those of other tables are seen, too
+		must(t, home, "CREATE TRIGGER l1 BEFORE INSERT ON log FOR EACH ROW SET NEW.what = (SELECT COUNT(*) FROM x)")
+		locker := oneConn(t, db)
+		must1(t, locker, "LOCK TABLES u WRITE")
+		must(t, db, "CREATE OR REPLACE VIEW vp AS SELECT i FROM p")
+		must1(t, locker, "INSERT INTO u VALUES (1)")
+		expectError(t, one, "INSERT INTO log (what) VALUES ('a')", 1235, "l1")
+		must1(t, locker, "UNLOCK TABLES")
+		must(t, home, "DROP TRIGGER l1")
+		must(t, db, "DELETE FROM u")
 		// a variable that a trigger sets is the client's
 		must1(t, one, "INSERT INTO u VALUES (41)")
 		expect(t, one, "SELECT @last", "42")
