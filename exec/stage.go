@@ -274,7 +274,7 @@ func (s *staging) answer() {
 		b.InsertID = s.serverID
 	}
 	switch {
-	case b.InsertID == 0 && s.affected == s.staged && c.duplicates == 0:
+	case b.InsertID == 0 && (s.to.Replace || s.affected == s.staged && c.duplicates == 0): // REPLACE stores all
 		ok.LastInsertID = s.lastID
 	case (s.to.Ignore || s.to.Tail != nil) && (c.duplicates > 0 || s.affected != s.staged):
 		b.InsertID = 0 // as reportID

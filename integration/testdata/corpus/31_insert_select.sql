@@ -145,3 +145,8 @@ SELECT * FROM x WHERE id >= 24000 ORDER BY id
 #! reset
 INSERT INTO x (id, v) SELECT id + 500, 1 FROM x WHERE txt IN ('TWO', 18446744073709551615, 'e', 'e', 'e')
 INSERT INTO x (id, v) SELECT id + 500, 1 FROM x WHERE txt = 5
+# The insert id of a REPLACE whose rows give theirs is the last row's, also where all are replaced.
+#! session
+REPLACE INTO a (id, uid, name) SELECT id, uid, 'replaced' FROM a
+REPLACE INTO a (id, uid, name) SELECT id, uid, 'replaced' FROM a WHERE id = 0
+INSERT IGNORE INTO a (id, uid, name) SELECT id, uid, 'ignored' FROM a
