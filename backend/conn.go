@@ -31,6 +31,7 @@ type Conn struct {
 	line      *line     // of whom has it
 
 	work    atomic.Int32 // idles …
+	aside   atomic.Bool  // its statements stand apart
 	severed atomic.Bool  // it was given up: its server does not answer
 
 	// The lease's owner's.
@@ -45,9 +46,11 @@ type Conn struct {
 // What a connection is doing.
 const (
 	idles int32 = iota // nobody has it
-	works
-	rests // its session keeps it between two statements
-	lasts // it works, for so long that the total does not count it
+	works              // for a newcomer
+	again              // for a transaction that has begun as one
+	rests              // its session keeps it between two statements
+	lasts              // it works for a newcomer, for so long that the total does not count it
+	apart              // it works for who was no newcomer, or is none any more: see pool.crowd
 )
 
 // Shard names the shard; ThreadID is the server's connection id.

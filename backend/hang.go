@@ -51,12 +51,12 @@ func (c *Conn) Severed() bool { return c.severed.Load() }
 func (p *pool) watch(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.ripen(now)
 	busy := p.busy()
 	if busy == 0 {
 		p.hang.heard = now
 		return
 	}
-	p.ripen(now)
 	silence := now.Sub(p.hang.heard)
 	if p.closed {
 		p.watchLast(now, silence)

@@ -109,8 +109,11 @@ func (c *Conn) Rest() {
 	if c.line != nil {
 		c.line.works(-1)
 	}
-	if was == works {
+	switch was {
+	case works, again:
 		p.total.busy.Add(-1)
+	case apart:
+		p.apart.Add(-1)
 	}
 	if p.waiting.Load() > 0 {
 		p.mu.Lock()
@@ -121,9 +124,13 @@ func (c *Conn) Rest() {
 }
 
 func (c *Conn) Wake() {
-	if c.work.Load() == rests && c.work.CompareAndSwap(rests, works) {
+	next, count := again, &c.pool.total.busy
+	if c.aside.Load() {
+		next, count = apart, &c.pool.apart
+	}
+	if c.work.Load() == rests && c.work.CompareAndSwap(rests, next) {
 		c.pool.resting.Add(-1)
-		c.pool.total.busy.Add(1)
+		count.Add(1)
 		if c.line != nil {
 			c.line.works(1)
 		}

@@ -45,7 +45,8 @@ type pace struct {
 	seen    progress
 	n       int
 	began   time.Time
-	peak    int  // most at once in the window
+	peak    int  // most at once in the window, of those that the limit keeps away
+	apart   int  // who is at work besides
 	pressed bool // somebody waited for the limit in it
 	buckets [paceBuckets]uint32
 }
@@ -107,7 +108,7 @@ func (a *pace) allows() int {
 	return int(a.limit)
 }
 
-// lease notes that so many are at work.
+// lease notes that so many are at work, of those that the limit keeps away.
 func (a *pace) lease(busy int) { a.peak = max(a.peak, busy) }
 
 // sample takes the time of one lease, and tells whether the window has seen enough: it is to be ended then.
@@ -173,7 +174,7 @@ func (a *pace) adjust() {
 		gradient = min(max(tolerance*max(a.others, 1)*a.base/a.median, 0.5), 1)
 	}
 	if gradient < 1 { // what is not used of the limit cannot be what shrinks
-		a.limit = min(a.limit, float64(a.peak))
+		a.limit = min(a.limit, float64(a.peak+a.apart))
 	}
 	want := a.limit * gradient
 	if a.wary--; a.wary < 0 {

@@ -56,6 +56,7 @@ type pool struct {
 	slowAt atomic.Int64  // when that ended, in nanoseconds of Unix time
 
 	resting atomic.Int32 // leased connections that are not at work
+	apart   atomic.Int32 // those at work that stand apart
 	waiting atomic.Int32 // queue.n, for those that do not hold the lock
 }
 
@@ -89,17 +90,24 @@ func (p *pool) leased() int { return len(p.all) - p.idles }
 // each rest. The lock is held.
 func (p *pool) busy() int { return max(p.leased()-int(p.resting.Load()), 0) }
 
+// crowd is the number of those at work that a limit can keep away: not who came with connections already, nor a
+// transaction that has lasted for long. Those may be as many as they like for as long as they like, and newcomers have the
+// fewest places beside them, by which is measured what the server takes when newcomers are few. (A transaction that lasts
+// for less than a second is its newcomer's: else these, a few at once, would fill the server.) The lock is held.
+func (p *pool) crowd() int { return max(p.busy()-int(p.apart.Load()), 0) }
+
 // spare are the places that newcomers do not get: an eighth, none where there are few.
 func (p *pool) spare() int { return p.max / 8 }
 
 // admits tells whether the pool has a place for a newcomer, when so many dials are for others. The
 // lock is held.
 func (p *pool) admits(promised int) bool {
-	return p.busy()+promised < p.pace.allows() && p.leased()+promised < p.max-p.spare()
+	few := min(p.pace.allows(), int(p.pace.floor()))
+	return (p.busy()+promised < p.pace.allows() || p.crowd()+promised < few) && p.leased()+promised < p.max-p.spare()
 }
 
 // sure tells whether the shard has so little to do that the total does not matter. The lock is held.
-func (p *pool) sure(promised int) bool { return p.busy()+promised < assured }
+func (p *pool) sure(promised int) bool { return p.crowd()+promised < assured }
 
 // line finds a user's line. The lock is held.
 func (p *pool) line(user string) *line {
@@ -116,9 +124,15 @@ func (p *pool) line(user string) *line {
 func (p *pool) give(c *Conn, l *line, newcomer bool, now time.Time) {
 	c.leased, c.took, c.whole, c.line = true, now, newcomer, l
 	l.works(1)
+	if !newcomer {
+		c.aside.Store(true)
+		c.work.Store(apart)
+		p.apart.Add(1)
+		return
+	}
 	c.work.Store(works)
 	p.total.lease()
-	p.pace.lease(p.busy())
+	p.pace.lease(p.crowd())
 }
 
 // checkAfter is how long a connection must have been idle for its socket to be looked at
@@ -252,7 +266,7 @@ func (p *pool) sample(d time.Duration, now time.Time) {
 		p.total.sample(d, now)
 	}
 	if p.pace.sample(d, now) {
-		p.pace.others = p.total.othersThan(p, now)
+		p.pace.others, p.pace.apart = p.total.othersThan(p, now), int(p.apart.Load())
 		p.pace.end(now)
 		p.slow.Store(math.Float64bits(p.pace.slowdown()))
 		p.slowAt.Store(now.UnixNano())
@@ -273,8 +287,13 @@ func (p *pool) end(c *Conn) {
 	switch was {
 	case rests:
 		p.resting.Add(-1)
-	case works:
+	case works, again:
 		p.total.busy.Add(-1)
+	case apart:
+		p.apart.Add(-1)
+	}
+	if c.aside.Load() {
+		c.aside.Store(false)
 	}
 	if c.line != nil {
 		if was != rests {

@@ -28,7 +28,7 @@ import (
 //
 // It is guarded by atomics, and its pace by mu; pools' locks may be held, none is taken while another is.
 type total struct {
-	busy    atomic.Int32 // connections that work, at all shards
+	busy    atomic.Int32 // connections that work and do not stand apart, at all shards
 	dials   atomic.Int32 // logins that are under way, each for a second at most: most for one who waits
 	allows  atomic.Int32
 	waiting atomic.Int32 // pools whose next newcomer waits for the total
@@ -154,7 +154,11 @@ func (t *total) lease() {
 
 // sample takes the time of one lease, as pace.sample does.
 func (t *total) sample(d time.Duration, now time.Time) {
-	if t.pace.off || now.Add(-d).UnixNano() < t.probed.Load() { // it began among many
+	if t.pace.off {
+		return
+	}
+	if now.Add(-d).UnixNano() < t.probed.Load() { // it began among many, which are still to be gone
+		t.peak.Store(t.busy.Load())
 		return
 	}
 	t.buckets[bucketOf(d)].Add(1)
@@ -239,13 +243,18 @@ func (s *progress) stands(n int, began int64) bool {
 	return *s == at
 }
 
-// ripen stops counting what has worked for long. The pool's lock is held.
+// ripen stops counting what has worked for long, and sets transactions apart that have lasted for long. The pool's lock is held.
 func (p *pool) ripen(now time.Time) {
-	if p.total.waiting.Load() == 0 {
-		return // nobody is kept
-	}
 	for c := range p.all {
-		if c.leased && now.Sub(c.took) >= ripe && c.work.CompareAndSwap(works, lasts) {
+		if !c.leased || now.Sub(c.took) < ripe {
+			continue
+		}
+		c.aside.Store(true)
+		if c.work.CompareAndSwap(again, apart) {
+			p.apart.Add(1)
+			p.total.busy.Add(-1)
+		}
+		if p.total.waiting.Load() > 0 && c.work.CompareAndSwap(works, lasts) { // else nobody is kept
 			p.total.busy.Add(-1)
 		}
 	}
