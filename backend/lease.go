@@ -107,11 +107,11 @@ func (c *Conn) Rest() {
 	c.whole = false
 	p.resting.Add(1)
 	if c.line != nil {
-		c.line.works(-1)
+		c.line.busy.Add(-1)
 	}
 	switch was {
 	case works, again:
-		p.total.busy.Add(-1)
+		c.weighs(-1)
 	case apart:
 		p.apart.Add(-1)
 	}
@@ -124,15 +124,19 @@ func (c *Conn) Rest() {
 }
 
 func (c *Conn) Wake() {
-	next, count := again, &c.pool.total.busy
+	next := again
 	if c.aside.Load() {
-		next, count = apart, &c.pool.apart
+		next = apart
 	}
 	if c.work.Load() == rests && c.work.CompareAndSwap(rests, next) {
 		c.pool.resting.Add(-1)
-		count.Add(1)
 		if c.line != nil {
-			c.line.works(1)
+			c.line.busy.Add(1)
+		}
+		if next == again {
+			c.weighs(1)
+		} else {
+			c.pool.apart.Add(1)
 		}
 	}
 }

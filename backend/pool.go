@@ -123,7 +123,7 @@ func (p *pool) line(user string) *line {
 // it the time is taken. The lock is held.
 func (p *pool) give(c *Conn, l *line, newcomer bool, now time.Time) {
 	c.leased, c.took, c.whole, c.line = true, now, newcomer, l
-	l.works(1)
+	l.busy.Add(1)
 	if !newcomer {
 		c.aside.Store(true)
 		c.work.Store(apart)
@@ -131,6 +131,7 @@ func (p *pool) give(c *Conn, l *line, newcomer bool, now time.Time) {
 		return
 	}
 	c.work.Store(works)
+	l.all.Add(1)
 	p.total.lease()
 	p.pace.lease(p.crowd())
 }
@@ -288,7 +289,7 @@ func (p *pool) end(c *Conn) {
 	case rests:
 		p.resting.Add(-1)
 	case works, again:
-		p.total.busy.Add(-1)
+		c.weighs(-1)
 	case apart:
 		p.apart.Add(-1)
 	}
@@ -297,7 +298,7 @@ func (p *pool) end(c *Conn) {
 	}
 	if c.line != nil {
 		if was != rests {
-			c.line.works(-1)
+			c.line.busy.Add(-1)
 		}
 		c.line = nil
 	}
@@ -333,7 +334,7 @@ func (p *pool) serve() {
 		}
 		var w *waiter
 		if p.mayServe() {
-			w = p.queue.turn()
+			w = p.queue.turn(!p.sure(pending) && !p.total.admits())
 		}
 		if w == nil {
 			p.queue.since = time.Time{} // there is room for more: who waits, waits for a login

@@ -47,7 +47,7 @@ type answer struct {
 // line is one user's: what it has of the shard, and who of it waits.
 type line struct {
 	busy    atomic.Int32  // connections at work
-	all     *atomic.Int32 // of the user at all shards
+	all     *atomic.Int32 // those of the user at all shards that count in the total
 	waiting list.List     // of *waiter, newcomers in the order of arrival
 
 	// Of one pass of serve:
@@ -116,17 +116,21 @@ func (q *queue) begin() {
 // takes is how much of the shard the user has, or is about to have.
 func (l *line) takes() int { return int(l.busy.Load()) + l.pending }
 
-// works notes that a connection of the user's works, or with -1 that it does no more.
-func (l *line) works(n int32) {
-	l.busy.Add(n)
-	l.all.Add(n)
+// before is waiter.before of the next of two lines, with the dials of this pass.
+func (l *line) before(o *line) bool {
+	if a, b := int(l.all.Load())+l.pending, int(o.all.Load())+o.pending; a != b {
+		return a < b
+	}
+	return l.at.Value.(*waiter).came.Before(o.at.Value.(*waiter).came)
 }
 
-// turn gives the newcomer whose turn it is in this pass, or nil.
-func (q *queue) turn() *waiter {
+// turn gives the newcomer whose turn it is in this pass, or nil. together: as waiter.before orders those of all shards.
+func (q *queue) turn(together bool) *waiter {
 	var best *line
 	for _, l := range q.lines {
-		if l.at != nil && (best == nil || l.takes() < best.takes()) {
+		switch {
+		case l.at == nil:
+		case best == nil, !together && l.takes() < best.takes(), together && l.before(best):
 			best = l
 		}
 	}

@@ -104,7 +104,8 @@ func (t *total) lets(p *pool, w *waiter) bool {
 }
 
 // before tells whose turn comes first of two at different shards: that of the user that has less
-// at all of them, and of the same user's that which came first.
+// at all of them, and of the same user's that which came first. Where the total keeps who waits, the pools take their
+// next in the same order: else the next of one could be the last of all, and keep those behind it from a turn they have.
 func (w *waiter) before(o *waiter) bool {
 	if a, b := w.line.all.Load(), o.line.all.Load(); w.line.all != o.line.all && a != b {
 		return a < b
@@ -142,6 +143,14 @@ func (t *total) serve() {
 		first.mu.Lock()
 		first.serve()
 		first.mu.Unlock()
+	}
+}
+
+// weighs notes that the connection counts in the total, or with -1 that it does no more.
+func (c *Conn) weighs(n int32) {
+	c.pool.total.busy.Add(n)
+	if c.line != nil {
+		c.line.all.Add(n)
 	}
 }
 
@@ -252,10 +261,10 @@ func (p *pool) ripen(now time.Time) {
 		c.aside.Store(true)
 		if c.work.CompareAndSwap(again, apart) {
 			p.apart.Add(1)
-			p.total.busy.Add(-1)
+			c.weighs(-1)
 		}
 		if p.total.waiting.Load() > 0 && c.work.CompareAndSwap(works, lasts) { // else nobody is kept
-			p.total.busy.Add(-1)
+			c.weighs(-1)
 		}
 	}
 }

@@ -1,0 +1,76 @@
+package backend
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"sluice/internal/testkit"
+	"sluice/shard"
+)
+
+// TestOrder: where the total limits, a shard's next is the next of all who wait for it: a user with much to do elsewhere does not
+// keep those behind it. What has lasted for long is nothing that a user has of the total.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	s := testkit.Shared(t, testkit.MariaDBFlavor, 0)
+	p := open(t, Options{WaitTimeout: 20 * time.Second, NoLimits: true}, mapOf(t, shard.Backend{MaxConnections: 32}, s.Addr, s.Addr, s.Addr))
+	p.total.allows.Store(100)
+	lease := func(user, name string, n int) (all []*Conn) {
+		for range n {
+			all = append(all, leaseAs(t, p, user, name))
+		}
+		return all
+	}
+	etl, s2 := p.total.user("etl"), p.table.Load().byName["s2"]
+	long := lease("etl", "s2", 10)
+	p.total.waiting.Add(1)
+	s2.watch(time.Now().Add(2 * ripe))
+	p.total.waiting.Add(-1)
+	if n := etl.Load(); n != 0 {
+		t.Errorf("after a second %d count", n)
+	}
+	young := lease("etl", "s2", 10)
+	s2.mu.Lock()
+	for _, c := range young {
+		c.took = c.took.Add(time.Hour) // however slow the test's machine is
+	}
+	s2.mu.Unlock()
+	kept := append(lease("app", "s0", assured), lease("app", "s1", assured)...)
+	for _, pl := range p.table.Load().order[:2] {
+		pl.mu.Lock()
+		for c := range pl.all {
+			c.took = c.took.Add(time.Hour)
+		}
+		pl.mu.Unlock()
+	}
+	p.total.allows.Store(p.total.busy.Load())
+	served := make(chan string, 3)
+	got := make(chan *Conn, 3)
+	for i, ask := range [][2]string{{"etl", "s0"}, {"app", "s0"}, {"app", "s1"}} {
+		go func() {
+			c, err := p.GetFor(context.Background(), Ask{User: ask[0]}, ask[1], Class{}, "", nil)
+			if err != nil {
+				served <- err.Error()
+				return
+			}
+			got <- c
+			served <- ask[0] + " at " + ask[1]
+		}()
+		eventually(t, "it waits", func() bool { return p.Status()[0].Waiting+p.Status()[1].Waiting == i+1 })
+	}
+	for i, want := range []string{"app at s0", "app at s1", "etl at s0"} {
+		young[i].Put()
+		if who := <-served; who != want {
+			t.Errorf("%s is served, want %s", who, want)
+		}
+	}
+	for _, all := range [][]*Conn{long, young[3:], kept, {<-got, <-got, <-got}} {
+		for _, c := range all {
+			c.Put()
+		}
+	}
+	if n := p.total.busy.Load(); n != 0 || etl.Load() != 0 || p.total.user("app").Load() != 0 {
+		t.Errorf("at the end %d work, %d of etl, %d of app", n, etl.Load(), p.total.user("app").Load())
+	}
+}
