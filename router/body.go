@@ -45,7 +45,7 @@ func (b body) effects(c *Called, name string, i int) {
 		c.Writes, c.changes = true, c.changes|deletes
 	case "load":
 		c.Writes, c.changes = true, anyChange
-	case "create", "drop", "alter", "nextval", "setval":
+	case "create", "drop", "alter", "rename", "nextval", "setval":
 		c.Writes = true
 	case "next", "previous":
 		c.Writes = c.Writes || b.at(i+1) == "value"

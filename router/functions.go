@@ -153,7 +153,3 @@ func (p stager) callsLate() bool {
 		return slices.ContainsFunc(tail, func(w string) bool { return strings.EqualFold(unquoted(w), name) })
 	})
 }
-
-func (p programs) isReference(r query.TableRef) bool {
-	return p.in.Map.Schema(r.Schema).Rule(r.Name).Kind == shard.Reference
-}

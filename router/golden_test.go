@@ -46,7 +46,7 @@ type world struct {
 	cat *shard.Catalog
 }
 
-// programs reads stored programs, one a line: name: body; and triggers: name event table: body.
+// programs reads stored programs, one a line: name: body; triggers: name event table: body; and views: view name: text.
 func (w *world) programs(input string) string {
 	all := &shard.Programs{Routines: map[string]shard.Routine{}, Tables: map[string]shard.Name{}}
 	for at := range w.cat.Tables {
@@ -56,8 +56,13 @@ func (w *world) programs(input string) string {
 		all.Tables[view] = shard.Name{Name: view, View: true}
 	}
 	w.cat.Triggers = map[string]map[string][]shard.Trigger{"shop": {}, "crm": {}}
+	views := map[string]string{}
 	for _, line := range strings.Split(input, "\n") {
 		name, body, _ := strings.Cut(line, ": ")
+		if view, is := strings.CutPrefix(name, "view "); is {
+			views[view], all.Tables[view] = body, shard.Name{Name: view, View: true}
+			continue
+		}
 		if f := strings.Fields(name); len(f) > 2 { // name event table [uneven] [definer]
 			w.cat.Triggers["shop"][f[2]] = append(w.cat.Triggers["shop"][f[2]], shard.Trigger{Name: f[0], Event: f[1],
 				Uneven: slices.Contains(f, "uneven"), Routine: shard.Routine{Body: body, Definer: slices.Contains(f, "definer")}})
@@ -79,6 +84,7 @@ func (w *world) programs(input string) string {
 			"over_users":    "select `all_users`.`name` AS `name` from `shop`.`all_users`",
 			"all_countries": "select `shop`.`countries`.`title` AS `title` from `shop`.`countries`",
 		}
+		maps.Copy(w.cat.Views[w.m.Spec.Schemas[i].Name], views)
 	}
 	w.cat.Programs = map[string]*shard.Programs{}
 	for i := range w.m.Spec.Schemas {

@@ -138,7 +138,7 @@ func (p programs) body(c *Called, schema, name string, b body, seen map[[2]strin
 		if w := b.at(i); (w == "prepare" || w == "execute" && b.at(i+1) == "immediate") && p.besideSpread(schema, b.source) {
 			c.cannot(name, "runs a text that it makes")
 		}
-		if err := p.named(c, of, b.list[i].Text); err != nil {
+		if err := p.named(c, of, b.list[i].Text, seen); err != nil {
 			return err
 		}
 		if err := p.read(c, of, strings.ToLower(b.list[i].Text), seen); err != nil {
@@ -149,7 +149,7 @@ func (p programs) body(c *Called, schema, name string, b body, seen map[[2]strin
 }
 
 // named adds a table, if there is one of that name.
-func (p programs) named(c *Called, schema, name string) error {
+func (p programs) named(c *Called, schema, name string, seen map[[2]string]bool) error {
 	if name == "" {
 		return nil
 	}
@@ -164,7 +164,7 @@ func (p programs) named(c *Called, schema, name string) error {
 	c.tables = append(c.tables, query.TableRef{Schema: schema, Name: t.Name})
 	if t.View {
 		c.views = true
-		return p.behind(c, schema, t.Name, map[[2]string]bool{})
+		return p.behind(c, schema, t.Name, seen)
 	}
 	switch full := schema + "." + t.Name; p.in.Map.Schema(schema).Rule(t.Name).Kind {
 	case shard.Sharded:
@@ -175,33 +175,67 @@ func (p programs) named(c *Called, schema, name string) error {
 	return nil
 }
 
-// behind adds what a view reads: its tables are never the copies that would hide them.
+// behind adds what a view reads, whose tables are never the copies that would hide them, and what it calls.
 func (p programs) behind(c *Called, schema, name string, seen map[[2]string]bool) error {
-	if p.in.Catalog.Views == nil || seen[[2]string{schema, name}] {
+	at := [2]string{schema, "\x01" + name} // neither a program's nor that of views.look
+	if p.in.Catalog.Views == nil || seen[at] {
 		return nil
 	}
-	seen[[2]string{schema, name}] = true
+	seen[at] = true
 	list, is, err := definitionOf(p.in, schema, name)
 	if err != nil || !is {
 		return err
 	}
+	under, what := c.under, "names the view "+schema+"."+name
 	if len(list) == 0 && slices.ContainsFunc(p.in.Map.Spec.Schemas, isSpread) {
-		c.cannot(c.under, "names the view "+schema+"."+name+", whose text cannot be read")
+		c.cannot(under, what+", whose text cannot be read")
 	}
-	for i := 2; i < len(list); i++ {
+	b := body{list: list}
+	for i := range list {
+		if asks := asksSession(list[i]); asks != "" {
+			c.cannot(under, what+", which asks for "+asks)
+		}
+		if list[i].Called {
+			b.effects(c, under, i)
+			if err := p.called(c, schema, list, i, seen); err != nil {
+				return err
+			}
+			c.under = under
+		}
+		if i < 2 || list[i-1].Text != "." || b.at(i+1) == "." { // schema.table.column
+			continue
+		}
 		of := p.in.Map.Schema(list[i-2].Text)
-		if of == nil || list[i-1].Text != "." || i+1 < len(list) && list[i+1].Text == "." { // schema.table.column
+		if of == nil {
 			continue
 		}
 		switch full := of.Name + "." + list[i].Text; of.Rule(list[i].Text).Kind {
 		case shard.Sharded:
-			c.cannot(c.under, "names the view "+schema+"."+name+" of "+full+", of which a shard has a part")
+			c.cannot(under, what+" of "+full+", of which a shard has a part")
 		case shard.Reference:
 			c.reference = cmp.Or(c.reference, full)
 		default:
 			if err := p.behind(c, of.Name, list[i].Text, seen); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// called adds what word i of a view's text calls, if it is a program.
+func (p programs) called(c *Called, schema string, list []query.Word, i int, seen map[[2]string]bool) error {
+	b := body{list: list}
+	for at := i; at >= 0; at -= 2 { // schema.package.function
+		of := schema
+		if b.at(at-1) == "." && at >= 2 && p.in.Map.Schema(list[at-2].Text) != nil {
+			of = list[at-2].Text
+		}
+		if err := p.read(c, of, strings.ToLower(list[at].Text), seen); err != nil {
+			return err
+		}
+		if b.at(at-1) != "." {
+			break
 		}
 	}
 	return nil

@@ -25,18 +25,16 @@ type triggers struct{ *planner }
 // examine refuses those that would not do what they do on one server, and notes what they do to the session.
 // Errors: *Refusal, *NeedTriggers, *NeedRoutines, *NeedViews.
 func (p triggers) examine() error {
-	if p.in.Catalog == nil || p.in.Catalog.Triggers == nil || isDDLVerb(p.stmt.Verb) {
+	if p.in.Catalog == nil || p.in.Catalog.Triggers == nil {
 		return nil
 	}
 	seen := map[[2]string]changes{}
-	if c := p.plan.Called; c != nil && c.Writes {
-		for _, r := range slices.Clone(c.tables) {
-			if err := p.of(r.Schema, r.Name, c.changes, seen); err != nil {
-				return err
-			}
+	if c := p.plan.Called; c != nil && !p.words.defines() {
+		if err := p.written(c, seen); err != nil {
+			return err
 		}
 	}
-	if !p.plan.Write || p.plan.Locking {
+	if !p.plan.Write || p.plan.Locking || isDDLVerb(p.stmt.Verb) {
 		return nil
 	}
 	for i := range p.tables {
@@ -58,6 +56,19 @@ func (p triggers) examine() error {
 			if err := p.of(schema, r.Name, anyChange, seen); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// written looks at the triggers of what programs write.
+func (p triggers) written(c *Called, seen map[[2]string]changes) error {
+	if !c.Writes {
+		return nil
+	}
+	for _, r := range c.tables {
+		if err := p.of(r.Schema, r.Name, c.changes, seen); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -162,14 +173,7 @@ func (p triggers) run(s *shard.Schema, table string, t *shard.Trigger, seen map[
 		}
 	}
 	p.keep(c)
-	if c.Writes {
-		for _, r := range c.tables {
-			if err := p.of(r.Schema, r.Name, c.changes, seen); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return p.written(c, seen)
 }
 
 func firedHere(why string) *Refusal {
@@ -319,13 +323,8 @@ func (p triggers) definition() (done bool, err error) {
 	if why := p.misled(c); why != "" {
 		return false, notOverShards(fmt.Sprintf("%s of %s,", strings.ToUpper(p.stmt.Verb), why), "do in the application what it would do")
 	}
-	if kind == "event" && c.Writes && p.in.Catalog != nil && p.in.Catalog.Triggers != nil {
-		seen := map[[2]string]changes{}
-		for _, r := range c.tables {
-			if err := p.of(r.Schema, r.Name, c.changes, seen); err != nil {
-				return false, err
-			}
-		}
+	if kind == "event" && p.in.Catalog != nil && p.in.Catalog.Triggers != nil {
+		err = p.written(c, map[[2]string]changes{})
 	}
-	return true, nil
+	return err == nil, err
 }

@@ -159,18 +159,8 @@ func (p views) calls(what, schema string, list []query.Word, seen map[[2]string]
 		if !list[i].Called {
 			continue
 		}
-		qualified := body{list: list[:i]}
-		for at := i; at >= 0; at -= 2 { // schema.package.function
-			of := schema
-			if qualified.at(at-1) == "." && at >= 2 && p.in.Map.Schema(list[at-2].Text) != nil {
-				of = list[at-2].Text
-			}
-			if err := (programs(p)).read(c, of, strings.ToLower(list[at].Text), seen); err != nil {
-				return err
-			}
-			if qualified.at(at-1) != "." {
-				break
-			}
+		if err := (programs(p)).called(c, schema, list, i, seen); err != nil {
+			return err
 		}
 	}
 	switch {
@@ -180,10 +170,21 @@ func (p views) calls(what, schema string, list []query.Word, seen map[[2]string]
 		return notOverShards(what+", which calls "+c.unfit+",", instead)
 	case c.namedLock, c.Settings, c.InsertID, len(c.Variables) > 0:
 		return notOverShards(what+", which calls what uses the session's variables, LAST_INSERT_ID() or named locks,", instead)
-	case c.Writes && slices.ContainsFunc(c.tables, programs(p).isReference):
+	case c.Writes && c.reference != "":
 		return notOverShards(what+", which calls what writes, and names a reference table, of which every shard has a copy,", instead)
 	}
-	return nil
+	if p.in.Catalog.Triggers == nil {
+		return nil
+	}
+	own := p.plan.Called
+	p.plan.Called = nil
+	err := (triggers(p)).written(c, map[[2]string]changes{})
+	kept := p.plan.Called
+	p.plan.Called = own
+	if err == nil && kept != nil {
+		return notOverShards(what+", which calls what fires triggers that use the session's variables or LAST_INSERT_ID(),", instead)
+	}
+	return err
 }
 
 // definitionOf gives the words of a view's definition, none where it cannot be read. is tells whether there is such a view.

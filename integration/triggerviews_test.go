@@ -1,0 +1,55 @@
+package integration
+
+import (
+	"testing"
+
+	"sluice/internal/testkit"
+)
+
+// TestProgramsBehindViews: what a view calls that a program, a trigger or a statement reads is looked at like
+// what is called by name.
+func TestProgramsBehindViews(t *testing.T) {
+	t.Parallel()
+	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
+		c := start(t, setup{flavor: flavor, schemas: triggerSchemas, maxConns: 4})
+		db := c.open("shop")
+		must(t, db,
+			"CREATE TABLE x (id INT NOT NULL PRIMARY KEY, v INT)",
+			"CREATE TABLE r (code INT NOT NULL PRIMARY KEY, n INT)",
+			"CREATE TABLE p (i INT)", "CREATE TABLE u (i INT)",
+			"INSERT INTO r VALUES (1, 0)", "INSERT INTO x VALUES (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (7, 7), (8, 8)")
+		must(t, c.servers[1].DB(t, "shop"),
+			"CREATE FUNCTION adds() RETURNS INT MODIFIES SQL DATA BEGIN UPDATE r SET n = n + 1; RETURN 1; END",
+			"CREATE FUNCTION fills() RETURNS INT MODIFIES SQL DATA BEGIN INSERT INTO p VALUES (7); RETURN 1; END",
+			"CREATE FUNCTION total() RETURNS INT READS SQL DATA RETURN (SELECT COUNT(*) FROM x)",
+			"CREATE VIEW vadds AS SELECT adds() AS n", "CREATE VIEW vfills AS SELECT fills() AS n",
+			"CREATE VIEW vtotal AS SELECT total() AS n", "CREATE VIEW vid AS SELECT CONNECTION_ID() AS n",
+			"CREATE FUNCTION by_adds() RETURNS INT MODIFIES SQL DATA RETURN (SELECT n FROM vadds)",
+			"CREATE FUNCTION by_total() RETURNS INT READS SQL DATA RETURN (SELECT n FROM vtotal)",
+			"CREATE FUNCTION by_id() RETURNS INT READS SQL DATA RETURN (SELECT n FROM vid)",
+			"CREATE PROCEDURE renames() RENAME TABLE r TO r9",
+			"CREATE TRIGGER p1 AFTER INSERT ON p FOR EACH ROW UPDATE r SET n = n + 1",
+			"CREATE TRIGGER u1 BEFORE INSERT ON u FOR EACH ROW SET NEW.i = (SELECT n FROM vadds)",
+			"CREATE TRIGGER u2 BEFORE UPDATE ON u FOR EACH ROW SET NEW.i = (SELECT n FROM vid)")
+		must(t, db, "CREATE TABLE w (i INT)") // what is known of the schema is looked at anew
+		one := oneConn(t, db)
+		for sql, why := range map[string]string{
+			"SELECT by_adds()":                       "shop.r",
+			"SELECT by_id()":                         "CONNECTION_ID()",
+			"INSERT INTO u VALUES (1)":               "shop.r",
+			"UPDATE u SET i = 2":                     "CONNECTION_ID()",
+			"SELECT * FROM vfills":                   "p1",
+			"CALL renames()":                         "shop.r",
+			"SELECT fills()":                         "p1",
+			"CREATE TABLE w2 AS SELECT fills() AS n": "p1",
+		} {
+			expectError(t, one, sql, 1235, "sluice:", why)
+		}
+		expect(t, one, "SELECT by_total()", "8")
+		for _, s := range c.servers {
+			if got := s.Value("SELECT n FROM shop.r"); got != "0" {
+				t.Errorf("a copy of r has %s", got)
+			}
+		}
+	})
+}
