@@ -93,7 +93,7 @@ func (p *pool) try() {
 	d.timeout = min(d.timeout, p.opts.HangTimeout/2)
 	err := d.once(p.ctx, func(*login) error { return nil })
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	p.hang.trial = false
 	var ne net.Error
 	switch {

@@ -142,7 +142,7 @@ func (p *pool) hasten() {
 // anybody waits or not, and for those who wait.
 func (p *pool) probe() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	if p.closed {
 		return
 	}
@@ -169,7 +169,7 @@ func (p *pool) succeeded(l *login) {
 // by a login: the server counts as down until a probe says otherwise.
 func (p *pool) suspect(err error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	p.failed(p.queue.next, err)
 }
 

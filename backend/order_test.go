@@ -74,3 +74,62 @@ func TestOrder(t *testing.T) {
 		t.Errorf("at the end %d work, %d of etl, %d of app", n, etl.Load(), p.total.user("app").Load())
 	}
 }
+
+// TestNextGone: when a shard's next goes away, or is served though no lease has ended, those have their turn who stood behind it
+// at another shard. (Here nobody looks after them every second: the sweeper has ended.)
+func TestNextGone(t *testing.T) {
+	t.Parallel()
+	s := testkit.Shared(t, testkit.MariaDBFlavor, 0)
+	for _, goes := range []bool{true, false} {
+		p := open(t, Options{WaitTimeout: 5 * time.Second, NoLimits: true}, mapOf(t, shard.Backend{MaxConnections: 32}, s.Addr, s.Addr))
+		var kept []*Conn
+		for _, name := range []string{"s0", "s1"} {
+			for range assured + 2 {
+				kept = append(kept, leaseAs(t, p, "app", name))
+			}
+		}
+		for i, c := range kept {
+			if i%(assured+2) < 2 {
+				c.Put()
+			}
+		}
+		p.end()
+		p.total.allows.Store(2 * assured)
+		got := make(chan *Conn, 3)
+		ask := func(ctx context.Context, user, name string) {
+			go func() {
+				c, err := p.GetFor(ctx, Ask{User: user}, name, Class{}, "", nil)
+				if err != nil && ctx.Err() == nil {
+					t.Errorf("goes %v: %s at %s: %v", goes, user, name, err)
+				}
+				got <- c
+			}()
+		}
+		waits := func(n int) {
+			eventually(t, "it waits", func() bool { return p.Status()[0].Waiting+p.Status()[1].Waiting == n })
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		ask(ctx, "app", "s0")
+		waits(1)
+		ask(context.Background(), "app", "s1")
+		waits(2)
+		p.total.allows.Add(3) // and nobody is told
+		asked := 2
+		if goes {
+			cancel()
+		} else {
+			ask(context.Background(), "app", "s0")
+			asked++
+		}
+		var served []*Conn
+		for range asked {
+			served = append(served, <-got)
+		}
+		for i, c := range append(served, kept...) {
+			if j := i - asked; c != nil && (j < 0 || j%(assured+2) >= 2) {
+				c.Put()
+			}
+		}
+		cancel()
+	}
+}

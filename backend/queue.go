@@ -204,7 +204,7 @@ func (p *pool) wait(ctx context.Context, ask Ask, k int, bare bool, now time.Tim
 		p.queue.attended = true
 		p.wg.Go(p.attend)
 	}
-	p.mu.Unlock()
+	p.unlock()
 
 	for {
 		w.bell.Wait(engine.Of(ctx))
@@ -248,7 +248,7 @@ func (p *pool) attend() {
 			p.waiting.Store(int32(p.queue.n))
 			p.serve() // who was next may have gone
 		}
-		p.mu.Unlock()
+		p.unlock()
 	}
 }
 

@@ -154,6 +154,13 @@ func (c *Conn) weighs(n int32) {
 	}
 }
 
+// unlock gives the lock back where nobody's lease has ended but who was next may be another, or gone: those who stood
+// behind it at other shards have their turn.
+func (p *pool) unlock() {
+	p.mu.Unlock()
+	p.total.serve()
+}
+
 // lease notes that one more works.
 func (t *total) lease() {
 	if n := t.busy.Add(1); n > t.peak.Load() {
