@@ -141,9 +141,9 @@ func (c *Conn) Wake() {
 	}
 }
 
-// Wanted tells whether others wait for a connection of the shard. Safe from any goroutine
-// while the lease lasts.
-func (c *Conn) Wanted() bool { return c.pool.waiting.Load() > 0 }
+// Wanted tells whether others wait for a connection of the shard, and not for the limit of all shards alone: in that
+// a lease that lasts does not count. Safe from any goroutine while the lease lasts.
+func (c *Conn) Wanted() bool { return c.pool.waiting.Load() > 0 && c.pool.next.Load() == nil }
 
 // killers bounds the connections that a pool makes for KILL, besides its own.
 const killers = 8

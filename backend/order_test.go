@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -58,6 +59,9 @@ func TestOrder(t *testing.T) {
 			served <- ask[0] + " at " + ask[1]
 		}()
 		eventually(t, "it waits", func() bool { return p.Status()[0].Waiting+p.Status()[1].Waiting == i+1 })
+	}
+	if kept[0].Wanted() {
+		t.Error("who waits for the total alone wants a connection of the shard")
 	}
 	for i, want := range []string{"app at s0", "app at s1", "etl at s0"} {
 		young[i].Put()
@@ -131,5 +135,55 @@ func TestNextGone(t *testing.T) {
 			}
 		}
 		cancel()
+	}
+}
+
+// TestLinesEnd: users that have gone take no memory, and those that wait or have connections are not forgotten.
+func TestLinesEnd(t *testing.T) {
+	t.Parallel()
+	s := testkit.Shared(t, testkit.MariaDBFlavor, 0)
+	p := open(t, Options{NoLimits: true}, mapOf(t, shard.Backend{MaxConnections: 1}, s.Addr))
+	pl := p.table.Load().byName["s0"]
+	for i := range keepLines + 10 {
+		leaseAs(t, p, fmt.Sprint("user", i), "s0").Put()
+	}
+	c := leaseAs(t, p, "app", "s0")
+	c.Rest()
+	got := make(chan *Conn)
+	for i, held := range []bool{true, false} {
+		go func() {
+			c, err := p.GetFor(context.Background(), Ask{User: fmt.Sprint("waits", held), Held: held}, "s0", Class{}, "", nil)
+			if err != nil {
+				t.Error(err)
+			}
+			got <- c
+		}()
+		eventually(t, "it waits", func() bool { return p.Status()[0].Waiting == i+1 })
+	}
+	if !c.Wanted() {
+		t.Error("others wait for the connection, and it is not wanted")
+	}
+	pl.forgetLines(0)
+	lines := func() int {
+		pl.mu.Lock()
+		defer pl.mu.Unlock()
+		p.total.mu.Lock()
+		defer p.total.mu.Unlock()
+		if len(pl.lines) != len(p.total.users) {
+			t.Errorf("%d lines of %d users", len(pl.lines), len(p.total.users))
+		}
+		return len(pl.lines)
+	}
+	if n := lines(); n != 3 {
+		t.Errorf("%d lines are left, want those of three", n)
+	}
+	c.Wake()
+	c.Put()
+	for range 2 {
+		(<-got).Put()
+	}
+	pl.forgetLines(0)
+	if n := lines(); n != 0 {
+		t.Errorf("%d lines are left at the end", n)
 	}
 }

@@ -42,7 +42,7 @@ type pool struct {
 	all     map[*Conn]struct{}
 	dialing [classes]int
 	queue   queue
-	lines   map[string]*line // of the users that have connections or wait
+	lines   map[string]*line // of the users that have connections or wait, and some that had
 	health  health
 	pace    pace
 	hang    hang
@@ -458,14 +458,14 @@ func (p *pool) dial(k int, mark uint64, over func()) {
 	}
 	if p.closed {
 		p.mu.Unlock()
-		quit(l.conn)
+		p.wg.Go(func() { quit(l.conn) })
 		return
 	}
 	p.succeeded(l)
 	if len(p.all) >= p.max { // it was lowered meanwhile
 		p.serve()
 		p.mu.Unlock()
-		quit(l.conn)
+		p.wg.Go(func() { quit(l.conn) })
 		return
 	}
 	age := p.opts.MaxAge - time.Duration(rand.Int64N(int64(p.opts.MaxAge)/8+1))

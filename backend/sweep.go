@@ -12,6 +12,8 @@ const (
 	// sweepEvery is the longest pause between two sweeps: how late a dead server is noticed
 	// that nobody asks anything.
 	sweepEvery = time.Second
+	// keepLines of users that have nothing and ask for nothing stay: they come again.
+	keepLines = 256
 )
 
 // sweep closes idle connections that are too old, too many or dead, until Close.
@@ -27,6 +29,7 @@ func (p *Pools) sweep() {
 		}
 		for _, pl := range p.table.Load().order {
 			pl.sweep()
+			pl.forgetLines(keepLines)
 			pl.watch(time.Now())
 		}
 		p.mu.Lock()
@@ -42,7 +45,9 @@ func (p *Pools) sweep() {
 		for _, pl := range p.retired {
 			if !pl.drained() {
 				kept = append(kept, pl)
+				continue
 			}
+			pl.forgetLines(0)
 		}
 		clear(p.retired[len(kept):])
 		p.retired = kept
@@ -76,5 +81,27 @@ func (p *pool) sweep() {
 	p.mu.Unlock()
 	for _, c := range gone {
 		quit(c.Conn)
+	}
+}
+
+// forgetLines drops lines that nobody needs where there are more than so many in all.
+func (p *pool) forgetLines(keep int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.lines) <= keep {
+		return
+	}
+	needed := map[*line]bool{}
+	for c := range p.all {
+		needed[c.line] = true
+	}
+	for e := p.queue.held.Front(); e != nil; e = e.Next() {
+		needed[e.Value.(*waiter).line] = true
+	}
+	for user, l := range p.lines {
+		if !needed[l] && l.waiting.Len() == 0 {
+			delete(p.lines, user)
+			p.total.left(user)
+		}
 	}
 }

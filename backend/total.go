@@ -30,9 +30,11 @@ import (
 type total struct {
 	busy    atomic.Int32 // connections that work and do not stand apart, at all shards
 	dials   atomic.Int32 // logins that are under way, each for a second at most: most for one who waits
+	_       [64]byte     // each lease writes those above, all read those below
 	allows  atomic.Int32
 	waiting atomic.Int32 // pools whose next newcomer waits for the total
 	pools   atomic.Pointer[[]*pool]
+	_       [64]byte
 
 	// Of the window of pace:
 	n       atomic.Int32
@@ -44,7 +46,7 @@ type total struct {
 
 	mu    sync.Mutex
 	pace  pace
-	users map[string]*atomic.Int32 // what each has at work at all shards
+	users map[string]*share // of those that have a line at some shard
 	seen  progress
 }
 
@@ -65,19 +67,37 @@ func (t *total) setPools(pools []*pool, each int) {
 	t.allows.Store(int32(t.pace.allows()))
 }
 
-// user gives the count of a user.
+// share is what a user has at work at all shards.
+type share struct {
+	atomic.Int32
+	lines int // at so many shards
+}
+
+// user gives the count of a user for one more line.
 func (t *total) user(name string) *atomic.Int32 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n := t.users[name]
-	if n == nil {
+	s := t.users[name]
+	if s == nil {
 		if t.users == nil {
-			t.users = map[string]*atomic.Int32{}
+			t.users = map[string]*share{}
 		}
-		n = new(atomic.Int32)
-		t.users[name] = n
+		s = new(share)
+		t.users[name] = s
 	}
-	return n
+	s.lines++
+	return &s.Int32
+}
+
+// left notes that a line of the user's is no more.
+func (t *total) left(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s := t.users[name]; s != nil {
+		if s.lines--; s.lines == 0 {
+			delete(t.users, name)
+		}
+	}
 }
 
 // room tells whether one more may work.
