@@ -45,6 +45,13 @@ func (m Mode) With(sqlMode string) Mode {
 	return m
 }
 
+// Stored gives the mode of a text that a server has kept under a value of sql_mode: it is in UTF-8, whatever the client speaks.
+func (m Mode) Stored(sqlMode string) Mode {
+	m = m.With(sqlMode)
+	m.Charset = Plain
+	return m
+}
+
 // Of gives a value of sql_mode with those words of the mode that decide what a text means.
 func (m Mode) Of(sqlMode string) string {
 	var words []string

@@ -66,8 +66,9 @@ type Plan struct {
 	Nameless bool        // adds a key or constraint for which each server makes up a name: cannot be repeated where it was carried out
 	Table    string      // schema.table of the sharded table that decides, for messages and digests
 
-	Called  *Called // what the stored programs that it calls, and the triggers that it fires, do to the session; nil when they do nothing
-	Program bool    // it makes a stored program, and what that asks of the session is looked at
+	Called  *Called  // what the stored programs that it calls, and the triggers that it fires, do to the session; nil when they do nothing
+	Unasked []string // shards that were down when the triggers of what it writes were looked at
+	Program bool     // it makes a stored program, and what that asks of the session is looked at
 
 	// Probe, when not empty, is SQL to PREPARE on any shard of the target; its column
 	// definitions go to Resolve before the plan can be bound.

@@ -108,7 +108,7 @@ func (p programs) read(c *Called, schema, name string, seen map[[2]string]bool) 
 
 // text adds what the text of a program does.
 func (p programs) text(c *Called, schema, name string, r shard.Routine, seen map[[2]string]bool) error {
-	mode := p.in.Mode.With(r.Mode)
+	mode := p.in.Mode.Stored(r.Mode)
 	list, ok := query.Words([]byte(r.Body), mode)
 	if r.Unseen || !ok {
 		c.blind = c.unfit == ""

@@ -86,6 +86,7 @@ func (p triggers) of(schema, name string, by changes, seen map[[2]string]changes
 	if !known {
 		return &NeedTriggers{schema}
 	}
+	p.plan.Unasked = append(p.plan.Unasked, p.in.Catalog.Unasked[schema]...)
 	if len(all) == 0 {
 		return nil
 	}
@@ -224,7 +225,7 @@ func between(trigger, unfit string) string {
 
 // spread says why a trigger of a table that several shards have does more than to look at the row.
 func (p triggers) spread(c *Called, schema string, rule shard.Table, t *shard.Trigger) string {
-	list, _ := query.Words([]byte(t.Body), p.in.Mode.With(t.Mode))
+	list, _ := query.Words([]byte(t.Body), p.in.Mode.Stored(t.Mode))
 	g := p.plan.gather
 	switch {
 	case t.Uneven:

@@ -197,7 +197,7 @@ func definitionOf(in *Input, schema, name string) (list []query.Word, is bool, e
 	if !is {
 		return nil, false, nil
 	}
-	list, readable := query.Words([]byte(text), in.Mode.With(""))
+	list, readable := query.Words([]byte(text), in.Mode.Stored(""))
 	if !readable {
 		list = nil
 	}

@@ -106,6 +106,11 @@ func (k *kept) onShard(ctx context.Context, name string, raw bool, f func(*backe
 		}
 		return k.onOwn(c, name, raw, f)
 	}
+	return onPool(ctx, k, name, raw, f)
+}
+
+// onPool is onShard on a connection of the pool.
+func onPool(ctx context.Context, k *kept, name string, raw bool, f func(*backend.Conn) error) error {
 	vars := k.state.vars
 	if raw {
 		changes := map[string]string{"character_set_results": "NULL", resultsCollation: "", "sql_select_limit": noLimit, "autocommit": "1"}

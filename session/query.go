@@ -205,10 +205,12 @@ func runsAgain(err error) bool {
 
 // isStale tells whether the executor has found another definition than the plan knows.
 func isStale(err error) bool {
-	const tableDefChanged = 1412 // ER_TABLE_DEF_CHANGED
 	var refusal *router.Refusal
-	return errors.As(err, &refusal) && refusal.Code == tableDefChanged
+	return errors.As(err, &refusal) && refusal.Code == staleCode
 }
+
+// staleCode is ER_TABLE_DEF_CHANGED.
+const staleCode = 1412
 
 // run binds a plan to the statement's values, runs it and closes what it opened.
 func (s *Session) run(ctx context.Context, st *statement, e *entry) error {
@@ -217,6 +219,9 @@ func (s *Session) run(ctx context.Context, st *statement, e *entry) error {
 		if st, e, err = s.planner.unwrap(ctx, st, err); err == nil {
 			err = s.running.bind(ctx, st, e)
 		}
+	}
+	if err == nil && e.plan.Unasked != nil {
+		err = (systems{&s.planner}).unasked(ctx, e.plan, &s.running.bound)
 	}
 	if err != nil {
 		return err

@@ -68,6 +68,7 @@ type Catalog struct {
 	// Triggers are those of the tables of a schema, by schema and table in lower case; no map for a schema
 	// that has not been looked at, none at all where nobody looks.
 	Triggers map[string]map[string][]Trigger
+	Unasked  map[string][]string // by schema: shards that were down, whose triggers are not among them
 }
 
 // Program gives what is known of a schema's stored programs, or nil if they have not been looked at.
