@@ -102,8 +102,11 @@ func (p *pool) spare() int { return p.max / 8 }
 // admits tells whether the pool has a place for a newcomer, when so many dials are for others. The
 // lock is held.
 func (p *pool) admits(promised int) bool {
-	few := min(p.pace.allows(), int(p.pace.floor()))
-	return (p.busy()+promised < p.pace.allows() || p.crowd()+promised < few) && p.leased()+promised < p.max-p.spare()
+	if p.leased()+promised >= p.max-p.spare() {
+		return false
+	}
+	limit := p.pace.allows()
+	return p.busy()+promised < limit || p.crowd()+promised < min(limit, int(p.pace.floor()))
 }
 
 // sure tells whether the shard has so little to do that the total does not matter. The lock is held.
