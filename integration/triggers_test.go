@@ -135,7 +135,7 @@ func TestTriggersOfSpreadTables(t *testing.T) {
 		must(t, db,
 			"CREATE TABLE x (id INT NOT NULL PRIMARY KEY, v INT)",
 			"CREATE TABLE y (id INT NOT NULL PRIMARY KEY, v INT)",
-			"CREATE TABLE a (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, uid INT NOT NULL)",
+			"CREATE TABLE a (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, uid INT NOT NULL, note VARCHAR(50))",
 			"CREATE TABLE r (code INT NOT NULL PRIMARY KEY, n INT)",
 			"CREATE TABLE p (i INT)")
 		const rows = " VALUES (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6)"
@@ -153,6 +153,9 @@ func TestTriggersOfSpreadTables(t *testing.T) {
 			{"x", "BEFORE UPDATE", "SET NEW.v = NEW.v + 10", -1, "UPDATE x SET v = 1 ORDER BY v, id LIMIT 3", "shop.x"},
 			{"x", "BEFORE DELETE", "SET @n = @n + 1", -1, "UPDATE x SET v = 1 ORDER BY v, id LIMIT 3", "shop.x"},
 			{"a", "BEFORE INSERT", "SET NEW.id = 7", -1, "INSERT INTO a (uid) VALUES (1), (2)", "AUTO_INCREMENT"},
+			{"a", "BEFORE INSERT", "SET NEW.note = CONCAT('id ', NEW.id)", -1, "INSERT INTO a (uid) VALUES (1), (2)", "AUTO_INCREMENT"},
+			{"a", "BEFORE INSERT", "SET NEW.note = CONCAT('u', NEW.uid)", -1, "INSERT INTO a (uid) VALUES (1), (2)", ""},
+			{"r", "BEFORE INSERT", "SET NEW.n = CRC32(UUID/* c */())", -1, "INSERT INTO r" + rows, "shop.r"},
 			{"r", "BEFORE INSERT", "SET NEW.n = NEW.n + 10", -1, "INSERT INTO r" + rows, ""},
 			{"r", "BEFORE INSERT", "SET NEW.n = RAND() * 100", -1, "INSERT INTO r" + rows, "shop.r"},
 			{"r", "BEFORE INSERT", "SET NEW.n = (SELECT COUNT(*) FROM p)", -1, "INSERT INTO r" + rows, "shop.r"},
@@ -175,6 +178,8 @@ func TestTriggersOfSpreadTables(t *testing.T) {
 			switch try.table {
 			case "x":
 				expect(t, db, "SELECT COUNT(*), MIN(v) > 10 FROM x", "6\t1")
+			case "a":
+				expect(t, db, "SELECT note FROM a ORDER BY uid", "u1", "u2")
 			case "r":
 				for _, s := range c.servers {
 					if got := s.Value("SELECT SUM(n) FROM shop.r"); got != "81" {
@@ -183,6 +188,14 @@ func TestTriggersOfSpreadTables(t *testing.T) {
 				}
 			}
 		}
+		if flavor != testkit.MariaDBFlavor {
+			return
+		}
+		for _, s := range c.servers {
+			s.Exec("USE shop; DROP TRIGGER IF EXISTS t1; SET sql_mode = ORACLE; CREATE TRIGGER t1 BEFORE INSERT ON x FOR EACH ROW BEGIN :NEW.id := NEW.id + 1000; END; SET sql_mode = DEFAULT")
+		}
+		must(t, db, "DROP TABLE p", "CREATE TABLE p (i INT)")
+		expectError(t, db, "INSERT INTO x VALUES (11, 1)", 1235, "sluice:", "t1", "shard key")
 	})
 }
 

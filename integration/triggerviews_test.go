@@ -31,6 +31,9 @@ func TestProgramsBehindViews(t *testing.T) {
 			"CREATE TRIGGER p1 AFTER INSERT ON p FOR EACH ROW UPDATE r SET n = n + 1",
 			"CREATE TRIGGER u1 BEFORE INSERT ON u FOR EACH ROW SET NEW.i = (SELECT n FROM vadds)",
 			"CREATE TRIGGER u2 BEFORE UPDATE ON u FOR EACH ROW SET NEW.i = (SELECT n FROM vid)")
+		if flavor == testkit.MariaDBFlavor {
+			must(t, c.servers[1].DB(t, "shop"), "CREATE PROCEDURE dot() UPDATE .r SET n = n + 1")
+		}
 		must(t, db, "CREATE TABLE w (i INT)") // what is known of the schema is looked at anew
 		one := oneConn(t, db)
 		for sql, why := range map[string]string{
@@ -46,6 +49,12 @@ func TestProgramsBehindViews(t *testing.T) {
 			expectError(t, one, sql, 1235, "sluice:", why)
 		}
 		expect(t, one, "SELECT by_total()", "8")
+		plain := oneConn(t, c.open("plain"))
+		expectError(t, plain, "CREATE EVENT IF NOT EXISTS shop.e1 ON SCHEDULE EVERY 1 DAY DO UPDATE r SET n = n + 1", 1235, "shop.r")
+		expectError(t, plain, "CREATE TRIGGER IF NOT EXISTS shop.u3 AFTER INSERT ON shop.u FOR EACH ROW UPDATE r SET n = n + 1", 1235, "shop.r")
+		if flavor == testkit.MariaDBFlavor {
+			expectError(t, one, "CALL dot()", 1235, "shop.r")
+		}
 		for _, s := range c.servers {
 			if got := s.Value("SELECT n FROM shop.r"); got != "0" {
 				t.Errorf("a copy of r has %s", got)

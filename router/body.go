@@ -25,6 +25,9 @@ func (b body) at(i int) string {
 // effects adds what word i says of a program.
 func (b body) effects(c *Called, name string, i int) {
 	called := b.list[i].Called
+	if row := b.at(i - 2); !called && b.at(i-1) == "." && (row == "new" || row == "old") { // a column
+		return
+	}
 	switch b.at(i) {
 	case "insert", "replace":
 		if !called {
@@ -167,6 +170,16 @@ func (b body) begins(i int) bool {
 	}
 	switch b.at(i - 1) {
 	case "then", "else", "do", "begin", "loop", "repeat", "atomic":
+		return true
+	}
+	return false
+}
+
+// bare tells whether a dot behind word i begins the name of a table, which MariaDB takes for one of the current schema.
+func (b body) bare(i int) bool {
+	switch b.at(i) {
+	case "", "from", "join", "straight_join", "oj", "update", "into", "table", "tables", "insert", "replace", "delete", "truncate", "select",
+		"ignore", "low_priority", "high_priority", "delayed", "quick", "on", "using", "references", "to", "like", "exists", "for":
 		return true
 	}
 	return false

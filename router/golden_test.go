@@ -63,9 +63,9 @@ func (w *world) programs(input string) string {
 			views[view], all.Tables[view] = body, shard.Name{Name: view, View: true}
 			continue
 		}
-		if f := strings.Fields(name); len(f) > 2 { // name event table [uneven] [definer]
+		if f := strings.Fields(name); len(f) > 2 { // name event table [uneven] [definer] [before]
 			w.cat.Triggers["shop"][f[2]] = append(w.cat.Triggers["shop"][f[2]], shard.Trigger{Name: f[0], Event: f[1],
-				Uneven: slices.Contains(f, "uneven"), Routine: shard.Routine{Body: body, Definer: slices.Contains(f, "definer")}})
+				Uneven: slices.Contains(f, "uneven"), Before: slices.Contains(f, "before"), Routine: shard.Routine{Body: body, Definer: slices.Contains(f, "definer")}})
 			continue
 		}
 		all.Routines[name] = shard.Routine{Body: body, Unseen: body == "?"}

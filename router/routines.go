@@ -131,7 +131,7 @@ func (p programs) body(c *Called, schema, name string, b body, seen map[[2]strin
 		if b.at(i-1) == "." && i >= 2 {
 			if p.in.Map.Schema(b.list[i-2].Text) != nil {
 				of = b.list[i-2].Text
-			} else if !b.list[i].Called { // a column
+			} else if !b.list[i].Called && !b.bare(i-2) { // a column
 				continue
 			}
 		}

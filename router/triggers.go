@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -240,7 +241,9 @@ func (p triggers) spread(c *Called, schema string, rule shard.Table, t *shard.Tr
 		return c.fired + ", which sets the shard key " + rule.ShardKey
 	case p.plan.Sequence() != "" && assignsNew(list, p.sequenceOf(schema, rule)):
 		return c.fired + ", which sets the AUTO_INCREMENT column " + p.sequenceOf(schema, rule)
-	case rule.Kind == shard.Reference && (random(t.Body) || wordsOf([]byte(t.Body)).calls("sysdate") || slices.ContainsFunc(list, func(w query.Word) bool { return w.Text == "@@" })):
+	case p.plan.Sequence() != "" && t.Before && t.Event == "INSERT" && len(namesNew(list, p.sequenceOf(schema, rule))) > 0:
+		return c.fired + ", which looks at the AUTO_INCREMENT column " + p.sequenceOf(schema, rule) + " before a server has given it a value"
+	case rule.Kind == shard.Reference && slices.ContainsFunc(list, differs):
 		return c.fired + ", which may do something else on each shard"
 	case g != nil && g.write || p.plan.staying != nil:
 		return c.fired + ", by way of copies of rows"
@@ -263,15 +266,67 @@ func (p triggers) sequenceOf(schema string, rule shard.Table) string {
 	return ""
 }
 
+// differs tells whether a word of a trigger may give something else on each shard.
+func differs(w query.Word) bool {
+	switch strings.ToLower(w.Text) {
+	case "rand", "uuid", "uuid_short", "random_bytes", "sys_guid", "nextval", "sysdate", "encrypt":
+		return w.Called
+	case "@@":
+		return true
+	}
+	return false
+}
+
+// namesNew gives the places of NEW.column.
+func namesNew(list []query.Word, column string) (at []int) {
+	for i := 2; i < len(list) && column != ""; i++ {
+		if strings.EqualFold(list[i].Text, column) && list[i-1].Text == "." && strings.EqualFold(list[i-2].Text, "new") {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
 // assignsNew tells whether a trigger sets a column of the row.
 func assignsNew(list []query.Word, column string) bool {
-	for i := 3; i < len(list) && column != ""; i++ {
-		if !strings.EqualFold(list[i].Text, column) || list[i-1].Text != "." || !strings.EqualFold(list[i-2].Text, "new") {
+	return slices.ContainsFunc(namesNew(list, column), func(i int) bool { return assigned(list, i) || filled(list, i-2) })
+}
+
+// assigned tells whether SET or := assigns to the NEW.column that ends at word i.
+func assigned(list []query.Word, i int) bool {
+	before := i - 3
+	if before >= 0 && list[before].Mark == ':' { // MariaDB's sql_mode ORACLE: :NEW
+		before--
+	}
+	switch {
+	case i+1 == len(list):
+		return false
+	case list[i+1].Mark == ':':
+		return true
+	}
+	return list[i+1].Mark == '=' && before >= 0 && (list[before].Mark == ',' || strings.EqualFold(list[before].Text, "set"))
+}
+
+// filled tells whether the name at word i is in a list behind INTO.
+func filled(list []query.Word, i int) bool {
+	b := body{list: list}
+	for at := range list[:i] {
+		if b.at(at) != "into" {
 			continue
 		}
-		before := list[i-3]
-		if before.Mark == ',' || strings.EqualFold(before.Text, "set") || strings.EqualFold(before.Text, "into") {
-			return true
+		for at < i {
+			if at++; list[at].Mark == ':' {
+				at++
+			}
+			if at == i {
+				return true
+			}
+			for b.at(at+1) == "." {
+				at += 2
+			}
+			if at++; at >= i || list[at].Mark != ',' {
+				break
+			}
 		}
 	}
 	return false
@@ -304,18 +359,20 @@ func (p triggers) definition() (done bool, err error) {
 			break
 		}
 	}
-	if len(b.list) == len(list) && kind == "event" { // ALTER EVENT … DISABLE
+	head := body{list: list[:len(list)-len(b.list)]}
+	alone := len(head.list) == 0
+	if alone {
+		head.list = list
+	}
+	schema, to := p.places(head, kind)
+	if s := p.in.Map.Schema(to); s != nil && to != schema && isSpread(*s) {
+		return false, notOverShards("ALTER EVENT that renames an event into the schema "+to+", which has sharded or reference tables,", "drop the event, and create it there")
+	}
+	if alone && kind == "event" && ok { // ALTER EVENT … DISABLE
 		return true, nil
 	}
 	const what = "a text"
 	c := &Called{fired: what}
-	schema := p.in.Schema
-	for i := range list {
-		if strings.EqualFold(list[i].Text, kind) && i+2 < len(list) && list[i+2].Text == "." && p.in.User.May(list[i+1].Text) {
-			schema = list[i+1].Text
-			break
-		}
-	}
 	if !ok {
 		c.cannot(what, "cannot be read")
 	} else if err := (programs(p)).body(c, schema, what, b, map[[2]string]bool{}); err != nil {
@@ -328,4 +385,31 @@ func (p triggers) definition() (done bool, err error) {
 		err = p.written(c, map[[2]string]changes{})
 	}
 	return err == nil, err
+}
+
+// places gives the schema that the trigger or event is in of which head is what stands before the text, and the
+// one that it is renamed into.
+func (p triggers) places(head body, kind string) (schema, to string) {
+	qualifies := func(i int) string {
+		if head.at(i+1) == "." && p.in.User.May(head.list[i].Text) {
+			return head.list[i].Text
+		}
+		return p.in.Schema
+	}
+	for i := range head.list {
+		switch {
+		case head.at(i) == kind && schema == "" && (i == 0 || head.list[i-1].Mark != '='): // no DEFINER = event@localhost
+			i++
+			if head.at(i) == "if" && (head.at(i+1) == "exists" || head.at(i+2) == "exists") { // IF NOT EXISTS
+				for head.at(i) != "exists" {
+					i++
+				}
+				i++
+			}
+			schema = qualifies(i)
+		case head.at(i) == "rename" && head.at(i+1) == "to":
+			to = qualifies(i + 2)
+		}
+	}
+	return cmp.Or(schema, p.in.Schema), to
 }
