@@ -46,7 +46,7 @@ type world struct {
 	cat *shard.Catalog
 }
 
-// programs reads stored programs, one a line: name: body; triggers: name event table: body; and views: view name: text.
+// programs reads stored programs, one a line: name: body, of every schema, or schema.name: body; triggers: name event table: body; and views: view name: text.
 func (w *world) programs(input string) string {
 	all := &shard.Programs{Routines: map[string]shard.Routine{}, Tables: map[string]shard.Name{}}
 	for at := range w.cat.Tables {
@@ -64,7 +64,11 @@ func (w *world) programs(input string) string {
 			continue
 		}
 		if f := strings.Fields(name); len(f) > 2 { // name event table [uneven] [definer] [before]
-			w.cat.Triggers["shop"][f[2]] = append(w.cat.Triggers["shop"][f[2]], shard.Trigger{Name: f[0], Event: f[1],
+			schema, table, qualified := strings.Cut(f[2], ".")
+			if !qualified {
+				schema, table = "shop", f[2]
+			}
+			w.cat.Triggers[schema][table] = append(w.cat.Triggers[schema][table], shard.Trigger{Name: f[0], Event: f[1],
 				Uneven: slices.Contains(f, "uneven"), Before: slices.Contains(f, "before"), Routine: shard.Routine{Body: body, Definer: slices.Contains(f, "definer")}})
 			continue
 		}
@@ -88,7 +92,15 @@ func (w *world) programs(input string) string {
 	}
 	w.cat.Programs = map[string]*shard.Programs{}
 	for i := range w.m.Spec.Schemas {
-		w.cat.Programs[w.m.Spec.Schemas[i].Name] = all
+		of := &shard.Programs{Routines: map[string]shard.Routine{}, Tables: all.Tables}
+		for name, r := range all.Routines {
+			if schema, own, qualified := strings.Cut(name, "."); !qualified {
+				of.Routines[name] = r
+			} else if schema == w.m.Spec.Schemas[i].Name {
+				of.Routines[own] = r
+			}
+		}
+		w.cat.Programs[w.m.Spec.Schemas[i].Name] = of
 	}
 	return "ok\n"
 }

@@ -36,6 +36,7 @@ type Called struct {
 	unfit     string           // why nothing can be said of them, or no connection but the client's would do
 	views     bool             // some of tables are views
 	tables    []query.TableRef // those that they may name
+	texts     []string         // schemas in which they run texts that they make
 	sharded   string           // the first of tables that is
 	reference string           // the first of tables, or of those behind views, that is
 	homes     []string         // default shards of their schemas
@@ -135,8 +136,10 @@ func (p programs) body(c *Called, schema, name string, b body, seen map[[2]strin
 				continue
 			}
 		}
-		if w := b.at(i); (w == "prepare" || w == "execute" && b.at(i+1) == "immediate") && p.besideSpread(schema, b.source) {
-			c.cannot(name, "runs a text that it makes")
+		if w := b.at(i); w == "prepare" || w == "execute" && b.at(i+1) == "immediate" {
+			if c.texts = append(c.texts, schema); p.besideSpread(schema, b.source) {
+				c.cannot(name, "runs a text that it makes")
+			}
 		}
 		if err := p.named(c, of, b.list[i].Text, seen); err != nil {
 			return err

@@ -3,6 +3,7 @@ package router
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -62,8 +63,19 @@ func (p triggers) examine() error {
 	return nil
 }
 
-// written looks at the triggers of what programs write.
+// written looks at the triggers of what programs write: of any table, where they run texts that they make.
 func (p triggers) written(c *Called, seen map[[2]string]changes) error {
+	for _, schema := range c.texts {
+		all, known := p.in.Catalog.Triggers[schema]
+		if !known {
+			return &NeedTriggers{schema}
+		}
+		for _, table := range slices.Sorted(maps.Keys(all)) {
+			if err := p.of(schema, table, anyChange, seen); err != nil {
+				return err
+			}
+		}
+	}
 	if !c.Writes {
 		return nil
 	}
