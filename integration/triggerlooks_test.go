@@ -150,3 +150,37 @@ func testLooksDown(t *testing.T, c *cluster, link *testkit.Link) {
 	anew(t, c)
 	must(t, db, "UPDATE x SET v = 6")
 }
+
+// TestTriggersHidden: where the proxies' account may not see triggers, there are none for it; writes that may fire them are refused.
+func TestTriggersHidden(t *testing.T) {
+	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
+		all := func(sql ...string) {
+			for i := range 4 {
+				testkit.Shared(t, flavor, i).Exec(sql...)
+			}
+		}
+		all("DROP USER IF EXISTS blind", "CREATE USER blind IDENTIFIED BY 'blind'", "GRANT ALL PRIVILEGES ON shop.* TO blind", "GRANT ALL PRIVILEGES ON plain.* TO blind",
+			"GRANT CREATE, SELECT, INSERT, UPDATE, DELETE ON `\\_sluice`.* TO blind")
+		t.Cleanup(func() { all("DROP USER IF EXISTS blind") })
+		if flavor == testkit.MySQLFlavor {
+			all("GRANT XA_RECOVER_ADMIN ON *.* TO blind")
+		}
+		testkit.Shared(t, flavor, 1).Exec("REVOKE TRIGGER ON shop.* FROM blind")
+		testkit.Shared(t, flavor, 0).Exec("REVOKE TRIGGER ON shop.* FROM blind", "DROP ROLE IF EXISTS sees", "CREATE ROLE sees", "GRANT TRIGGER ON shop.* TO sees", "GRANT sees TO blind",
+			map[testkit.Flavor]string{testkit.MySQLFlavor: "SET DEFAULT ROLE sees TO blind", testkit.MariaDBFlavor: "SET DEFAULT ROLE sees FOR blind"}[flavor])
+		t.Cleanup(func() { testkit.Shared(t, flavor, 0).Exec("DROP ROLE IF EXISTS sees") })
+		c := start(t, setup{flavor: flavor, account: "blind", schemas: triggerSchemas})
+		db := c.open("shop")
+		must(t, db, "CREATE TABLE x (id INT NOT NULL PRIMARY KEY, v INT)", "CREATE TABLE r (code INT NOT NULL PRIMARY KEY, n INT)", "CREATE TABLE p (i INT)", "CREATE TABLE plain.q (i INT)")
+		c.servers[1].Exec("USE shop; CREATE TRIGGER p1 AFTER INSERT ON p FOR EACH ROW UPDATE r SET n = n + 1")
+		anew(t, c)
+		for _, sql := range []string{"INSERT INTO p VALUES (1)", "INSERT INTO r VALUES (1, 0)", "UPDATE x SET v = 1", "DELETE FROM x WHERE id = 3"} {
+			expectError(t, db, sql, 1235, "sluice:", "s1", "TRIGGER on shop.*")
+		}
+		must(t, db, "INSERT INTO plain.q VALUES (1)", "/*sluice: shard=s1*/ UPDATE p SET i = 2")
+		expect(t, db, "SELECT COUNT(*) FROM x", "0")
+		testkit.Shared(t, flavor, 1).Exec("GRANT TRIGGER ON shop.* TO blind")
+		anew(t, c)
+		must(t, db, "INSERT INTO x VALUES (1, 1)")
+	})
+}

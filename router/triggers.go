@@ -99,6 +99,10 @@ func (p triggers) of(schema, name string, by changes, seen map[[2]string]changes
 	if !known {
 		return &NeedTriggers{schema}
 	}
+	if on := p.in.Catalog.Hidden[schema]; on != nil && p.in.Hints.Shard == "" && slices.ContainsFunc(p.in.Map.Spec.Schemas, isSpread) {
+		return notOverShards("a write of "+schema+"."+name+", whose triggers shard "+on[0]+" does not show,",
+			"give the shards' account the privilege TRIGGER on "+schema+".*")
+	}
 	p.plan.Unasked = append(p.plan.Unasked, p.in.Catalog.Unasked[schema]...)
 	if len(all) == 0 {
 		return nil

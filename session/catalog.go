@@ -33,7 +33,7 @@ func newCatalog() *catalog {
 
 func emptyCatalog(version int64) *shard.Catalog {
 	return &shard.Catalog{Version: version, Tables: map[[2]string]*shard.TableInfo{}, Programs: map[string]*shard.Programs{}, Views: map[string]map[string]string{},
-		Triggers: map[string]map[string][]shard.Trigger{}, Unasked: map[string][]string{}}
+		Triggers: map[string]map[string][]shard.Trigger{}, Unasked: map[string][]string{}, Hidden: map[string][]string{}}
 }
 
 // snapshot gives the tables known under a map's version.
@@ -83,14 +83,18 @@ func (c *catalog) addViews(version int64, schema string, all map[string]string, 
 	})
 }
 
-// addTriggers stores the triggers of a schema's tables, and the shards that did not tell theirs, like add.
-func (c *catalog) addTriggers(version int64, schema string, all map[string][]shard.Trigger, unasked []string, now time.Time) {
+// addTriggers stores the triggers of a schema's tables, and the shards that were down, and those that do not show all, like add.
+func (c *catalog) addTriggers(version int64, schema string, all map[string][]shard.Trigger, unasked, hidden []string, now time.Time) {
 	c.put(version, now, func(cat *shard.Catalog) {
 		cat.Triggers = maps.Clone(cat.Triggers)
 		cat.Triggers[schema] = all
 		if unasked != nil {
 			cat.Unasked = maps.Clone(cat.Unasked)
 			cat.Unasked[schema] = unasked
+		}
+		if hidden != nil {
+			cat.Hidden = maps.Clone(cat.Hidden)
+			cat.Hidden[schema] = hidden
 		}
 	})
 }

@@ -17,7 +17,7 @@ import (
 func (p systems) triggers(ctx context.Context, version int64, schema string) error {
 	several := p.hasSpread(schema)
 	var lists [][]tableTrigger
-	var unasked []string
+	var unasked, hidden []string
 	for i := range p.args.Map.Spec.Shards {
 		name := p.args.Map.ShardName(i)
 		home := name == p.shardOf(schema)
@@ -25,7 +25,10 @@ func (p systems) triggers(ctx context.Context, version int64, schema string) err
 			continue
 		}
 		kept := p.kept.own(name) != nil
-		list, err := p.triggersOn(ctx, name, schema)
+		list, sees, err := p.triggersOn(ctx, name, schema)
+		if err == nil && !sees {
+			hidden = append(hidden, name)
+		}
 		switch {
 		case err == nil && home:
 			lists = append([][]tableTrigger{list}, lists...)
@@ -42,7 +45,7 @@ func (p systems) triggers(ctx context.Context, version int64, schema string) err
 		table := strings.ToLower(t.table)
 		all[table] = append(all[table], t.Trigger)
 	}
-	p.h.catalog.addTriggers(version, schema, all, unasked, time.Now())
+	p.h.catalog.addTriggers(version, schema, all, unasked, hidden, time.Now())
 	return nil
 }
 
@@ -103,9 +106,12 @@ func (t tableTrigger) same(o tableTrigger) bool {
 		t.definer == o.definer && t.order == o.order
 }
 
-// triggersOn reads the triggers of a schema's tables on a shard, but for those of a migration.
-func (p systems) triggersOn(ctx context.Context, name, schema string) (list []tableTrigger, err error) {
-	err = p.on(ctx, name, func(c *backend.Conn) error {
+// triggersOn reads the triggers of a schema's tables on a shard, but for those of a migration. sees tells whether all are shown.
+func (p systems) triggersOn(ctx context.Context, name, schema string) (list []tableTrigger, sees bool, err error) {
+	err = p.on(ctx, name, func(c *backend.Conn) (err error) {
+		if sees, err = seesTriggers(c, schema); err != nil {
+			return err
+		}
 		list = nil
 		_, rows, err := c.Query("SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME, EVENT_MANIPULATION, ACTION_TIMING, ACTION_STATEMENT, SQL_MODE, DEFINER <> CURRENT_USER(), DEFINER " +
 			"FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = " + string(query.QuoteString(nil, schema, p.state.mode)) +
@@ -126,7 +132,7 @@ func (p systems) triggersOn(ctx context.Context, name, schema string) (list []ta
 		return err
 	})
 	if err != nil || p.state.mode.MariaDB || !slices.ContainsFunc(list, func(t tableTrigger) bool { return rewritten(t.Body) }) {
-		return list, err
+		return list, sees, err
 	}
 	texts := func(c *backend.Conn) error {
 		for i := range list {
@@ -144,7 +150,7 @@ func (p systems) triggersOn(ctx context.Context, name, schema string) (list []ta
 	}
 	show := func(c *backend.Conn) error { return p.inUTF8(c, func() error { return texts(c) }) }
 	if p.kept.pins.locked() { // SHOW CREATE TRIGGER opens the table, which may be none of those that are locked
-		return list, onPool(ctx, p.kept, name, true, show)
+		return list, sees, onPool(ctx, p.kept, name, true, show)
 	}
-	return list, p.on(ctx, name, show)
+	return list, sees, p.on(ctx, name, show)
 }

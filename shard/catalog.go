@@ -69,6 +69,7 @@ type Catalog struct {
 	// that has not been looked at, none at all where nobody looks.
 	Triggers map[string]map[string][]Trigger
 	Unasked  map[string][]string // by schema: shards that were down, whose triggers are not among them
+	Hidden   map[string][]string // by schema: shards that do not show the proxies' account all triggers
 }
 
 // Program gives what is known of a schema's stored programs, or nil if they have not been looked at.

@@ -1,0 +1,73 @@
+package session
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"sluice/backend"
+)
+
+// grant is a line of SHOW GRANTS about a schema, or all: a table's say nothing of the others.
+var grant = regexp.MustCompile("^(GRANT|REVOKE) (.*?) ON [`\"]?(.*?)[`\"]?\\.\\* (?:TO|FROM) (\\S+)")
+
+// seesTriggers asks whether the connection's account sees the triggers of all tables of a schema: information_schema leaves out,
+// without a word, those for which it has no TRIGGER.
+func seesTriggers(c *backend.Conn, schema string) (bool, error) {
+	rows, err := textRows(c, "SHOW GRANTS")
+	var lines []string
+	for _, r := range rows {
+		lines = append(lines, r[0])
+	}
+	return granted(lines, "TRIGGER", schema), err
+}
+
+// granted tells whether lines of SHOW GRANTS give a privilege on all of a schema. Where several patterns are the schema's, one
+// decides for a server; here it has to be in all of them.
+func granted(lines []string, privilege, schema string) bool {
+	type rights struct{ all, taken, some, less bool }
+	of := map[string]rights{} // by who has them: the account, or a role
+	for _, line := range lines {
+		m := grant.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		r, has := of[m[4]], slices.ContainsFunc(strings.Split(m[2], ", "), func(p string) bool { return p == privilege || p == "ALL PRIVILEGES" || p == "ALL" })
+		switch {
+		case m[3] != "*" && !likes(m[3], schema):
+		case m[1] == "REVOKE":
+			r.taken = r.taken || has
+		case m[3] == "*":
+			r.all = r.all || has
+		default:
+			r.some, r.less = r.some || has, r.less || !has
+		}
+		of[m[4]] = r
+	}
+	for _, r := range of {
+		if r.all && !r.taken || r.some && !r.less {
+			return true
+		}
+	}
+	return false
+}
+
+// likes tells whether a pattern of a GRANT is a schema's: % and _ as in LIKE.
+func likes(pattern, schema string) bool {
+	var b strings.Builder
+	for i := 0; i < len(pattern); i++ {
+		switch c := pattern[i]; {
+		case c == '%':
+			b.WriteString(".*")
+		case c == '_':
+			b.WriteByte('.')
+		case c == '\\' && i+1 < len(pattern):
+			i++
+			fallthrough
+		default:
+			b.WriteString(regexp.QuoteMeta(pattern[i : i+1]))
+		}
+	}
+	is, err := regexp.MatchString("(?s)^"+b.String()+"$", schema)
+	return err == nil && is
+}
