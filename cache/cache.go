@@ -142,6 +142,13 @@ type Query struct {
 	TTL    time.Duration
 	Stale  time.Duration // for so long after TTL the result is kept, for when the database fails
 	Rule   string        // by which it is counted
+	Asker  Asker         // nil: one that is not interrupted
+}
+
+// Asker is who waits for a read.
+type Asker interface {
+	// Interrupted gives an error when he has been told to stop.
+	Interrupted() error
 }
 
 // Result is an answer: its packets as they go to a client, from sequence number 1 on.

@@ -531,6 +531,73 @@ func TestHurry(t *testing.T) {
 	first.End()
 }
 
+// TestLost: where a loader is stopped, one of those who wait asks next, and the others are given its answer.
+func TestLost(t *testing.T) {
+	c, _, _ := open(t)
+	c.flights.most = time.Minute
+	ctx := context.Background()
+	_, first := c.Lookup(ctx, read(1))
+	const n = 20
+	got := make(chan *Result, n)
+	for range n {
+		go func() {
+			res, miss := c.Lookup(ctx, read(1))
+			if miss != nil {
+				miss.Store(ctx, &Result{Packets: []byte("x")})
+				miss.End()
+			}
+			got <- res
+		}()
+	}
+	for c.Rules()[0].Waited < n {
+		time.Sleep(time.Millisecond)
+	}
+	first.Lost()
+	first.End()
+	asked := 0
+	for range n {
+		if <-got == nil {
+			asked++
+		}
+	}
+	if asked != 1 {
+		t.Errorf("%d have asked", asked)
+	}
+}
+
+// told is an Asker who is told to stop.
+type told struct{ stop atomic.Bool }
+
+func (a *told) Interrupted() error {
+	if a.stop.Load() {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestStopped: who is told to stop does not wait on, and is not waited for.
+func TestStopped(t *testing.T) {
+	c, _, _ := open(t)
+	c.flights.most = time.Hour
+	_, first := c.Lookup(context.Background(), read(1))
+	asker := &told{}
+	q := read(1)
+	q.Asker = asker
+	done := make(chan bool)
+	go func() {
+		res, miss := c.Lookup(context.Background(), q)
+		done <- res == nil && miss == nil
+	}()
+	for c.Rules()[0].Waited == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	asker.stop.Store(true)
+	if !<-done {
+		t.Error("he is waited for")
+	}
+	first.End()
+}
+
 // TestLooks: looks that come together are asked together, each gets its own, and one that gives up
 // leaves nobody without an answer.
 func TestLooks(t *testing.T) {

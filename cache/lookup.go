@@ -52,10 +52,15 @@ func (c *Cache) Lookup(ctx context.Context, q *Query) (*Result, *Miss) {
 			fl, first := c.flights.join(miss.at.entry.name)
 			if !first {
 				s.waited.Add(1)
-				if res := c.flights.wait(ctx, fl, came, func() bool { return c.cluster.CacheState().Hurry }); res != nil {
+				res := c.flights.wait(ctx, fl, came, func() bool { return c.cluster.CacheState().Hurry || q.stopped(ctx) })
+				switch {
+				case res != nil:
 					s.hits.Add(1)
 					s.served.Add(int64(len(res.Packets)))
 					return res, nil
+				case q.stopped(ctx): // he asks nobody any more, and nobody waits for him
+					s.bypassed.Add(1)
+					return nil, nil
 				}
 				continue
 			}
@@ -85,6 +90,11 @@ func (c *Cache) Lookup(ctx context.Context, q *Query) (*Result, *Miss) {
 		}
 		return nil, miss
 	}
+}
+
+// stopped tells whether nobody waits for the answer any more.
+func (q *Query) stopped(ctx context.Context) bool {
+	return ctx.Err() != nil || q.Asker != nil && q.Asker.Interrupted() != nil
 }
 
 // dress makes the tags that are not there, and finds out whether the database's answer may be stored.
@@ -275,6 +285,10 @@ func (m *Miss) Unfit() {
 	m.c.flights.end(m.flight, nil, true)
 	m.flight = nil
 }
+
+// Lost tells that there is no result for a reason that lies with who asked: he was stopped, has gone, or asks anew. The next one
+// asks, and is waited for.
+func (m *Miss) Lost() { m.stored = true }
 
 // End lets those go on who wait for the result. Nil has nobody.
 func (m *Miss) End() {

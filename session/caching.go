@@ -188,10 +188,14 @@ func (s caching) read(ctx context.Context, st *statement, e *entry) error {
 			return s.give(res)
 		}
 	}
+	if s.shared.killed() != nil || runsAgain(err) || errors.Is(err, errRebind) {
+		miss.Lost()
+	}
 	if err != nil || len(packets) == 0 || s.reply.failed || s.answers.count > 0 || s.kept.gone || s.kept.tx.Open() || len(s.kept.pins.list) > 0 || s.running.seen {
 		return err
 	}
-	if err := s.c.Flush(); err != nil { // the client need not wait for Redis
+	if err := s.c.Flush(); err != nil { // the client need not wait for Redis; of a broken stream what was tapped may be a part
+		miss.Lost()
 		return err
 	}
 	miss.Store(ctx, &cache.Result{Packets: packets, Next: next, Rows: s.reply.rows, Found: s.answers.found})
@@ -236,7 +240,7 @@ func (s caching) query(st *statement, e *entry) cache.Query {
 	} else if st.binary {
 		key = append(key, 'B')
 	}
-	q := cache.Query{Key: key, Tables: e.uses.read, TTL: e.uses.ttl, Stale: e.uses.stale, Rule: e.uses.rule}
+	q := cache.Query{Key: key, Tables: e.uses.read, TTL: e.uses.ttl, Stale: e.uses.stale, Rule: e.uses.rule, Asker: &s.running}
 	if !b.All && len(b.Keys) > 0 && b.Gathering == nil {
 		q.Keys = b.Keys
 	}
