@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"testing"
 )
 
@@ -94,4 +95,33 @@ func testRename(t *testing.T, c *cluster, db *sql.DB) {
 	ids("third", "20")
 	expectError(t, db, "SELECT COUNT(*) FROM second", 1146)
 	must(t, db, "CREATE TABLE second (i INT)", "DROP TABLE second", "DROP TABLE third")
+}
+
+// TestRenameOfRules: what tools do that change a schema beside its use, where the configuration has the rules.
+func TestRenameOfRules(t *testing.T) {
+	c := start(t, setup{schemas: triggerSchemas})
+	db := c.open("shop")
+	must(t, db, "CREATE TABLE x (id INT NOT NULL PRIMARY KEY, v INT)", "INSERT INTO x VALUES (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (7, 7), (8, 8)",
+		"CREATE TABLE r (code INT NOT NULL PRIMARY KEY, n INT)", "INSERT INTO r VALUES (1, 1)",
+		"CREATE TABLE x_apart (id INT NOT NULL PRIMARY KEY, v INT)")
+	expectError(t, db, "RENAME TABLE x TO x_old, x_apart TO x", 1235, "shop.x_apart", "CREATE TABLE … LIKE x")
+	for range 2 {
+		must(t, db, "CREATE TABLE _x_new LIKE x", "ALTER TABLE _x_new ADD COLUMN w INT", "INSERT INTO _x_new (id, v) SELECT id, v FROM x", "RENAME TABLE x TO _x_old, _x_new TO x")
+		expect(t, db, "SELECT COUNT(*), MAX(w) FROM x", "8\tNULL")
+		expect(t, db, "SELECT v FROM x WHERE id = 7", "7")
+		expect(t, db, "SELECT COUNT(*) FROM _x_old", "8")
+		if got := strings.Join(c.perShard("SELECT COUNT(*) < 8 FROM shop.x"), " "); got != "1 1 1 1" {
+			t.Errorf("a shard has all rows: %s", got)
+		}
+		must(t, db, "DROP TABLE _x_old", "ALTER TABLE x DROP COLUMN w")
+	}
+	must(t, db, "CREATE TABLE r_new LIKE r", "INSERT INTO r_new SELECT * FROM r", "RENAME TABLE r TO r_old, r_new TO r", "DROP TABLE r_old")
+	if got := strings.Join(c.perShard("SELECT COUNT(*) FROM shop.r"), " "); got != "1 1 1 1" {
+		t.Errorf("copies of r: %s", got)
+	}
+	// The names are without rules again; a table of another schema has none.
+	must(t, db, "CREATE TABLE _x_new (i INT)", "CREATE TABLE plain.x LIKE x", "INSERT INTO plain.x VALUES (1, 1), (2, 2), (3, 3), (4, 4)")
+	if got := strings.Join(c.perShard("SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_NAME = '_x_new' OR TABLE_SCHEMA = 'plain'"), " "); got != "0 1 1 0" {
+		t.Errorf("unsharded tables: %s", got)
+	}
 }

@@ -20,7 +20,10 @@ func (p creator) createTable() error {
 		return p.temporaryTable()
 	}
 	rule := t.rule
-	declared, err := p.autoKey(t)
+	declared, err := p.likeRule(t)
+	if declared == nil && err == nil {
+		declared, err = p.autoKey(t)
+	}
 	if err != nil {
 		return err
 	}
@@ -56,6 +59,25 @@ func (p creator) createTable() error {
 	}
 	p.everywhere()
 	return nil
+}
+
+// likeRule gives a table without a rule that of the table of its schema which it is made like: tools that change a schema beside
+// its use put it in the place of that one. One that is there from such a statement stays as it is.
+func (p creator) likeRule(t *table) (*shard.Table, error) {
+	s := p.in.Map.Schema(t.schema)
+	if p.stmt.CreateLike == nil || p.stmt.CreateSelect || t.rule.Auto == 0 && hasRule(s, t.rule.Name) {
+		return nil, nil
+	}
+	like, err := p.tableOf(p.stmt.CreateLike)
+	if err != nil || like.system || like.unsharded() || like.schema != t.schema {
+		return nil, err
+	}
+	rule := like.rule
+	rule.Name, rule.Auto = t.rule.Name, 0
+	if t.rule.Auto != 0 && !t.rule.SameRule(rule) {
+		return nil, nil
+	}
+	return &rule, nil
 }
 
 // autoKey gives the rule of a table that has one of the schema's auto_shard_key columns

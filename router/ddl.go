@@ -167,12 +167,32 @@ func (p changer) oneKind() (shard.Kind, error) {
 	for i := range p.tables {
 		t := &p.tables[i]
 		if i > 0 && (t.rule.Kind == shard.Unsharded) != (kind == shard.Unsharded) {
+			if err := replaces(p); err != nil {
+				return 0, err
+			}
 			return 0, unsupported("%s of %s and %s at once, which are of different kinds, is not available; name them in statements of their own",
 				strings.ToUpper(p.stmt.Verb), p.tables[0].name(), t.name())
 		}
 		kind = t.rule.Kind
 	}
 	return kind, nil
+}
+
+// replaces refuses RENAME TABLE of an unsharded table beside others: a statement for each would leave a name without a table.
+func replaces(p changer) error {
+	if p.stmt.Kind != query.RenameTable {
+		return nil
+	}
+	of := p.tables[slices.IndexFunc(p.tables, func(t table) bool { return !t.unsharded() })]
+	for i := 0; i < len(p.tables); i += 2 {
+		t := &p.tables[i]
+		made := slices.ContainsFunc(p.tables[:i], func(o table) bool { return o.name() == t.name() })
+		if t.unsharded() && !made {
+			return unsupported("RENAME TABLE of the unsharded table %s beside the %s table %s is not available; give it the same rule first (CREATE TABLE … LIKE %s makes a table that has it, for the rows)",
+				t.name(), of.rule.Kind, of.name(), of.rule.Name)
+		}
+	}
+	return nil
 }
 
 // alterTable keeps the shard key what it is.
