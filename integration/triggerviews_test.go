@@ -34,6 +34,9 @@ func TestProgramsBehindViews(t *testing.T) {
 		if flavor == testkit.MariaDBFlavor {
 			must(t, c.servers[1].DB(t, "shop"), "CREATE PROCEDURE dot() UPDATE .r SET n = n + 1")
 		}
+		must(t, c.servers[2].DB(t, "plain"), "CREATE TABLE t1 (i INT)",
+			"CREATE PROCEDURE adds() INSERT INTO t1 VALUES (1)", "CREATE PROCEDURE adds_some(n INT) INSERT INTO t1 VALUES (n)",
+			"CREATE FUNCTION filled() RETURNS INT READS SQL DATA RETURN (SELECT COUNT(*) FROM t1)")
 		must(t, db, "CREATE TABLE w (i INT)") // what is known of the schema is looked at anew
 		one := oneConn(t, db)
 		for sql, why := range map[string]string{
@@ -52,6 +55,18 @@ func TestProgramsBehindViews(t *testing.T) {
 		plain := oneConn(t, c.open("plain"))
 		expectError(t, plain, "CREATE EVENT IF NOT EXISTS shop.e1 ON SCHEDULE EVERY 1 DAY DO UPDATE r SET n = n + 1", 1235, "shop.r")
 		expectError(t, plain, "CREATE TRIGGER IF NOT EXISTS shop.u3 AFTER INSERT ON shop.u FOR EACH ROW UPDATE r SET n = n + 1", 1235, "shop.r")
+		// of a schema on another shard
+		expectError(t, plain, "CALL shop.renames", 1235, "shop.r")
+		other := oneConn(t, db)
+		for _, sql := range []string{"CALL plain.adds", "CALL plain.adds()", "CALL `plain`.adds_some(3)", "SET @n = plain.filled() + 1"} {
+			must1(t, other, sql)
+		}
+		expect(t, other, "SELECT i FROM plain.t1 ORDER BY i", "1", "1", "3")
+		expect(t, other, "SELECT plain.filled(), @n", "3\t4")
+		must(t, db, "CREATE PROCEDURE mine() SELECT 1")
+		expectError(t, other, "CALL mine()", 1235, "live on shard s2")
+		expect(t, oneConn(t, db), "CALL mine()", "1")
+		expectError(t, one, "CALL plain.adds_some((SELECT COUNT(*) FROM p))", 1235, "in an argument")
 		if flavor == testkit.MariaDBFlavor {
 			expectError(t, one, "CALL dot()", 1235, "shop.r")
 		}

@@ -282,6 +282,12 @@ func (p *planner) onDefault() error {
 	if err != nil {
 		return err
 	}
+	if s := p.in.Map.Schema(p.stmt.Schema); p.stmt.Kind == query.Call && s != nil {
+		if t := p.first(func(t *table) bool { return t.unsharded() && t.home != s.DefaultShard }); t != nil {
+			return unsupported("the procedure is on shard %s and %s, in an argument, on shard %s; read the value first, and write it as a literal", s.DefaultShard, t.name(), t.home)
+		}
+		home = s.DefaultShard
+	}
 	p.plan.home = home
 	return access{p}.filterInformationSchema()
 }

@@ -23,6 +23,9 @@ func (p reader) read() error {
 		if p.stmt.NamedLock && p.plan.Called == nil {
 			p.plan.home = ""
 		}
+		if c := p.plan.Called; c != nil && len(c.homes) == 1 {
+			p.plan.home = c.homes[0]
+		}
 		return nil
 	case sharded == 0 && unsharded == 0 && system == 0 && reference > 0 && !p.plan.Write && p.stmt.Kind == query.Select && len(p.stmt.Routines) == 0:
 		p.plan.Target = ToAny

@@ -67,8 +67,14 @@ func (p programs) examine() error {
 	if len(names) == 0 {
 		return nil
 	}
-	c := &Called{}
+	c, all := &Called{}, names
 	seen := map[[2]string]bool{}
+	if p.stmt.Kind == query.Call && !p.stmt.Opaque && p.stmt.Schema != "" { // the procedure is the first name
+		if err := p.read(c, p.stmt.Schema, names[0], seen); err != nil {
+			return err
+		}
+		names, schemas = names[1:], append(schemas, p.stmt.Schema)
+	}
 	for _, schema := range schemas {
 		for _, name := range names {
 			if err := p.read(c, schema, name, seen); err != nil {
@@ -79,7 +85,7 @@ func (p programs) examine() error {
 	if len(seen) == 0 { // functions of the server's that Sluice does not know
 		return nil
 	}
-	c.names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+	c.names = slices.DeleteFunc(slices.Clone(all), func(name string) bool {
 		return !slices.ContainsFunc(schemas, func(of string) bool { return seen[[2]string{of, name}] })
 	})
 	p.plan.Called = c

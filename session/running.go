@@ -114,7 +114,8 @@ func (r *running) place(st *statement, e *entry) error {
 		}
 		return nil
 	}
-	if e.plan.Target == router.ToDefault && len(r.bound.Legs) == 1 && mayLookAtState(st.scan, e.stmt) {
+	procedure := e.stmt.Kind == query.Call && e.plan.Called != nil // which is on its schema's default shard
+	if e.plan.Target == router.ToDefault && len(r.bound.Legs) == 1 && mayLookAtState(st.scan, e.stmt) && !procedure {
 		r.bound.Legs[0].Shard = i
 		return nil
 	}
