@@ -119,6 +119,17 @@ func TestRenameOfRules(t *testing.T) {
 	if got := strings.Join(c.perShard("SELECT COUNT(*) FROM shop.r"), " "); got != "1 1 1 1" {
 		t.Errorf("copies of r: %s", got)
 	}
+	// Ids go on where they were, also where the rows that had them are gone.
+	must(t, db, "CREATE TABLE a (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, uid INT NOT NULL)", "INSERT INTO a (uid) VALUES (1), (2), (3), (4), (5)")
+	last := rows(t, db, "SELECT MAX(id) FROM a")[0]
+	must(t, db, "DELETE FROM a", "RENAME TABLE a TO b", "INSERT INTO b (uid) VALUES (1), (2)")
+	expect(t, db, "SELECT COUNT(*), MIN(id) > "+last+" FROM b", "2\t1")
+	last = rows(t, db, "SELECT MAX(id) FROM b")[0]
+	must(t, db, "CREATE TABLE b_new LIKE b", "RENAME TABLE b TO b_old, b_new TO b", "INSERT INTO b (uid) VALUES (1), (2)", "INSERT INTO b_old (uid) VALUES (3), (4)")
+	expect(t, db, "SELECT COUNT(*), MIN(id) > "+last+" FROM b", "2\t1")
+	expect(t, db, "SELECT COUNT(*), COUNT(DISTINCT id), COUNT(*) - SUM(id > "+last+") FROM b_old", "4\t4\t2")
+	must(t, db, "CREATE TABLE b_new LIKE b", "INSERT INTO b_new (uid) VALUES (1)")
+	expect(t, db, "SELECT id FROM b_new", "1")
 	// The names are without rules again; a table of another schema has none.
 	must(t, db, "CREATE TABLE _x_new (i INT)", "CREATE TABLE plain.x LIKE x", "INSERT INTO plain.x VALUES (1, 1), (2, 2), (3, 3), (4, 4)")
 	if got := strings.Join(c.perShard("SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_NAME = '_x_new' OR TABLE_SCHEMA = 'plain'"), " "); got != "0 1 1 0" {

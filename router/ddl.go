@@ -321,7 +321,7 @@ func giveRules(p changer) {
 }
 
 // renameTable renames tables on every shard when their rules stay the same. Rules that auto_shard_key has made go with their
-// tables; a sequence starts again from what the shards say.
+// tables, as sequences do.
 func (p changer) renameTable() error {
 	for i := 0; i+1 < len(p.tables); i += 2 {
 		from, to := &p.tables[i], &p.tables[i+1]
@@ -330,7 +330,7 @@ func (p changer) renameTable() error {
 		if !rule.SameRule(to.rule) || from.schema != to.schema {
 			return unsupported("RENAME TABLE of %s to %s, for which there is another rule, is not available; give the new name the same rule first", from.name(), to.name())
 		}
-		p.plan.drops = append(p.plan.drops, from.name(), to.name())
+		p.plan.renames = append(p.plan.renames, [2]string{from.name(), to.name()})
 		filled := false
 		for j := 1; j < len(p.tables); j += 2 {
 			filled = filled || p.tables[j].name() == from.name()
@@ -338,6 +338,7 @@ func (p changer) renameTable() error {
 		if filled {
 			continue
 		}
+		p.plan.drops = append(p.plan.drops, from.name())
 		p.plan.Leaves = append(p.plan.Leaves, TableName{from.schema, from.rule.Name})
 		if from.rule.Auto != 0 {
 			p.plan.undeclares = append(p.plan.undeclares, ruled{from.schema, from.rule})

@@ -449,6 +449,9 @@ func (w *world) plan(r *request, sql string, b *strings.Builder) (*Plan, error) 
 	if p.Declares != nil {
 		fmt.Fprintf(b, "    declares %+v\n", *p.Declares)
 	}
+	if len(p.renames) > 0 {
+		fmt.Fprintf(b, "    renames %v\n", p.renames)
+	}
 	if len(p.drops) > 0 {
 		fmt.Fprintf(b, "    drops %v\n", p.drops)
 	}

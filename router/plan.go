@@ -99,6 +99,7 @@ type Plan struct {
 	staying    *staying   // UPDATE assigns the shard key: perhaps no row moves
 	setKeys    []setKey   // UPDATE assigns the shard key: only the value that it has
 	drops      []string
+	renames    [][2]string
 	usesText   bool
 	resolver   *merger // what Resolve finishes
 	system     *systemHome
@@ -191,6 +192,9 @@ func (p *Plan) Staged() bool { return p.stage != nil }
 // DropsSequences gives "schema.table" of every dropped or truncated table that may have a
 // sequence.
 func (p *Plan) DropsSequences() []string { return p.drops }
+
+// PassesSequences gives the old and the new "schema.table" of every table that RENAME TABLE gives another name, in its order.
+func PassesSequences(p *Plan) [][2]string { return p.renames }
 
 // Sequence gives "schema.table" when the plan inserts into a table with a sequence or
 // AUTO_INCREMENT column on a sharded table, else "".

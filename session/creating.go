@@ -131,7 +131,7 @@ func (c creating) create(ctx context.Context, st *statement, to *router.Creation
 			return err
 		})
 		if err == nil {
-			c.settle.afterDDL(ctx, made)
+			c.settle.afterDDL(ctx, made, false)
 		}
 		return ok, made, err
 	}
@@ -310,7 +310,7 @@ func (c creating) drop(to *router.Creation, made *entry, why error) error {
 			why = refuse(1105, "HY000", "%s; the new table %s.%s is left on shard %s: DROP it", strings.TrimPrefix(why.Error(), "sluice: "), to.Schema, to.Table, name)
 		}
 	}
-	c.settle.afterDDL(ctx, made)
+	c.settle.afterDDL(ctx, made, false)
 	if err := c.h.topo.DropIDs(ctx, to.Schema+"."+to.Table); err != nil {
 		c.h.log.Warn("a dropped table's sequence could not be removed", "sequence", to.Schema+"."+to.Table, "error", err)
 	}

@@ -35,6 +35,7 @@ type Topology interface {
 	NextIDs(ctx context.Context, seq string, n int, user topo.IDUser) (uint64, error)
 	RaiseRange(ctx context.Context, seq string, low, high uint64, user topo.IDUser) error
 	DropIDs(ctx context.Context, seq string) error
+	PassIDs(ctx context.Context, from, to string, user topo.IDUser) error
 
 	// What moving slots need: see topo.Store.
 	OnChange(f func(*shard.Map))

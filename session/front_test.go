@@ -128,6 +128,15 @@ func (t *memory) DropIDs(_ context.Context, seq string) error {
 	return nil
 }
 
+func (t *memory) PassIDs(_ context.Context, from, to string, _ topo.IDUser) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if next, known := t.ids[from]; known {
+		t.ids[to] = max(t.ids[to], next)
+	}
+	return nil
+}
+
 func (t *memory) Process() string { return "0123456789ab" }
 
 func (t *memory) Processes(context.Context) ([]string, error) { return []string{t.Process()}, nil }

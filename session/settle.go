@@ -59,7 +59,7 @@ func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec
 		if runErr == nil && out.Response.Err == nil {
 			said = nil // what failed had been there before: it is complete
 		}
-		s.afterDDL(ctx, e)
+		s.afterDDL(ctx, e, said != nil)
 		s.settleRule(ctx, e, said)
 	}
 	return s.answer(st, out, runErr)
@@ -251,13 +251,23 @@ func (s *settling) pinFor(reason string) {
 	}
 }
 
-// afterDDL makes every proxy forget what it knew of the table.
-func (s *settling) afterDDL(ctx context.Context, e *entry) {
+// afterDDL makes every proxy forget what it knew of the table. A RENAME TABLE that failed may be carried out in part: names that it
+// leaves keep their sequences.
+func (s *settling) afterDDL(ctx context.Context, e *entry, failed bool) {
 	if e.stmt.Temporary || !changesTables(e.stmt.Kind) && !e.stmt.Opaque { // not understood: a stored program
 		return
 	}
 	s.h.catalog.forget()
+	renames := router.PassesSequences(e.plan)
+	for _, r := range renames {
+		if err := s.h.topo.PassIDs(ctx, r[0], r[1], &ids{r: s.running, seq: r[1]}); err != nil {
+			s.h.log.Warn("a renamed table's sequence could not be renamed", "sequence", r[0], "to", r[1], "error", err)
+		}
+	}
 	for _, seq := range e.plan.DropsSequences() {
+		if failed && len(renames) > 0 {
+			break
+		}
 		if err := s.h.topo.DropIDs(ctx, seq); err != nil {
 			s.h.log.Warn("a dropped table's sequence could not be removed", "sequence", seq, "error", err)
 		}

@@ -21,7 +21,7 @@ const (
 	// idsTTL is how long a proxy without etcd goes on handing out the ids it holds, and how
 	// long the ids of a dead one stay out of reach of explicit ids.
 	idsTTL = time.Minute
-	// idsTimeout bounds NextIDs, RaiseIDs and DropIDs, whatever their contexts say; the
+	// idsTimeout bounds NextIDs, RaiseRange and DropIDs, whatever their contexts say; the
 	// largest part is the caller's floor, which asks every shard.
 	idsTimeout = 30 * time.Second
 	// giveUpTimeout is how long another proxy may take to give up ids.
@@ -53,11 +53,6 @@ func (s *Store) NextIDs(ctx context.Context, seq string, n int, user IDUser) (fi
 	return first, nil
 }
 
-// RaiseIDs is called before a row with an explicit id is written; it is RaiseRange for one id.
-func (s *Store) RaiseIDs(ctx context.Context, seq string, id uint64, user IDUser) error {
-	return s.RaiseRange(ctx, seq, id, id, user)
-}
-
 // RaiseRange is called before rows with explicit ids are written, of which low is the
 // smallest and high the largest. When it returns without an error, this proxy never hands
 // out high or a smaller id, and no proxy ever hands out one of low … high: either the
@@ -86,6 +81,35 @@ func (s *Store) DropIDs(ctx context.Context, seq string) error {
 		return fmt.Errorf("sequence %s: %w", seq, err)
 	}
 	return nil
+}
+
+// PassIDs is called when a table has got another name: no id is handed out of to any more that was handed out of from, nor one
+// of to's own, which statements under way may still bring. Where from has never been used, the floor, of to, says what it has.
+func (s *Store) PassIDs(ctx context.Context, from, to string, user IDUser) error {
+	next := map[string]uint64{}
+	for _, seq := range []string{from, to} {
+		if err := s.ids.with(seq, func(q *sequence) error {
+			c, err := s.ids.counter(ctx, q)
+			next[seq] = c.Next
+			return err
+		}); err != nil {
+			return fmt.Errorf("sequence %s: %w", seq, err)
+		}
+	}
+	used := max(next[from], 1) - 1
+	if next[from] == 0 {
+		if next[to] == 0 { // NextIDs asks for the floor
+			return nil
+		}
+		var err error
+		if used, err = user.Floor(ctx); err != nil {
+			return fmt.Errorf("sequence %s: %w", to, err)
+		}
+	}
+	if used == 0 {
+		return nil
+	}
+	return s.RaiseRange(ctx, to, 1, used, user)
 }
 
 // ids hands out the ids of all sequences.
@@ -344,3 +368,18 @@ func acquire(ctx context.Context, slot chan struct{}) error {
 }
 
 func release(slot chan struct{}) { <-slot }
+
+// counter reads a sequence's counter.
+func (x *ids) counter(ctx context.Context, q *sequence) (counter, error) {
+	ctx, cancel := context.WithTimeout(ctx, idsTimeout)
+	defer cancel()
+	if err := acquire(ctx, q.ask); err != nil {
+		return counter{}, err
+	}
+	defer release(q.ask)
+	if err := x.read(ctx, q); err != nil {
+		return counter{}, err
+	}
+	c, _ := q.stored()
+	return c, nil
+}

@@ -124,11 +124,11 @@ func TestIDsNeverOverflow(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if err := s.RaiseIDs(ctx, "raised", top, floor(0)); err != nil {
+			if err := s.RaiseRange(ctx, "raised", top, top, floor(0)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := s.RaiseIDs(ctx, "raised", 5, floor(0)); err != nil {
+		if err := s.RaiseRange(ctx, "raised", 5, 5, floor(0)); err != nil {
 			t.Fatal(err)
 		}
 		if id, err := s.NextIDs(ctx, "raised", 1, floor(0)); err == nil {
@@ -137,7 +137,7 @@ func TestIDsNeverOverflow(t *testing.T) {
 	})
 }
 
-func TestRaiseIDs(t *testing.T) {
+func TestRaiseRange(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w world) {
 		s := must(t, w, Options{Initial: spec(1)})
 		ctx := context.Background()
@@ -151,7 +151,7 @@ func TestRaiseIDs(t *testing.T) {
 		}
 		raise := func(seq string, id uint64) {
 			t.Helper()
-			if err := s.RaiseIDs(ctx, seq, id, floor(0)); err != nil {
+			if err := s.RaiseRange(ctx, seq, id, id, floor(0)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -199,7 +199,7 @@ func TestExplicitIDInTheBlockOfAnother(t *testing.T) {
 			var wg sync.WaitGroup
 			var raised atomic.Bool
 			wg.Go(func() {
-				if err := a.RaiseIDs(ctx, seq, explicit, floor(0)); err != nil {
+				if err := a.RaiseRange(ctx, seq, explicit, explicit, floor(0)); err != nil {
 					t.Error(err)
 				}
 				raised.Store(true)
@@ -211,7 +211,7 @@ func TestExplicitIDInTheBlockOfAnother(t *testing.T) {
 					t.Fatal(err)
 				}
 				if after && id == explicit {
-					t.Fatalf("round %d: %d was handed out after RaiseIDs", round, id)
+					t.Fatalf("round %d: %d was handed out after RaiseRange", round, id)
 				}
 			}
 			wg.Wait()
@@ -305,6 +305,43 @@ func TestDropIDs(t *testing.T) {
 	})
 }
 
+// TestPassIDs: a table that was renamed goes on behind the ids of all proxies.
+func TestPassIDs(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		ctx := context.Background()
+		a := must(t, w, Options{Node: "a", Initial: spec(1)})
+		b := must(t, w, Options{Node: "b"})
+		last := uint64(0)
+		for range 50 {
+			for _, s := range []*Store{a, b} {
+				for seq, from := range map[string]uint64{"old": 700, "new": 10} {
+					id, err := s.NextIDs(ctx, seq, 1, floor(from))
+					if err != nil {
+						t.Fatal(err)
+					}
+					last = max(last, id)
+				}
+			}
+		}
+		if err := a.PassIDs(ctx, "old", "new", floor(0)); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.PassIDs(ctx, "never used", "new", floor(last+5000)); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.PassIDs(ctx, "never used", "neither", nil); err != nil {
+			t.Fatal(err)
+		}
+		for seq, least := range map[string]uint64{"new": last + 5001, "neither": 3} {
+			for _, s := range []*Store{a, b} {
+				if id, err := s.NextIDs(ctx, seq, 1, floor(2)); err != nil || id < least {
+					t.Errorf("%s: %d, %v, want at least %d", seq, id, err, least)
+				}
+			}
+		}
+	})
+}
+
 // waiting is an IDUser that counts how often it had to wait.
 type waiting struct{ left int }
 
@@ -334,7 +371,7 @@ func TestIDsAreFetchedAhead(t *testing.T) {
 		}
 		before, user.left = revision(t, s), 0
 		for range calls {
-			if err := s.RaiseIDs(ctx, "t", 3, &user); err != nil {
+			if err := s.RaiseRange(ctx, "t", 3, 3, &user); err != nil {
 				t.Fatal(err)
 			}
 		}

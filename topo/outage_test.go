@@ -80,7 +80,7 @@ func TestEtcdStalls(t *testing.T) {
 	if _, err := a.NextIDs(context.Background(), "t", 1, floor(0)); err == nil {
 		t.Error("ids without etcd")
 	}
-	if err := a.RaiseIDs(context.Background(), "t", 7, floor(0)); err == nil {
+	if err := a.RaiseRange(context.Background(), "t", 7, 7, floor(0)); err == nil {
 		t.Error("raised without etcd")
 	}
 	eventually(t, "the store notices", func() bool { return !a.Healthy() })
