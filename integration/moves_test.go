@@ -462,7 +462,7 @@ func TestFencedWrites(t *testing.T) {
 		mine, theirs := m.key(true, 0), m.key(false, 1)
 		db := m.open("shop")
 		source := m.servers[0].DB(t, "shop")
-		must(t, source, `CREATE TRIGGER fence BEFORE UPDATE ON users FOR EACH ROW BEGIN
+		must(t, source, `CREATE TRIGGER _sluice_m5_u_1 BEFORE UPDATE ON users FOR EACH ROW BEGIN
 			IF MOD(CRC32(OLD.user_id), 16384) BETWEEN 0 AND 4095 THEN
 				SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 9101, MESSAGE_TEXT = 'sluice: migration 5 has fenced these rows';
 			END IF; END`)

@@ -103,7 +103,11 @@ func (p triggers) of(schema, name string, by changes, seen map[[2]string]changes
 		return notOverShards("a write of "+schema+"."+name+", whose triggers shard "+on[0]+" does not show,",
 			"give the shards' account the privilege TRIGGER on "+schema+".*")
 	}
-	p.plan.Unasked = append(p.plan.Unasked, p.in.Catalog.Unasked[schema]...)
+	for _, on := range p.in.Catalog.Unasked[schema] {
+		if p.in.Hints.Shard == "" && !slices.Contains(p.plan.Unasked, on) {
+			p.plan.Unasked = append(p.plan.Unasked, on)
+		}
+	}
 	if len(all) == 0 {
 		return nil
 	}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"maps"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -116,9 +117,15 @@ func (c *catalog) put(version int64, now time.Time, change func(*shard.Catalog))
 }
 
 // forget drops everything: a table was changed.
-func (c *catalog) forget() {
+func (c *catalog) forget() { c.forgetSince(math.MaxInt64) }
+
+// forgetSince drops what is known, unless that has been looked up anew since a version.
+func (c *catalog) forgetSince(version int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := c.cur.Load()
+	if k.catalog.Version > version {
+		return
+	}
 	c.cur.Store(&known{catalog: emptyCatalog(k.catalog.Version + 1), mapVersion: k.mapVersion})
 }

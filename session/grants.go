@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sluice/backend"
+	"sluice/wire"
 )
 
 // grant is a line of SHOW GRANTS about a schema, or all: a table's say nothing of the others.
@@ -15,6 +16,9 @@ var grant = regexp.MustCompile("^(GRANT|REVOKE) (.*?) ON [`\"]?(.*?)[`\"]?\\.\\*
 // without a word, those for which it has no TRIGGER.
 func seesTriggers(c *backend.Conn, schema string) (bool, error) {
 	rows, err := textRows(c, "SHOW GRANTS")
+	if wire.IsCode(err, 1290) { // a server without grant tables has no rights either
+		return true, nil
+	}
 	var lines []string
 	for _, r := range rows {
 		lines = append(lines, r[0])
@@ -22,10 +26,10 @@ func seesTriggers(c *backend.Conn, schema string) (bool, error) {
 	return granted(lines, "TRIGGER", schema), err
 }
 
-// granted tells whether lines of SHOW GRANTS give a privilege on all of a schema. Where several patterns are the schema's, one
-// decides for a server; here it has to be in all of them.
+// granted tells whether lines of SHOW GRANTS give a privilege on all of a schema. Of several patterns that are the schema's its own
+// name decides; where it is not there, another one does for a server, and here it has to be in all of them.
 func granted(lines []string, privilege, schema string) bool {
-	type rights struct{ all, taken, some, less bool }
+	type rights struct{ all, taken, some, less, named, exact bool }
 	of := map[string]rights{} // by who has them: the account, or a role
 	for _, line := range lines {
 		m := grant.FindStringSubmatch(line)
@@ -39,17 +43,25 @@ func granted(lines []string, privilege, schema string) bool {
 			r.taken = r.taken || has
 		case m[3] == "*":
 			r.all = r.all || has
+		case exactly(m[3], schema):
+			r.named, r.exact = true, r.exact || has
 		default:
 			r.some, r.less = r.some || has, r.less || !has
 		}
 		of[m[4]] = r
 	}
 	for _, r := range of {
-		if r.all && !r.taken || r.some && !r.less {
+		if r.all && !r.taken || r.exact || !r.named && r.some && !r.less {
 			return true
 		}
 	}
 	return false
+}
+
+// exactly tells whether a pattern of a GRANT is a schema's name and nothing else.
+func exactly(pattern, schema string) bool {
+	plain := strings.NewReplacer(`\_`, "", `\%`, "").Replace(pattern)
+	return !strings.ContainsAny(plain, "_%") && likes(pattern, schema)
 }
 
 // likes tells whether a pattern of a GRANT is a schema's: % and _ as in LIKE.
@@ -68,6 +80,6 @@ func likes(pattern, schema string) bool {
 			b.WriteString(regexp.QuoteMeta(pattern[i : i+1]))
 		}
 	}
-	is, err := regexp.MatchString("(?s)^"+b.String()+"$", schema)
+	is, err := regexp.MatchString("(?is)^"+b.String()+"$", schema)
 	return err == nil && is
 }

@@ -15,6 +15,8 @@ func TestGranted(t *testing.T) {
 		{false, []string{"GRANT SELECT, INSERT, CREATE VIEW ON *.*" + to}},
 		{false, []string{"GRANT ALL PRIVILEGES ON `shop2`.*" + to, `GRANT ALL PRIVILEGES ON ` + "`s\\_op`.*" + to, "GRANT ALL PRIVILEGES ON `sho`.*" + to}},
 		{false, []string{"GRANT ALL PRIVILEGES ON `sho%`.*" + to, "GRANT SELECT ON `shop`.*" + to}}, // the narrower one decides
+		{true, []string{"GRANT SELECT ON `%`.*" + to, "GRANT ALL PRIVILEGES ON `shop`.*" + to}},     // here, too
+		{false, []string{"GRANT SELECT ON `%`.*" + to, "GRANT ALL PRIVILEGES ON `sho_`.*" + to}},
 		{false, []string{"GRANT TRIGGER ON `shop`.`p`" + to}},
 		{false, []string{"GRANT SELECT, TRIGGER ON *.*" + to, "REVOKE TRIGGER ON `shop`.* FROM `sluice`@`%`"}},
 		{false, nil},

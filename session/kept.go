@@ -25,6 +25,7 @@ type kept struct {
 	gone bool // the session must end after this answer
 
 	patience time.Duration // how long the statement may wait for a shard's turn; 0: as long as others
+	asking   bool          // for what all statements of a schema need to know: it goes before newcomers
 
 	under   *shard.Map // the newest map when the transaction was first connected to a shard
 	changed changed    // by it, as the result cache must know
@@ -42,7 +43,7 @@ func (k *kept) own(name string) *backend.Conn {
 
 // wants says for whom a connection is wanted. Who holds one that others may wait for goes first.
 func wants(k *kept) backend.Ask {
-	return backend.Ask{User: k.state.c.User, Held: len(k.tx.Legs()) > 0 || k.pins.locked(), Wait: k.patience}
+	return backend.Ask{User: k.state.c.User, Held: len(k.tx.Legs()) > 0 || k.pins.locked() || k.asking, Wait: k.patience}
 }
 
 // letRest lets others have the places of connections that stay with the session until its next statement.

@@ -190,11 +190,14 @@ func (s attempt) once(ctx context.Context, st *statement, e *entry) error {
 	if err == nil || !isStale(err) {
 		return err
 	}
-	s.h.catalog.forget()
+	s.h.catalog.forgetSince(e.catVersion)
 	if e, err = s.planner.plan(ctx, st); err != nil || e.action != route {
 		return err
 	}
-	return s.run(ctx, st, e)
+	if err = s.run(ctx, st, e); isStale(err) && e.plan.Unasked != nil {
+		return tryAgain("a shard has so much to do that it cannot be asked for its triggers")
+	}
+	return err
 }
 
 // runsAgain tells whether an error of a run makes another one of the statement.

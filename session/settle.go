@@ -258,10 +258,15 @@ func (s *settling) afterDDL(ctx context.Context, e *entry, failed bool) {
 		return
 	}
 	s.h.catalog.forget()
+	ctx = context.WithoutCancel(ctx) // what was done is done
 	renames := router.PassesSequences(e.plan)
 	for _, r := range renames {
 		if err := s.h.topo.PassIDs(ctx, r[0], r[1], &ids{r: s.running, seq: r[1]}); err != nil {
 			s.h.log.Warn("a renamed table's sequence could not be renamed", "sequence", r[0], "to", r[1], "error", err)
+			failed = true
+			if err := s.h.topo.DropIDs(ctx, r[1]); err != nil { // the next one asks the rows
+				s.h.log.Error("the sequence of a renamed table may give ids that it has", "sequence", r[1], "error", err)
+			}
 		}
 	}
 	for _, seq := range e.plan.DropsSequences() {

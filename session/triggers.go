@@ -12,9 +12,14 @@ import (
 	"sluice/shard"
 )
 
+// askTime is how long a shard that may not be the statement's is waited for.
+const askTime = 3 * time.Second
+
 // triggers puts the triggers of a schema's tables into the catalog: those of the default shard. Where the schema has tables
 // that several shards have, it looks whether all have the same ones of those.
 func (p systems) triggers(ctx context.Context, version int64, schema string) error {
+	p.kept.asking = true
+	defer func() { p.kept.asking = false }()
 	several := p.hasSpread(schema)
 	var lists [][]tableTrigger
 	var unasked, hidden []string
@@ -25,7 +30,11 @@ func (p systems) triggers(ctx context.Context, version int64, schema string) err
 			continue
 		}
 		kept := p.kept.own(name) != nil
-		list, sees, err := p.triggersOn(ctx, name, schema)
+		limit := time.Duration(0)
+		if !home && !kept {
+			limit = askTime
+		}
+		list, sees, err := p.triggersOn(ctx, name, schema, limit)
 		if err == nil && !sees {
 			hidden = append(hidden, name)
 		}
@@ -34,7 +43,7 @@ func (p systems) triggers(ctx context.Context, version int64, schema string) err
 			lists = append([][]tableTrigger{list}, lists...)
 		case err == nil:
 			lists = append(lists, list)
-		case several && !kept && !inOrder(err) && ctx.Err() == nil: // it is down; the statement may be for others
+		case several && !kept && !inOrder(err) && ctx.Err() == nil: // it is down, or has too much to do; the statement may be for others
 			unasked = append(unasked, name)
 		default:
 			return err
@@ -75,7 +84,10 @@ func (p systems) unasked(ctx context.Context, plan *router.Plan, b *router.Bound
 		if !every && !slices.ContainsFunc(b.Legs, func(l router.Leg) bool { return p.args.Map.ShardName(l.Shard) == name }) {
 			continue
 		}
-		if err := p.on(ctx, name, func(c *backend.Conn) error { return nil }); err != nil {
+		p.kept.asking = true
+		err := p.on(ctx, name, func(c *backend.Conn) error { return nil })
+		p.kept.asking = false
+		if err != nil {
 			return err
 		}
 		back = name
@@ -107,8 +119,19 @@ func (t tableTrigger) same(o tableTrigger) bool {
 }
 
 // triggersOn reads the triggers of a schema's tables on a shard, but for those of a migration. sees tells whether all are shown.
-func (p systems) triggersOn(ctx context.Context, name, schema string) (list []tableTrigger, sees bool, err error) {
+// limit bounds the wait for each of its questions; 0: nothing does.
+func (p systems) triggersOn(ctx context.Context, name, schema string, limit time.Duration) (list []tableTrigger, sees bool, err error) {
+	bound := func(*backend.Conn) error { return nil }
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+		bound = func(c *backend.Conn) error { return c.SetDeadline(time.Now().Add(limit)) } // Put takes it back
+	}
 	err = p.on(ctx, name, func(c *backend.Conn) (err error) {
+		if err = bound(c); err != nil {
+			return err
+		}
 		if sees, err = seesTriggers(c, schema); err != nil {
 			return err
 		}
@@ -135,6 +158,9 @@ func (p systems) triggersOn(ctx context.Context, name, schema string) (list []ta
 		return list, sees, err
 	}
 	texts := func(c *backend.Conn) error {
+		if err := bound(c); err != nil {
+			return err
+		}
 		for i := range list {
 			t := &list[i]
 			if t.Unseen {
