@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -27,6 +29,7 @@ func TestTriggerLooks(t *testing.T) {
 		t.Run("locked", func(t *testing.T) { testLooksLocked(t, c) })
 		t.Run("uneven", func(t *testing.T) { testLooksUneven(t, c) })
 		t.Run("down", func(t *testing.T) { testLooksDown(t, c, link) })
+		t.Run("new", func(t *testing.T) { testLooksNew(t, c, link) })
 	})
 }
 
@@ -119,6 +122,21 @@ func testLooksUneven(t *testing.T, c *cluster) {
 		}
 	}
 	anew(t, c)
+}
+
+// testLooksNew: a shard that has no tables yet keeps nobody from writing.
+func testLooksNew(t *testing.T, c *cluster, link *testkit.Link) {
+	db := c.open("shop")
+	c.servers[3].Exec("DROP DATABASE shop")
+	link.Cut() // a connection that was in the schema does not miss it
+	anew(t, c)
+	for i, key := 0, 0; i < 3; key++ {
+		if c.shardOf(strconv.Itoa(key)) == i {
+			must(t, db, fmt.Sprintf("REPLACE INTO x VALUES (%d, 1)", key))
+			i++
+		}
+	}
+	must(t, db, "INSERT INTO u VALUES (1)")
 }
 
 // testLooksDown: a shard that was down when triggers were looked at is asked for its own before it is written to; others wait for

@@ -12,6 +12,9 @@ import (
 	"sluice/shard"
 )
 
+// noSchema is ER_BAD_DB_ERROR.
+const noSchema = 1049
+
 // askTime is how long a shard that may not be the statement's is waited for.
 const askTime = 3 * time.Second
 
@@ -43,6 +46,7 @@ func (p systems) triggers(ctx context.Context, version int64, schema string) err
 			lists = append([][]tableTrigger{list}, lists...)
 		case err == nil:
 			lists = append(lists, list)
+		case !home && codeOf(err) == noSchema: // a shard that has just been added: no row of the schema is there, nor a trigger
 		case several && !kept && !inOrder(err) && ctx.Err() == nil: // it is down, or has too much to do; the statement may be for others
 			unasked = append(unasked, name)
 		default:
