@@ -22,13 +22,17 @@ func mergeRows(table string, n, first, last int) string {
 		"WHERE MOD(CRC32(seq), 16384) BETWEEN %d AND %d", table, max(n/5, 1), n, first, last)
 }
 
-// mergeWorks are what is read of the table "rows"; each row of the answer is one unit.
+// mergeWorks are what is read of the table "many": answers of many rows, which the proxy has to
+// put together, and at the end some for which the shards have to work.
 var mergeWorks = []struct{ name, sql string }{
 	{"all rows, unordered", "SELECT id, v, name FROM many"},
 	{"ORDER BY the primary key", "SELECT id, v, name FROM many ORDER BY id"},
 	{"ORDER BY a string, then the key", "SELECT id, v, name FROM many ORDER BY name, id"},
 	{"GROUP BY a number, groups a fifth of the rows", "SELECT g, COUNT(*), SUM(v), MAX(id) FROM many GROUP BY g ORDER BY g"},
 	{"gather: COUNT(DISTINCT) by group, of a tenth of the rows", "SELECT g % 1000, COUNT(DISTINCT v) FROM many WHERE v < 100000 GROUP BY g % 1000"},
+	{"gather: a join of the table with itself, of a hundredth of the rows", "SELECT a.id, a.name, b.name FROM many a JOIN many b ON b.id = a.g WHERE a.v < 10000 ORDER BY a.id"},
+	{"aggregates over all rows", "SELECT COUNT(*), SUM(v), MIN(name), MAX(name) FROM many WHERE name LIKE '%77%'"},
+	{"the first ten by what no index has", "SELECT id, v, name FROM many ORDER BY MD5(name), id LIMIT 10"},
 }
 
 type mergeBench struct {
@@ -82,15 +86,17 @@ func (b *mergeBench) fill(table string, n int, direct bool) {
 
 // measure reads the rows in rounds.
 func (b *mergeBench) measure(ctx context.Context, name, sql string) error {
-	var rate [2][]float64
+	var took [2][]float64 // milliseconds
 	var cpu, ratios []float64
-	rows := 0
+	rows, sluice := 0, b.targets[1]
+	forgetPeak(sluice.pid)
+	before := peakMemory(sluice.pid)
 	for range b.o.rounds {
 		for i, t := range b.targets {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			n, took, micros, err := t.read(sql)
+			n, d, micros, err := t.read(sql)
 			if err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
 			}
@@ -98,16 +104,18 @@ func (b *mergeBench) measure(ctx context.Context, name, sql string) error {
 				return fmt.Errorf("%s gives %d rows, not %d", t.name, n, rows)
 			}
 			rows = n
-			rate[i] = append(rate[i], float64(n)/took.Seconds())
+			took[i] = append(took[i], d.Seconds()*1e3)
 			if i > 0 {
 				cpu = append(cpu, micros/float64(n))
-				ratios = append(ratios, rate[1][len(rate[1])-1]/rate[0][len(rate[0])-1])
+				ratios = append(ratios, took[0][len(took[0])-1]/took[1][len(took[1])-1])
 			}
 		}
 	}
-	printRows(fmt.Sprintf("%s: %d rows, %d rounds", name, rows, len(ratios)), "way\trows/s\tratio\t(min … max)\tproxy's CPU us/row",
-		fmt.Sprintf("direct\t%.0f\t1.00\t\t-", median(rate[0])),
-		fmt.Sprintf("sluice\t%.0f\t%.2f\t(%.2f … %.2f)\t%.2f", median(rate[1]), median(ratios), slices.Min(ratios), slices.Max(ratios), median(cpu)))
+	perSecond := func(ms []float64) float64 { return float64(rows) / median(ms) * 1e3 }
+	printRows(fmt.Sprintf("%s: %d rows, %d rounds", name, rows, len(ratios)), "way\tms\trows/s\tratio\t(min … max)\tproxy's CPU us/row\tits peak RSS before, MiB\tand after, MiB",
+		fmt.Sprintf("direct\t%.0f\t%.0f\t1.00\t\t-\t-\t-", median(took[0]), perSecond(took[0])),
+		fmt.Sprintf("sluice\t%.0f\t%.0f\t%.2f\t(%.2f … %.2f)\t%.2f\t%.1f\t%.1f", median(took[1]), perSecond(took[1]), median(ratios), slices.Min(ratios), slices.Max(ratios),
+			median(cpu), before, peakMemory(sluice.pid)))
 	return nil
 }
 
@@ -128,6 +136,7 @@ func (t *target) read(sql string) (rows int, took time.Duration, micros float64,
 // memory reads the ordered rows of the large table through the proxy and says how large its
 // process has become at most.
 func (b *mergeBench) memory(proxy *target) error {
+	forgetPeak(proxy.pid)
 	before := peakMemory(proxy.pid)
 	n, took, micros, err := proxy.read("SELECT id, v, name FROM huge ORDER BY id")
 	if err != nil {
@@ -138,7 +147,10 @@ func (b *mergeBench) memory(proxy *target) error {
 	return nil
 }
 
-// peakMemory gives the largest resident set that a process has had, in MiB.
+// forgetPeak lets a process's largest resident set begin anew (proc(5), clear_refs).
+func forgetPeak(pid int) { _ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0) }
+
+// peakMemory gives the largest resident set that a process has had since then, in MiB.
 func peakMemory(pid int) float64 { return statusMiB(pid, "VmHWM:") }
 
 // statusMiB gives a size that /proc tells of a process, in MiB.
