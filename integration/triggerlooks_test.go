@@ -200,5 +200,20 @@ func TestTriggersHidden(t *testing.T) {
 		testkit.Shared(t, flavor, 1).Exec("GRANT TRIGGER ON shop.* TO blind")
 		anew(t, c)
 		must(t, db, "INSERT INTO x VALUES (1, 1)")
+		// a function that the triggers', programs' and views' definer may call, and the account does not see
+		c.servers[1].Exec("USE shop; DROP TRIGGER p1; CREATE FUNCTION sly() RETURNS INT READS SQL DATA RETURN (SELECT COUNT(*) FROM x); "+
+			"CREATE TRIGGER p1 BEFORE INSERT ON p FOR EACH ROW SET NEW.i = sly(); CREATE DEFINER=blind PROCEDURE fills() CALL `deep`(); CREATE PROCEDURE deep() INSERT INTO x VALUES (5, 5); "+
+			"CREATE DEFINER=blind FUNCTION calm() RETURNS INT NO SQL RETURN ABS(IF(1, 2, 3)); CREATE VIEW vs AS SELECT sly() AS n", "REVOKE EXECUTE, CREATE ROUTINE, ALTER ROUTINE ON shop.* FROM blind",
+			"GRANT EXECUTE ON PROCEDURE shop.fills TO blind; GRANT EXECUTE ON FUNCTION shop.calm TO blind")
+		anew(t, c)
+		for _, sql := range []string{"INSERT INTO p VALUES (1)", "CALL fills()", "SELECT * FROM vs"} {
+			expectError(t, db, sql, 1235, "sluice:", "EXECUTE on shop.*")
+		}
+		expectError(t, db, "SELECT sly()", 1370)
+		must(t, db, "UPDATE p SET i = 3", "DELETE FROM p")
+		c.servers[1].Exec("GRANT EXECUTE ON shop.* TO blind")
+		anew(t, c)
+		expectError(t, db, "INSERT INTO p VALUES (1)", 1235, "p1", "cannot be read")
+		expect(t, db, "SELECT calm()", "2")
 	})
 }

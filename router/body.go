@@ -25,6 +25,7 @@ func (b body) at(i int) string {
 // effects adds what word i says of a program.
 func (b body) effects(c *Called, name string, i int) {
 	called := b.list[i].Called
+	c.Settings = c.Settings || b.at(i) != "" && b.assignsOthers(i)
 	if row := b.at(i - 2); !called && b.at(i-1) == "." && (row == "new" || row == "old") { // a column
 		return
 	}
@@ -187,11 +188,11 @@ func (b body) bare(i int) bool {
 
 // setsOthers tells whether the SET at word i assigns what is neither declared nor a parameter.
 func (b body) setsOthers(i int) bool {
-	for j := i - 1; j >= 0 && b.list[j].Mark != ';'; j-- {
+	for j := i - 1; !b.begins(i) && j >= 0 && b.list[j].Mark != ';'; j-- {
 		switch b.at(j) {
-		case "insert", "replace", "update", "load":
+		case "insert", "replace", "update", "load", "signal", "resignal":
 			if !b.list[j].Called {
-				return false // of columns
+				return false // of columns, or of what an error says
 			}
 		}
 	}
@@ -200,13 +201,30 @@ func (b body) setsOthers(i int) bool {
 	}
 	for j := i + 1; j < len(b.list) && b.list[j].Mark != ';'; j++ {
 		name := b.at(j)
-		first := j == i+1
-		assigned := b.list[j-1].Mark == ',' && j+1 < len(b.list) && (b.list[j+1].Mark == '=' || b.list[j+1].Mark == ':')
-		if (first || assigned) && name != "" && name != "@" && name != "@@" && !b.own[name] {
+		assigned := j == i+1
+		if !assigned && b.list[j-1].Mark == ',' && j+1 < len(b.list) {
+			assigned = b.list[j+1].Mark == '=' || b.list[j+1].Mark == ':' || slices.Contains(withoutSign, name)
+		}
+		if assigned && name != "" && name != "@" && name != "@@" && !b.own[name] {
 			return true
 		}
 	}
 	return false
+}
+
+// withoutSign are the words of SET that stand before what is set.
+var withoutSign = []string{"session", "local", "global", "persist", "persist_only", "names", "character", "char", "charset"}
+
+// assignsOthers tells whether a statement begins with word i that is an assignment without SET, of MariaDB's sql_mode ORACLE,
+// to what is neither declared nor a parameter.
+func (b body) assignsOthers(i int) bool {
+	if !b.begins(i) || b.own[b.at(i)] {
+		return false
+	}
+	for b.at(i+1) == "." {
+		i += 2
+	}
+	return i+1 < len(b.list) && b.list[i+1].Sets
 }
 
 // declared gives the names that DECLARE introduces, with the parameters.
@@ -216,6 +234,9 @@ func (b body) declared(parameters []string) map[string]bool {
 		own[strings.ToLower(name)] = true
 	}
 	for i := range b.list {
+		if w := b.at(i - 1); b.at(i+1) != "" && b.at(i+1) != "." && (i == 1 && (w == "as" || w == "is") || i > 0 && b.list[i-1].Mark == ';') {
+			own[b.at(i)] = true // name type, of MariaDB's sql_mode ORACLE; other statements begin with a keyword
+		}
 		if b.at(i) != "declare" {
 			continue
 		}

@@ -57,8 +57,13 @@ func (w *world) programs(input string) string {
 	}
 	w.cat.Triggers = map[string]map[string][]shard.Trigger{"shop": {}, "crm": {}}
 	views := map[string]string{}
+	hidden := "" // a schema, of which not all are seen
 	for _, line := range strings.Split(input, "\n") {
 		name, body, _ := strings.Cut(line, ": ")
+		if of, is := strings.CutPrefix(name, "hidden "); is {
+			hidden = of
+			continue
+		}
 		if view, is := strings.CutPrefix(name, "view "); is {
 			views[view], all.Tables[view] = body, shard.Name{Name: view, View: true}
 			continue
@@ -92,7 +97,7 @@ func (w *world) programs(input string) string {
 	}
 	w.cat.Programs = map[string]*shard.Programs{}
 	for i := range w.m.Spec.Schemas {
-		of := &shard.Programs{Routines: map[string]shard.Routine{}, Tables: all.Tables}
+		of := &shard.Programs{Routines: map[string]shard.Routine{}, Tables: all.Tables, Hidden: w.m.Spec.Schemas[i].Name == hidden}
 		for name, r := range all.Routines {
 			if schema, own, qualified := strings.Cut(name, "."); !qualified {
 				of.Routines[name] = r

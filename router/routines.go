@@ -118,9 +118,7 @@ func (p programs) text(c *Called, schema, name string, r shard.Routine, seen map
 	mode := p.in.Mode.Stored(r.Mode)
 	list, ok := query.Words([]byte(r.Body), mode)
 	if r.Unseen || !ok {
-		c.blind = c.unfit == ""
-		c.cannot(name, "cannot be read")
-		c.unread = true
+		c.unseen(name, "cannot be read")
 		return nil
 	}
 	c.Variables = append(c.Variables, query.UserVariables([]byte(r.Body), mode)...)
@@ -153,6 +151,46 @@ func (p programs) body(c *Called, schema, name string, b body, seen map[[2]strin
 		if err := p.read(c, of, strings.ToLower(b.list[i].Text), seen); err != nil {
 			return err
 		}
+		if err := p.hidden(c, of, b, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// beforeTable are the words before the name of a table that a list of columns follows.
+var beforeTable = []string{"into", "insert", "replace", "ignore", "delayed", "low_priority", "high_priority", "table", "exists"}
+
+// hidden adds that word i of a program's text may call one that the proxies' account does not see, and that its definer may call.
+// of is the schema where it would be.
+func (p programs) hidden(c *Called, of string, b body, i int) error {
+	w, first := b.list[i], i
+	for b.at(first-1) == "." && first >= 2 {
+		first -= 2
+	}
+	calls := b.at(first-1) == "call"
+	if w.Text == "" || !calls && !w.Called || b.at(i+1) == "." || first == i && !calls && w.Native(p.in.Mode) {
+		return nil
+	}
+	all := p.in.Catalog.Program(of)
+	if all == nil {
+		return &NeedRoutines{of}
+	}
+	lower, what := strings.ToLower(w.Text), w.Text
+	_, stored := all.Routines[lower]
+	_, table := all.Tables[lower]
+	foreign := false
+	if first < i {
+		what = b.list[first].Text + "." + what
+		foreign = p.in.Map.Schema(b.list[first].Text) == nil && !slices.Contains(beforeTable, b.at(first-1))
+	}
+	if !foreign && (stored || table || !all.Hidden) {
+		return nil
+	}
+	if foreign {
+		c.unseen(what, "is of a schema that is none of Sluice's")
+	} else {
+		c.unseen(what, "the shards' account, without the privilege EXECUTE on "+of+".*, may not see")
 	}
 	return nil
 }
@@ -234,7 +272,7 @@ func (p programs) behind(c *Called, schema, name string, seen map[[2]string]bool
 
 // called adds what word i of a view's text calls, if it is a program.
 func (p programs) called(c *Called, schema string, list []query.Word, i int, seen map[[2]string]bool) error {
-	b := body{list: list}
+	b, home := body{list: list}, schema
 	for at := i; at >= 0; at -= 2 { // schema.package.function
 		of := schema
 		if b.at(at-1) == "." && at >= 2 && p.in.Map.Schema(list[at-2].Text) != nil {
@@ -243,11 +281,15 @@ func (p programs) called(c *Called, schema string, list []query.Word, i int, see
 		if err := p.read(c, of, strings.ToLower(list[at].Text), seen); err != nil {
 			return err
 		}
+		home = of
 		if b.at(at-1) != "." {
 			break
 		}
 	}
-	return nil
+	if b.at(i-1) != "." && !list[i].Quoted { // in a view's text a function of the server's own
+		return nil
+	}
+	return p.hidden(c, home, b, i)
 }
 
 // besideSpread tells whether a program's text may, by its schema or by what it says, be made into one on
@@ -280,6 +322,13 @@ func (p programs) asIs() error {
 		return cannotCall(p.plan.Table, c.names[0]+"(), which writes, and names the reference table "+c.reference+", of which every shard has a copy,")
 	}
 	return nil
+}
+
+// unseen is cannot where nothing is known but that a text cannot be read.
+func (c *Called) unseen(name, why string) {
+	c.blind = c.blind || c.unfit == ""
+	c.unread = true
+	c.cannot(name, why)
 }
 
 func (c *Called) cannot(name, why string) {

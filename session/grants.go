@@ -6,15 +6,22 @@ import (
 	"strings"
 
 	"sluice/backend"
+	"sluice/query"
 	"sluice/wire"
 )
 
 // grant is a line of SHOW GRANTS about a schema, or all: a table's say nothing of the others.
 var grant = regexp.MustCompile("^(GRANT|REVOKE) (.*?) ON [`\"]?(.*?)[`\"]?\\.\\* (?:TO|FROM) (\\S+)")
 
-// seesTriggers asks whether the connection's account sees the triggers of all tables of a schema: information_schema leaves out,
-// without a word, those for which it has no TRIGGER.
-func seesTriggers(c *backend.Conn, schema string) (bool, error) {
+// may asks whether the connection's account has a privilege on all of a schema: information_schema leaves out, without a word,
+// triggers of tables for which it has no TRIGGER, and programs that it may not EXECUTE. What the connection may in its current
+// schema it keeps from when it went there, whatever was granted since, so that it goes there again.
+func (p systems) may(c *backend.Conn, privilege, schema string) (bool, error) {
+	if schema == p.state.schema {
+		if err := p.enterAgain(c); err != nil {
+			return false, err
+		}
+	}
 	rows, err := textRows(c, "SHOW GRANTS")
 	if wire.IsCode(err, 1290) { // a server without grant tables has no rights either
 		return true, nil
@@ -23,7 +30,18 @@ func seesTriggers(c *backend.Conn, schema string) (bool, error) {
 	for _, r := range rows {
 		lines = append(lines, r[0])
 	}
-	return granted(lines, "TRIGGER", schema), err
+	return granted(lines, privilege, schema), err
+}
+
+func (p systems) enterAgain(c *backend.Conn) error {
+	if _, err := c.Exec("USE " + string(query.QuoteName(nil, p.state.schema))); err != nil {
+		return err
+	}
+	if collation := p.state.vars.values[schemaCollation]; collation != "" {
+		_, err := c.Exec("SET " + schemaCollation + "=" + collation)
+		return err
+	}
+	return nil
 }
 
 // granted tells whether lines of SHOW GRANTS give a privilege on all of a schema. Of several patterns that are the schema's its own

@@ -21,6 +21,11 @@ func (p systems) programs(ctx context.Context, version int64, schema string) err
 	all := &shard.Programs{Routines: map[string]shard.Routine{}, Tables: map[string]shard.Name{}}
 	of := string(query.QuoteString(nil, schema, p.state.mode))
 	look := func(c *backend.Conn) error {
+		sees, err := p.may(c, "EXECUTE", schema)
+		if err != nil {
+			return err
+		}
+		all.Hidden = !sees
 		_, rows, err := c.Query("SELECT ROUTINE_NAME, ROUTINE_DEFINITION, SQL_MODE, ROUTINE_TYPE, SECURITY_TYPE = 'DEFINER' AND DEFINER <> CURRENT_USER() FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = " + of)
 		if err != nil {
 			return err

@@ -136,7 +136,7 @@ func (p systems) triggersOn(ctx context.Context, name, schema string, limit time
 		if err = bound(c); err != nil {
 			return err
 		}
-		if sees, err = seesTriggers(c, schema); err != nil {
+		if sees, err = p.may(c, "TRIGGER", schema); err != nil {
 			return err
 		}
 		list = nil

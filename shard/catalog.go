@@ -31,6 +31,7 @@ type TableInfo struct {
 type Programs struct {
 	Routines map[string]Routine // by name, in lower case
 	Tables   map[string]Name    // tables and views of the default shard, by name in lower case
+	Hidden   bool               // there may be others, which the proxies' account does not see
 }
 
 // Name is a table's or view's.
