@@ -66,7 +66,11 @@ const testLimit = 64 << 20
 
 // frame makes packets of payloads, numbered from seq; one of 16 MiB is cut.
 func frame(seq byte, payloads ...[]byte) []byte {
-	var b []byte
+	size := 0
+	for _, p := range payloads {
+		size += len(p) + 4*(len(p)/maxPiece+1)
+	}
+	b := make([]byte, 0, size)
 	for _, p := range payloads {
 		for {
 			n := min(len(p), maxPiece)
