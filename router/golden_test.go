@@ -79,9 +79,9 @@ func (w *world) programs(input string) string {
 		}
 		all.Routines[name] = shard.Routine{Body: body, Unseen: body == "?"}
 	}
-	w.cat.Views = map[string]map[string]string{}
+	w.cat.Views = map[string]map[string]shard.View{}
 	for i := range w.m.Spec.Schemas {
-		w.cat.Views[w.m.Spec.Schemas[i].Name] = map[string]string{
+		of := map[string]string{
 			"all_users":     "select `shop`.`users`.`name` AS `name` from `shop`.`users`",
 			"parts":         "select `shop`.`settings`.`id` AS `id`,`shop`.`outer_part`() AS `c` from `shop`.`settings`",
 			"over":          "select `parts`.`c` AS `c` from `shop`.`parts`",
@@ -93,7 +93,12 @@ func (w *world) programs(input string) string {
 			"over_users":    "select `all_users`.`name` AS `name` from `shop`.`all_users`",
 			"all_countries": "select `shop`.`countries`.`title` AS `title` from `shop`.`countries`",
 		}
-		maps.Copy(w.cat.Views[w.m.Spec.Schemas[i].Name], views)
+		maps.Copy(of, views)
+		w.cat.Views[w.m.Spec.Schemas[i].Name] = map[string]shard.View{}
+		for name, text := range of {
+			definer, text := strings.HasPrefix(text, "definer "), strings.TrimPrefix(text, "definer ")
+			w.cat.Views[w.m.Spec.Schemas[i].Name][name] = shard.View{Text: text, Definer: definer}
+		}
 	}
 	w.cat.Programs = map[string]*shard.Programs{}
 	for i := range w.m.Spec.Schemas {

@@ -48,6 +48,9 @@ func New(stmt *query.Statement, in *Input) (*Plan, error) {
 	if err := (triggers{p}).examine(); err != nil {
 		return nil, err
 	}
+	if err := (views{p}).keep(); err != nil {
+		return nil, err
+	}
 	p.plan.sharded = p.plan.sharded || p.first((*table).sharded) != nil
 	if in.Hints.DenyScatter {
 		hinted{p}.denyScatter()

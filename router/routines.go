@@ -26,7 +26,6 @@ type Called struct {
 	InsertID  bool     // they look at LAST_INSERT_ID(), or set it
 	Settings  bool     // they may set variables of the server
 	Writes    bool
-	Fired     bool // they are triggers only, not what the statement calls
 
 	names     []string         // of the statement's own
 	fired     string           // the trigger that is being read, and the table, in words
@@ -48,6 +47,20 @@ type Called struct {
 // pure tells whether calls depend on nothing but their arguments, and leave nothing.
 func (c *Called) pure() bool {
 	return !c.Writes && !c.locks && !c.InsertID && !c.Settings && len(c.Variables) == 0 && c.unfit == ""
+}
+
+// marks tells whether calls leave anything in the session, or look at what is there.
+func (c *Called) marks() bool { return c.InsertID || c.Settings || len(c.Variables) > 0 }
+
+// adopt adds what programs do to the session that the statement does not call by name.
+func (p *Plan) adopt(c *Called) {
+	all := Called{}
+	if p.Called != nil {
+		all = *p.Called // it is not changed: others may look at it
+	}
+	all.Variables = append(slices.Clone(all.Variables), c.Variables...)
+	all.InsertID, all.Settings, all.Writes = all.InsertID || c.InsertID, all.Settings || c.Settings, all.Writes || c.Writes
+	p.Called = &all
 }
 
 // programs looks at the stored programs that a statement calls.
@@ -229,7 +242,7 @@ func (p programs) behind(c *Called, schema, name string, seen map[[2]string]bool
 		return nil
 	}
 	seen[at] = true
-	list, is, err := definitionOf(p.in, schema, name)
+	list, definer, is, err := definitionOf(p.in, schema, name)
 	if err != nil || !is {
 		return err
 	}
@@ -239,7 +252,7 @@ func (p programs) behind(c *Called, schema, name string, seen map[[2]string]bool
 	}
 	b := body{list: list}
 	for i := range list {
-		if asks := asksSession(list[i]); asks != "" {
+		if asks := asksSession(list, i, definer); asks != "" {
 			c.cannot(under, what+", which asks for "+asks)
 		}
 		if list[i].Called {

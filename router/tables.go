@@ -15,7 +15,8 @@ type planner struct {
 	plan   *Plan
 	tables []table // like Statement.Tables
 	words  words
-	err    error // of an edit
+	behind *viewed // what the programs do that its views call; nil when that is nothing
+	err    error   // of an edit
 }
 
 func (p *planner) fail(err error) {

@@ -122,7 +122,7 @@ func (p triggers) of(schema, name string, by changes, seen map[[2]string]changes
 	if s.Rule(name).Kind != shard.Unsharded || p.in.Catalog.Views == nil {
 		return nil
 	}
-	list, is, err := definitionOf(p.in, schema, name)
+	list, _, is, err := definitionOf(p.in, schema, name)
 	if err != nil || !is {
 		return err
 	}
@@ -204,16 +204,9 @@ func firedHere(why string) *Refusal {
 
 // keep notes what triggers do to the session.
 func (p triggers) keep(c *Called) {
-	if len(c.Variables) == 0 && !c.InsertID && !c.Settings {
-		return
+	if c.marks() {
+		p.plan.adopt(&Called{Variables: c.Variables, InsertID: c.InsertID, Settings: c.Settings})
 	}
-	if p.plan.Called == nil {
-		p.plan.Called = &Called{Fired: true}
-	}
-	all := *p.plan.Called // the functions' own is not changed: others may look at it
-	all.Variables = append(slices.Clone(all.Variables), c.Variables...)
-	all.InsertID, all.Settings = all.InsertID || c.InsertID, all.Settings || c.Settings
-	p.plan.Called = &all
 }
 
 // misled says why a program that is run on its schema's default shard, without a statement of its own to

@@ -20,12 +20,13 @@ func (e *NeedViews) Error() string { return "the views of " + e.Schema + " are n
 // views looks at the views that a statement names, and at the stored programs that they call.
 type views struct{ *planner }
 
-// asked tells whether there can be views of sharded or reference tables, and whether it matters.
+// asked tells whether views are looked at.
 func (p views) asked() bool {
-	return p.in.Catalog != nil && p.in.Catalog.Views != nil && p.in.Hints.Shard == "" && slices.ContainsFunc(p.in.Map.Spec.Schemas, func(s shard.Schema) bool {
-		return hasSharded(s) || slices.ContainsFunc(s.Tables, func(t shard.Table) bool { return t.Kind == shard.Reference })
-	})
+	return p.in.Catalog != nil && p.in.Catalog.Views != nil && p.in.Hints.Shard == ""
 }
+
+// beside tells whether there can be views of sharded or reference tables.
+func (p views) beside() bool { return slices.ContainsFunc(p.in.Map.Spec.Schemas, isSpread) }
 
 // examine refuses views of sharded tables, those that call programs that name such, and writes by way
 // of those of reference tables.
@@ -97,8 +98,8 @@ func hasSharded(s shard.Schema) bool {
 
 // look reads a view's definition, if the name is one's, in which servers qualify all names, and write as
 // without a sql_mode. It refuses
-// one that shows a shard's part of a table, or, when it is written, a reference table's copy. seen has
-// what was looked at before, views and programs.
+// one that shows a shard's part of a table, that asks for what is the connection's, or, when it is written, a reference
+// table's copy. seen has what was looked at before, views and programs.
 // Errors: *Refusal, *NeedViews, *NeedRoutines.
 func (p views) look(schema, name string, written bool, seen map[[2]string]bool) error {
 	s := p.in.Map.Schema(schema)
@@ -107,17 +108,20 @@ func (p views) look(schema, name string, written bool, seen map[[2]string]bool) 
 		return nil
 	}
 	seen[at] = true
-	list, is, err := definitionOf(p.in, schema, name)
+	list, definer, is, err := definitionOf(p.in, schema, name)
 	if err != nil || !is {
 		return err
 	}
 	what := "the view " + schema + "." + name
-	if len(list) == 0 {
+	if len(list) == 0 && p.beside() {
 		return notOverShards(what+", which cannot be read,", "give the shards' account the privilege SHOW VIEW on it, or write its SELECT into the statement")
 	}
 	for i := range list {
-		if asks := asksSession(list[i]); asks != "" {
+		if asks := asksSession(list, i, definer); asks != "" {
 			return notOverShards(what+", which asks for "+asks+",", "write its SELECT into the statement")
+		}
+		if list[i].Called && slices.Contains(lockFunctions, strings.ToLower(list[i].Text)) {
+			return notOverShards(what+", which uses named locks,", "write its SELECT into the statement")
 		}
 		if i < 2 || list[i-1].Text != "." || i+1 < len(list) && list[i+1].Text == "." { // else schema.table.column
 			continue
@@ -138,22 +142,33 @@ func (p views) look(schema, name string, written bool, seen map[[2]string]bool) 
 	return p.calls(what, schema, list, seen)
 }
 
-// asksSession names the function of the session that a word of a view's definition is, in which names are quoted
-// and functions have parentheses.
-func asksSession(w query.Word) string {
-	switch name := strings.ToLower(w.Text); name {
-	case "user", "session_user", "system_user", "current_user", "connection_id", "row_count", "found_rows", "last_insert_id":
-		if w.Called {
+var lockFunctions = []string{"get_lock", "release_lock", "release_all_locks", "is_free_lock"}
+
+// asksSession names the function of the session that word i of a view's definition is, in which names are quoted
+// and functions have parentheses. definer: the view runs as its DEFINER.
+func asksSession(list []query.Word, i int, definer bool) string {
+	switch name := strings.ToLower(list[i].Text); name {
+	case "user", "session_user", "system_user", "connection_id", "row_count", "found_rows", "last_insert_id", "is_used_lock", "lastval":
+		if list[i].Called {
 			return strings.ToUpper(name) + "()"
+		}
+	case "current_user":
+		if list[i].Called && !definer {
+			return "CURRENT_USER()"
+		}
+	case "processlist":
+		if i > 1 && list[i-1].Text == "." && isSystemSchema(list[i-2].Text) {
+			return "the process list"
 		}
 	}
 	return ""
 }
 
+const computeFirst = "compute the value in a statement of its own first"
+
 // calls refuses the text of what, when it calls programs that find a shard's part of a table, or
-// write one copy of a reference table.
+// write one copy of a reference table, and notes what else they do.
 func (p views) calls(what, schema string, list []query.Word, seen map[[2]string]bool) error {
-	const instead = "compute the value in a statement of its own first"
 	c := &Called{}
 	for i := range list {
 		if !list[i].Called {
@@ -165,41 +180,78 @@ func (p views) calls(what, schema string, list []query.Word, seen map[[2]string]
 	}
 	switch {
 	case c.sharded != "":
-		return notOverShards(what+", which calls what names "+c.sharded+", of which a shard has a part,", instead)
-	case c.unfit != "":
-		return notOverShards(what+", which calls "+c.unfit+",", instead)
-	case c.namedLock, c.Settings, c.InsertID, len(c.Variables) > 0:
-		return notOverShards(what+", which calls what uses the session's variables, LAST_INSERT_ID() or named locks,", instead)
+		return notOverShards(what+", which calls what names "+c.sharded+", of which a shard has a part,", computeFirst)
+	case c.unfit != "" && (!c.blind || p.beside()):
+		return notOverShards(what+", which calls "+c.unfit+",", computeFirst)
+	case c.namedLock:
+		return notOverShards(what+", which calls what uses named locks,", computeFirst)
 	case c.Writes && c.reference != "":
-		return notOverShards(what+", which calls what writes, and names a reference table, of which every shard has a copy,", instead)
+		return notOverShards(what+", which calls what writes, and names a reference table, of which every shard has a copy,", computeFirst)
 	}
+	p.add(what+", which calls what", c)
 	if p.in.Catalog.Triggers == nil {
 		return nil
 	}
 	own := p.plan.Called
 	p.plan.Called = nil
 	err := (triggers(p)).written(c, map[[2]string]changes{})
-	kept := p.plan.Called
-	p.plan.Called = own
-	if err == nil && kept != nil {
-		return notOverShards(what+", which calls what fires triggers that use the session's variables or LAST_INSERT_ID(),", instead)
+	if kept := p.plan.Called; kept != nil {
+		p.add(what+", which calls what fires triggers that", kept)
 	}
+	p.plan.Called = own
 	return err
 }
 
-// definitionOf gives the words of a view's definition, none where it cannot be read. is tells whether there is such a view.
-func definitionOf(in *Input, schema, name string) (list []query.Word, is bool, err error) {
+// viewed is what programs do to the session that views call.
+type viewed struct {
+	Called
+	what string // the first view, in words
+}
+
+// add notes what programs do that what calls.
+func (p views) add(what string, c *Called) {
+	if !c.Writes && !c.locks && !c.marks() {
+		return
+	}
+	if p.behind == nil {
+		p.behind = &viewed{what: what}
+	}
+	v := p.behind
+	v.Variables = append(v.Variables, c.Variables...)
+	v.InsertID, v.Settings, v.Writes = v.InsertID || c.InsertID, v.Settings || c.Settings, v.Writes || c.Writes || c.locks
+}
+
+// keep makes it the plan's, where the view is read by a statement that goes to its shard as it is.
+func (p views) keep() error {
+	v := p.behind
+	if v == nil {
+		return nil
+	}
+	switch asIs := p.plan.Strategy == Relay && p.plan.Target == ToDefault && p.plan.gather == nil && p.plan.stage == nil && p.plan.creation == nil; {
+	case asIs:
+	case v.marks():
+		return notOverShards(v.what+" uses the session's variables or LAST_INSERT_ID(),", computeFirst)
+	case v.Writes && p.in.Apart:
+		return notOverShards(v.what+" writes or locks rows, in a transaction that allows no temporary tables,", computeFirst)
+	}
+	p.plan.adopt(&v.Called)
+	return nil
+}
+
+// definitionOf gives the words of a view's definition, none where it cannot be read, and whether it runs as its DEFINER. is
+// tells whether there is such a view.
+func definitionOf(in *Input, schema, name string) (list []query.Word, definer, is bool, err error) {
 	all, known := in.Catalog.Views[schema]
 	if !known {
-		return nil, false, &NeedViews{schema}
+		return nil, false, false, &NeedViews{schema}
 	}
-	text, is := all[strings.ToLower(name)]
+	view, is := all[strings.ToLower(name)]
 	if !is {
-		return nil, false, nil
+		return nil, false, false, nil
 	}
-	list, readable := query.Words([]byte(text), in.Mode.Stored(""))
+	list, readable := query.Words([]byte(view.Text), in.Mode.Stored(""))
 	if !readable {
 		list = nil
 	}
-	return list, true, nil
+	return list, view.Definer, true, nil
 }

@@ -62,24 +62,23 @@ func (r *results) on(ctx context.Context, shard string, f func(*backend.Conn) er
 
 // load adds what one shard's definitions say.
 func (f *facts) load(c *backend.Conn, m *shard.Map) error {
-	var list []string
+	var list, names []string
 	for _, s := range m.Spec.Schemas {
+		names = append(names, s.Name)
 		list = append(list, string(query.QuoteString(nil, s.Name, query.Mode{})))
 	}
 	if len(list) == 0 {
 		return nil
 	}
 	in := "(" + strings.Join(list, ",") + ")"
-	grants, err := textRows(c, "SHOW GRANTS")
+	grants, all, err := grantsOf(c)
 	if err != nil {
 		return err
 	}
-	may := false // else it sees no triggers
-	for _, g := range grants {
-		may = may || strings.Contains(g[0], "ALL PRIVILEGES") || strings.Contains(g[0], "TRIGGER")
-	}
-	if !may {
-		return fmt.Errorf("the account of the proxies needs TRIGGER on the schemas, to see which tables have triggers")
+	for _, name := range names {
+		if !all && !granted(grants, "TRIGGER", name) { // it does not see all
+			return fmt.Errorf("the account of the proxies needs TRIGGER on %s.*, to see which tables have triggers", name)
+		}
 	}
 	for _, q := range []struct {
 		sql string

@@ -82,7 +82,7 @@ func (r *results) usesOf(ctx context.Context, st *statement, e *entry, hints que
 	if changes(e) {
 		c.f = r.factsOf(ctx, m, e.catVersion)
 		if w := c.writes(); !w.Nothing() {
-			return &uses{write: w, inside: mayWrite(e.stmt)}
+			return &uses{write: w, inside: mayWrite(e)}
 		}
 		return nil
 	}
@@ -95,7 +95,7 @@ func (r *results) usesOf(ctx context.Context, st *statement, e *entry, hints que
 
 // changes tells whether a statement may change data.
 func changes(e *entry) bool {
-	return e.plan.Write && !e.plan.Locking || e.plan.DDL || mayWrite(e.stmt) || e.stmt.InnerRuns
+	return e.plan.Write && !e.plan.Locking || e.plan.DDL || mayWrite(e) || e.stmt.InnerRuns
 }
 
 // caseOf is one statement that is looked at.
@@ -225,7 +225,7 @@ func (c *caseOf) writes() *cache.Write {
 		return all
 	case s.Opaque:
 		return c.opaque()
-	case len(s.Routines) > 0 || s.Kind == query.Call:
+	case len(s.Routines) > 0 || s.Kind == query.Call || byView(c.plan):
 		if c.f.programs {
 			return all
 		}

@@ -33,7 +33,7 @@ func newCatalog() *catalog {
 }
 
 func emptyCatalog(version int64) *shard.Catalog {
-	return &shard.Catalog{Version: version, Tables: map[[2]string]*shard.TableInfo{}, Programs: map[string]*shard.Programs{}, Views: map[string]map[string]string{},
+	return &shard.Catalog{Version: version, Tables: map[[2]string]*shard.TableInfo{}, Programs: map[string]*shard.Programs{}, Views: map[string]map[string]shard.View{},
 		Triggers: map[string]map[string][]shard.Trigger{}, Unasked: map[string][]string{}, Hidden: map[string][]string{}}
 }
 
@@ -77,7 +77,7 @@ func (c *catalog) addPrograms(version int64, schema string, all *shard.Programs,
 }
 
 // addViews stores a schema's views, like add.
-func (c *catalog) addViews(version int64, schema string, all map[string]string, now time.Time) {
+func (c *catalog) addViews(version int64, schema string, all map[string]shard.View, now time.Time) {
 	c.put(version, now, func(cat *shard.Catalog) {
 		cat.Views = maps.Clone(cat.Views)
 		cat.Views[schema] = all

@@ -160,11 +160,11 @@ func stateReason(scan *query.Scan, stmt *query.Statement) string {
 	return ""
 }
 
-// leaves says what a statement, or a trigger that it fires, leaves behind on its connection.
+// leaves says what a statement, a trigger that it fires, or a function that a view calls, leaves behind on its connection.
 func leaves(st *statement, e *entry) string {
 	reason, c := stateReason(st.scan, e.stmt), e.plan.Called
 	switch {
-	case reason != "" || c == nil || !c.Fired:
+	case reason != "" || c == nil:
 		return reason
 	case c.Settings:
 		return pinProcedure

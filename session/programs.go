@@ -120,11 +120,11 @@ func (p systems) inUTF8(c *backend.Conn, f func() error) error {
 
 // views puts the definitions of a schema's views into the catalog.
 func (p systems) views(ctx context.Context, version int64, schema string) error {
-	all := map[string]string{}
+	all := map[string]shard.View{}
 	err := p.onHome(ctx, schema, func(c *backend.Conn) error {
-		_, rows, err := c.Query("SELECT TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA = " + string(query.QuoteString(nil, schema, p.state.mode)))
+		_, rows, err := c.Query("SELECT TABLE_NAME, VIEW_DEFINITION, SECURITY_TYPE = 'DEFINER' AND DEFINER <> CURRENT_USER() FROM information_schema.VIEWS WHERE TABLE_SCHEMA = " + string(query.QuoteString(nil, schema, p.state.mode)))
 		for _, r := range rows {
-			all[strings.ToLower(string(r[0]))] = string(r[1])
+			all[strings.ToLower(string(r[0]))] = shard.View{Text: string(r[1]), Definer: string(r[2]) == "1"}
 		}
 		return err
 	})

@@ -264,7 +264,7 @@ func (s *Session) executeCursor(ctx context.Context, st *statement, p *prepared)
 	if err != nil {
 		return s.reply.fail(err)
 	}
-	if e.action != route || e.bounds != nil || e.plan.Write && !e.plan.Locking || readsInsertID(st.scan, e.stmt) || e.stmt.CalcFoundRows || s.h.cache != nil && mayWrite(e.stmt) {
+	if e.action != route || e.bounds != nil || e.plan.Write && !e.plan.Locking || readsInsertID(st.scan, e.stmt) || e.stmt.CalcFoundRows || s.h.cache != nil && mayWrite(e) {
 		return s.query(ctx, st)
 	}
 	if err := tell(&s.kept, e.stmt); err != nil {

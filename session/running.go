@@ -205,7 +205,7 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 	}
 	r.held.preset = e.ids == idsAsked || readsInsertID(st.scan, e.stmt) || p.Called != nil && p.Called.InsertID
 	r.held.calls = p.Called != nil
-	r.mayWrite = mayWrite(e.stmt)
+	r.mayWrite = mayWrite(e)
 	r.held.lockless = !p.Write && !r.mayWrite && r.bound.Gathering == nil
 	r.held.reads = r.plain && r.held.lockless && !r.held.preset && len(r.held.lent.names) == 0
 	locked := r.kept.pins.locked()
@@ -359,9 +359,12 @@ func (r *running) Done(c *backend.Conn, status uint16, ok bool) { r.held.done(c,
 func (r *running) Interrupted() error { return r.shared.killed() }
 
 // mayWrite tells whether a statement may change data although its plan is that of a read.
-func mayWrite(stmt *query.Statement) bool {
-	return stmt.Opaque || len(stmt.Routines) > 0 || stmt.Kind == query.Call
+func mayWrite(e *entry) bool {
+	return e.stmt.Opaque || len(e.stmt.Routines) > 0 || e.stmt.Kind == query.Call || byView(e.plan)
 }
+
+// byView tells whether what a view calls may change data.
+func byView(p *router.Plan) bool { return p != nil && p.Called != nil && p.Called.Writes }
 
 // explain shows what would go where.
 func (r *running) explain(ctx context.Context, inner *statement, e *entry) (rows [][][]byte, err error) {

@@ -208,7 +208,7 @@ func (s *settling) keepAssigned(st *statement, e *entry, out *exec.Outcome, runE
 	if err == nil || runsAgain(err) {
 		return
 	}
-	if st.scan.UserVariable || mayWrite(e.stmt) || e.plan.Called != nil { // whatever is set now on a connection is for nobody else
+	if st.scan.UserVariable || mayWrite(e) || e.plan.Called != nil { // whatever is set now on a connection is for nobody else
 		for i := range s.held.list {
 			s.held.list[i].conn.Soil()
 		}

@@ -58,14 +58,20 @@ type Trigger struct {
 	Uneven bool // of a table of several shards: not all of them have this one
 }
 
+// View is one that the default shard of its schema has.
+type View struct {
+	Text    string // its SELECT, in which servers qualify all names; "" where the proxies' account may not see it
+	Definer bool   // it runs as its DEFINER, who is not the proxies' account
+}
+
 // Catalog is a snapshot of what has been looked at. It is immutable.
 type Catalog struct {
 	Version  int64
 	Tables   map[[2]string]*TableInfo // {schema, table}
 	Programs map[string]*Programs     // by schema
-	// Views are the definitions of the views of a schema's default shard, by schema and name in lower
-	// case; no map for a schema that has not been looked at, none at all where nobody looks.
-	Views map[string]map[string]string
+	// Views are those of a schema's default shard, by schema and name in lower case; no map for a schema that
+	// has not been looked at, none at all where nobody looks.
+	Views map[string]map[string]View
 	// Triggers are those of the tables of a schema, by schema and table in lower case; no map for a schema
 	// that has not been looked at, none at all where nobody looks.
 	Triggers map[string]map[string][]Trigger
