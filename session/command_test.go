@@ -1,7 +1,9 @@
 package session_test
 
 import (
+	"database/sql"
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -352,6 +354,76 @@ func TestPreparedKeepsItsMeaning(t *testing.T) {
 		want(t, run(same), before)
 	})
 }
+
+// TestPreparedKeepsItsMode: words of sql_mode at which a server looks when it prepares a statement are those of then, as on
+// one server, and the others are those of now.
+func TestPreparedKeepsItsMode(t *testing.T) {
+	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
+		f := newFront(t, frontOptions{flavor: flavor, shards: 2})
+		f.tables()
+		own := on{conn(t, f.servers[0].DB(t, f.db))}
+		a := on{conn(t, f.open(""))}
+		for _, c := range []on{a, own} {
+			exec(t, c, "INSERT IGNORE INTO countries VALUES ('de', 'DE'), ('fr', 'FR')")
+		}
+		texts := map[string]string{
+			"NO_UNSIGNED_SUBTRACTION": "SELECT CAST(1 AS UNSIGNED) - 2", "ONLY_FULL_GROUP_BY": "SELECT code FROM countries GROUP BY name",
+			"IGNORE_SPACE": "SELECT COUNT (*) FROM countries", "PAD_CHAR_TO_FULL_LENGTH": "SELECT CONCAT(code, '|') FROM countries ORDER BY 1",
+			"NO_ZERO_DATE": "SELECT CAST('0000-00-00' AS DATE)",
+		}
+		if flavor == testkit.MariaDBFlavor {
+			texts["EMPTY_STRING_IS_NULL"] = "SELECT CONCAT('a', '')"
+		} else {
+			texts["REAL_AS_FLOAT"] = "SELECT CAST(1.123456789123 AS REAL)"
+		}
+		run := func(c on, text, then, now string, binary bool) string {
+			exec(t, c, "SET sql_mode = '"+then+"'")
+			var got string
+			if binary {
+				st, err := c.c.PrepareContext(t.Context(), text)
+				if err != nil {
+					return fmt.Sprint(codeOf(err))
+				}
+				defer st.Close()
+				exec(t, c, "SET sql_mode = '"+now+"'")
+				if got, err = tryRows(stmtQueryer{st}, ""); err != nil {
+					return fmt.Sprint(codeOf(err))
+				}
+			} else {
+				if _, err := c.Exec("PREPARE st FROM \"" + text + "\""); err != nil {
+					return fmt.Sprint(codeOf(err))
+				}
+				exec(t, c, "SET sql_mode = '"+now+"'")
+				var err error
+				if got, err = tryRows(c, "EXECUTE st"); err != nil {
+					return fmt.Sprint(codeOf(err))
+				}
+			}
+			return got + " " + rows(t, c, "SHOW WARNINGS")
+		}
+		for word, text := range texts {
+			for _, modes := range [][2]string{{word, ""}, {"", word}, {word, "STRICT_ALL_TABLES," + word}} {
+				for _, binary := range []bool{false, true} {
+					one, through := run(own, text, modes[0], modes[1], binary), run(a, text, modes[0], modes[1], binary)
+					if one != through {
+						t.Errorf("%s prepared under %q, executed under %q (binary: %v): %q, and by Sluice %q", text, modes[0], modes[1], binary, one, through)
+					}
+				}
+			}
+		}
+		exec(t, a, "SET sql_mode = 'IGNORE_SPACE'")
+		exec(t, a, "PREPARE st FROM 'SELECT @@sql_mode'")
+		exec(t, a, "SET sql_mode = ''")
+		_, err := tryRows(a, "EXECUTE st")
+		wantCode(t, err, 1235)
+		want(t, rows(t, a, "SELECT @@sql_mode"), "")
+	})
+}
+
+// stmtQueryer runs a prepared statement.
+type stmtQueryer struct{ st *sql.Stmt }
+
+func (q stmtQueryer) Query(_ string, args ...any) (*sql.Rows, error) { return q.st.Query(args...) }
 
 // TestStatus: the flags of answers that no server gave.
 func TestStatus(t *testing.T) {

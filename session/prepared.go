@@ -22,9 +22,11 @@ type prepared struct {
 	schema string // current when it was prepared: the statement's for good
 	params int
 
+	sqlMode            string
 	charset, collation string // character_set_client, and of its literals: collation_connection
 	late               bool   // it takes collation_connection when it is executed
 	under              bool   // its text is read under collation, and it is executed under the session's
+	bound              bool   // it is executed under other words of sql_mode than the session's: state.boundWords
 	asWas              bool   // it is executed under the sql_mode and character set that it was prepared with
 
 	cols   []wire.Column
@@ -56,7 +58,7 @@ func (pr *preparer) prepare(ctx context.Context, sql []byte) (*prepared, error) 
 		return nil, err
 	}
 	p := &prepared{
-		sql: bytes.Clone(sql), mode: pr.state.mode, schema: pr.state.schema,
+		sql: bytes.Clone(sql), mode: pr.state.mode, schema: pr.state.schema, sqlMode: pr.state.vars.plain("sql_mode"),
 		charset: pr.state.charset(), collation: pr.state.vars.plain("collation_connection"),
 	}
 	if err := p.scan.Run(p.sql, pr.state.mode); err != nil {
@@ -139,7 +141,7 @@ func (s *Session) execute(ctx context.Context, arg []byte, started time.Time) er
 		under = p.collation
 	}
 	p.under = under != ""
-	if p.asWas || p.schema != s.state.schema || !p.late && p.collation != s.state.vars.plain("collation_connection") {
+	if p.asWas || p.bound || p.schema != s.state.schema || !p.late && p.collation != s.state.vars.plain("collation_connection") {
 		defer s.state.asPrepared(p)()
 	}
 	p.exec.Flags = wire.CursorNone
@@ -167,7 +169,11 @@ func selects(fingerprint []byte) bool {
 // server has parsed once keeps its meaning; where the text may have got another one, it is run under
 // what they were then (state.asPrepared).
 func (pr *preparer) rescan(p *prepared) error {
-	p.asWas = false
+	now := pr.state.vars.plain("sql_mode")
+	p.asWas, p.bound = false, p.sqlMode != now && pr.state.boundWords(p, now) != now
+	if p.bound && bytes.Contains(bytes.ToLower(p.sql), []byte("@@")) && bytes.Contains(bytes.ToLower(p.sql), []byte("sql_mode")) {
+		return notBuilt("the statement was prepared under another sql_mode, which it asks for; prepare it again")
+	}
 	if p.mode == pr.state.mode && p.charset == pr.state.charset() {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -183,6 +184,34 @@ func (s *state) mayUse(name string) error {
 	return nil
 }
 
+// boundWords gives sql_mode, which is now, with those words as they were when the statement was prepared at which a server looks
+// then and not again (as MariaDB 10.11 and MySQL 9.1 do; the other words are those of the execution).
+func (s *state) boundWords(p *prepared, now string) string {
+	if p.sqlMode == now {
+		return now
+	}
+	bound := []string{"IGNORE_SPACE", "REAL_AS_FLOAT", "ONLY_FULL_GROUP_BY", "NO_UNSIGNED_SUBTRACTION"}
+	if s.mode.MariaDB {
+		bound = []string{"IGNORE_SPACE", "REAL_AS_FLOAT", "EMPTY_STRING_IS_NULL"}
+	}
+	is, was := strings.Split(now, ","), strings.Split(p.sqlMode, ",")
+	same := true
+	for _, word := range bound {
+		has := slices.Contains(was, word)
+		if has == slices.Contains(is, word) {
+			continue
+		}
+		same = false
+		if is = slices.DeleteFunc(is, func(w string) bool { return w == word || w == "" }); has {
+			is = append(is, word)
+		}
+	}
+	if same {
+		return now
+	}
+	return strings.Join(is, ",")
+}
+
 // asPrepared puts the session where the statement was prepared: its schema, the collation of its
 // literals and, where they decide what it means, the words of sql_mode that a parser looks at and
 // the character set. The result puts it back.
@@ -192,11 +221,15 @@ func (s *state) asPrepared(p *prepared) (back func()) {
 	if !p.late && !p.under && p.collation != vars.plain("collation_connection") {
 		then["collation_connection"] = "'" + p.collation + "'"
 	}
+	words := vars.plain("sql_mode")
 	if p.asWas {
 		mode := p.mode
 		mode.NoBackslashEscapes = s.mode.NoBackslashEscapes // the text has no backslash, or it is the same
-		then["sql_mode"] = "'" + mode.Of(vars.plain("sql_mode")) + "'"
+		words = mode.Of(words)
 		then["character_set_client"] = "'" + p.charset + "'"
+	}
+	if words = s.boundWords(p, words); words != vars.plain("sql_mode") {
+		then["sql_mode"] = "'" + words + "'"
 	}
 	if len(then) > 0 {
 		s.setVars(vars.with(then, s.h.intern))
