@@ -53,7 +53,7 @@ func (c *Called) pure() bool {
 func (c *Called) marks() bool { return c.InsertID || c.Settings || len(c.Variables) > 0 }
 
 // adopt adds what programs do to the session that the statement does not call by name.
-func (p *Plan) adopt(c *Called) {
+func adopt(p *Plan, c *Called) {
 	all := Called{}
 	if p.Called != nil {
 		all = *p.Called // it is not changed: others may look at it

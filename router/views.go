@@ -234,7 +234,7 @@ func (p views) keep() error {
 	case v.Writes && p.in.Apart:
 		return notOverShards(v.what+" writes or locks rows, in a transaction that allows no temporary tables,", computeFirst)
 	}
-	p.plan.adopt(&v.Called)
+	adopt(p.plan, &v.Called)
 	return nil
 }
 
