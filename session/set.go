@@ -3,9 +3,10 @@ package session
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
-	"sluice/backend"
 	"sluice/query"
 	"sluice/wire"
 )
@@ -24,7 +25,7 @@ type setPlan struct {
 
 	described  *string // resultsCollation; nil when it stays
 	autocommit string  // "0" or "1"; "" when not set
-	computed   string  // the expression that gives autocommit
+	computed   bool    // autocommit is what the server gives to standIn
 	insertID   *uint64
 	asksID     bool // its values look at LAST_INSERT_ID(), or set it
 	next       nextTx
@@ -68,11 +69,6 @@ func (s *setter) set(ctx context.Context, st *statement, stmt *query.Statement) 
 	if err != nil {
 		return err
 	}
-	if p.computed != "" {
-		if err := s.computeAutocommit(ctx, p); err != nil {
-			return err
-		}
-	}
 	var warnings [][][]byte
 	if len(p.elements) > 0 {
 		if warnings, err = s.setOnServer(ctx, st, p); err != nil {
@@ -97,6 +93,9 @@ func (s *setter) set(ctx context.Context, st *statement, stmt *query.Statement) 
 func (s *setter) planSet(st *statement, stmt *query.Statement) (*setPlan, error) {
 	p := &setPlan{whole: true, plain: !st.scan.UserVariable && !st.scan.SystemVariable, asksID: readsInsertID(st.scan, stmt)}
 	p.plain = p.plain && !p.asksID
+	if st.scan.UserVariable { // it is read, or set within an expression
+		p.pin = pinUserVars
+	}
 	for i := range stmt.Sets {
 		a := &stmt.Sets[i]
 		if a.Name == "collate" {
@@ -116,6 +115,9 @@ func (s *setter) planSet(st *statement, stmt *query.Statement) (*setPlan, error)
 			return nil, err
 		}
 	}
+	if p.computed && slices.ContainsFunc(stmt.Sets, func(a query.Assignment) bool { return a.Name == standIn }) {
+		return nil, notBuilt("SET of %s and, by an expression, autocommit; write two statements", standIn)
+	}
 	return p, nil
 }
 
@@ -133,17 +135,18 @@ func (s *setter) planVariable(p *setPlan, st *statement, stmt *query.Statement, 
 		return s.planCharset(p, st, stmt, i, text)
 	case "autocommit":
 		p.whole = false
-		return planAutocommit(p, a, value, s.h.defaults.autocommit, text)
+		s.planAutocommit(p, a, text)
+		return nil
 	case "last_insert_id", "identity":
-		p.whole = false
-		id := parseUint([]byte(a.Plain))
-		if !a.IsPlain || a.Default {
-			return notBuilt("SET %s takes a number", a.Name)
+		if id, err := strconv.ParseUint(text, 10, 64); err == nil {
+			p.whole, p.insertID = false, &id
+			return nil
 		}
-		p.insertID = &id
+		p.asksID, p.plain = true, false
+		p.elements = append(p.elements, setElement{sql: "SESSION last_insert_id=" + text})
 		return nil
 	case "transaction_isolation", "tx_isolation", "transaction_read_only", "tx_read_only":
-		if nextOnly(st.sql, a) {
+		if nextOnly(st.sql, a) && s.hasVariable(a.Name) {
 			p.whole = false
 			return s.planNext(p, a, value)
 		}
@@ -215,42 +218,30 @@ func (s *setter) planCharset(p *setPlan, st *statement, stmt *query.Statement, i
 	return nil
 }
 
-func planAutocommit(p *setPlan, a *query.Assignment, value, byDefault, text string) error {
-	switch {
+// standIn is a variable that takes the values that autocommit takes, and nobody uses: a server gives it an expression's.
+const standIn = "sql_warnings"
+
+func (s *setter) planAutocommit(p *setPlan, a *query.Assignment, text string) {
+	switch value := strings.ToUpper(text); {
 	case a.Default:
-		p.autocommit = byDefault
-	case a.IsPlain && isOn(value):
+		p.autocommit = s.h.defaults.autocommit
+	case isOn(value) || value == "'ON'":
 		p.autocommit = "1"
-	case a.IsPlain && isOff(value):
+	case isOff(value) || value == "'OFF'":
 		p.autocommit = "0"
-	case a.IsPlain:
-		return notAutocommit(a.Plain)
 	default:
-		p.computed = text
+		p.computed, p.plain = true, false
+		p.elements = append(p.elements, setElement{sql: "SESSION " + standIn + "=" + text})
+		p.reads = append(p.reads, standIn)
 	}
-	return nil
 }
 
-func notAutocommit(value string) *wire.Error {
-	return &wire.Error{Code: 1231, SQLState: "42000", Message: "Variable 'autocommit' can't be set to the value of '" + value + "'"}
-}
-
-// computeAutocommit asks the connection that has the session's variables for the value of
-// SET autocommit = @saved, with which dump files end.
-func (s *setter) computeAutocommit(ctx context.Context, p *setPlan) error {
-	return s.held.onHome(ctx, pinUserVars, func(c *backend.Conn) error {
-		_, rows, err := c.Query("SELECT " + p.computed)
-		switch {
-		case err != nil:
-			return err
-		case len(rows) == 1 && len(rows[0]) == 1 && (string(rows[0][0]) == "0" || string(rows[0][0]) == "1"):
-			p.autocommit = string(rows[0][0])
-			return nil
-		case len(rows) == 1 && len(rows[0]) == 1 && rows[0][0] != nil:
-			return notAutocommit(string(rows[0][0]))
-		}
-		return notAutocommit("NULL")
-	})
+// hasVariable tells whether servers of this kind and version have the name of a transaction's characteristic.
+func (s *setter) hasVariable(name string) bool {
+	if s.state.mode.MariaDB {
+		return strings.HasPrefix(name, "tx_") || s.h.defaults.isolationVar() == "transaction_isolation"
+	}
+	return !strings.HasPrefix(name, "tx_")
 }
 
 // planNext is SET @@transaction_isolation without SESSION, which holds for the next

@@ -1,7 +1,9 @@
 package session
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -77,11 +79,11 @@ func (s *setter) setOn(c *backend.Conn, text []byte, p *setPlan) (warnings [][][
 	ok, err := c.ExecBytes(text)
 	if err != nil {
 		if inOrder(err) { // a part of it may have been done
-			if _, back := c.Exec(s.state.vars.text()); back != nil {
+			if back := s.takeBack(c, p); back != nil {
 				return nil, back
 			}
 		}
-		return nil, err
+		return nil, p.named(err)
 	}
 	p.ran = true
 	if ok.Warnings > 0 {
@@ -98,6 +100,11 @@ func (s *setter) setOn(c *backend.Conn, text []byte, p *setPlan) (warnings [][][
 		return warnings, nil
 	}
 	changes, err := readVariables(c, p.reads)
+	if err == nil && p.computed {
+		p.autocommit = changes[standIn]
+		delete(changes, standIn)
+		err = s.resetStandIn(c, p)
+	}
 	if err == nil {
 		err = checkSettings(changes)
 	}
@@ -113,6 +120,40 @@ func (s *setter) setOn(c *backend.Conn, text []byte, p *setPlan) (warnings [][][
 	before := s.state.vars
 	s.carry(changes)
 	return warnings, s.adopt(c, before)
+}
+
+// takeBack is what follows on a SET that has failed.
+func (s *setter) takeBack(c *backend.Conn, p *setPlan) error {
+	if p.asksID {
+		id, err := askUint(c, "SELECT LAST_INSERT_ID() LIMIT 1")
+		if err != nil {
+			return err
+		}
+		s.answers.insertID = id
+	}
+	if _, err := c.Exec(s.state.vars.text()); err != nil {
+		return err
+	}
+	return s.resetStandIn(c, p)
+}
+
+func (s *setter) resetStandIn(c *backend.Conn, p *setPlan) error {
+	if !p.computed {
+		return nil
+	}
+	_, err := c.Exec("SET SESSION " + standIn + "=" + cmp.Or(s.state.vars.values[standIn], "DEFAULT"))
+	return err
+}
+
+// named gives an error about the variable that stood for autocommit its name.
+func (p *setPlan) named(err error) error {
+	var we *wire.Error
+	if !p.computed || !errors.As(err, &we) {
+		return err
+	}
+	own := *we
+	own.Message = strings.Replace(own.Message, "'"+standIn+"'", "'autocommit'", 1)
+	return &own
 }
 
 // adopt makes a connection on which the client's SET ran one that has the session's new

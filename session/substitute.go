@@ -20,13 +20,30 @@ func substitutes(stmt *query.Statement) bool {
 	switch stmt.Kind {
 	case query.Select, query.Insert, query.Replace, query.Update, query.Delete, query.Set, query.Do, query.Call,
 		query.Values, query.Explain, query.Kill:
-		return slices.ContainsFunc(stmt.Calls, isAnswered)
+		return slices.ContainsFunc(stmt.Calls, func(c query.FuncCall) bool { return isAnswered(stmt, c) })
 	}
 	return false
 }
 
-// isAnswered leaves LAST_INSERT_ID(expr) to the server: it sets what it gives.
-func isAnswered(c query.FuncCall) bool { return c.Name != "last_insert_id" || !c.Args }
+// isAnswered leaves LAST_INSERT_ID(expr) to the server: it sets what it gives. So does LAST_INSERT_ID() among the values that a
+// statement gives with such a one.
+func isAnswered(stmt *query.Statement, c query.FuncCall) bool {
+	if c.Name != "last_insert_id" {
+		return true
+	}
+	sets := slices.ContainsFunc(stmt.Calls, func(o query.FuncCall) bool { return o.Name == c.Name && o.Args })
+	return !c.Args && !(sets && (len(stmt.Tables) == 0 || isItem(stmt, c.Span)))
+}
+
+// isItem tells whether what stands at a place is in a select list.
+func isItem(stmt *query.Statement, at query.Span) bool {
+	for i := range stmt.Blocks {
+		if slices.ContainsFunc(stmt.Blocks[i].Items, func(item query.Item) bool { return at.Start >= item.Span.Start && at.End <= item.Span.End }) {
+			return true
+		}
+	}
+	return false
+}
 
 // readsInsertID tells whether a statement looks at, or sets, the connection's own idea of
 // the last insert id, which then has to be told the session's first.
@@ -92,7 +109,7 @@ func (v *values) put(sql []byte, stmt *query.Statement) ([]byte, error) {
 				text = "CAST(1 AS UNSIGNED)"
 			}
 			edits = append(edits, query.Edit{Span: c.Span, Text: text})
-		case isAnswered(c):
+		case isAnswered(stmt, c):
 			edits = append(edits, query.Edit{Span: c.Span, Text: v.value(c.Name, stmt.Kind)})
 		}
 	}
