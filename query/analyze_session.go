@@ -175,9 +175,9 @@ func (c *cursor) number() (uint64, bool) {
 
 func (c sessionReader) prepared() bool {
 	c.st.Kind, c.st.PrepareOp, c.st.PrepareFrom.Kind = PrepareText, lower(c.bytes(c.lo)), ValOther
-	if c.st.PrepareOp == "execute" && c.is(c.i, "IMMEDIATE") {
+	if c.st.PrepareOp == "execute" && c.accept("IMMEDIATE") {
 		c.st.PrepareOp = "execute immediate"
-		return false
+		return c.mode.MariaDB && c.prepareFrom() && c.prepareUsing() && c.done()
 	}
 	if c.st.PrepareOp == "deallocate" && !c.accept("PREPARE") {
 		return false
@@ -195,15 +195,20 @@ func (c sessionReader) preparedName() bool {
 	case "prepare":
 		return c.accept("FROM") && c.prepareFrom() && c.done()
 	case "execute":
-		for c.accept("USING") || len(c.st.PrepareUsing) > 0 && c.acceptKind(tokComma) {
-			v, ok := c.userVar()
-			if !ok {
-				return false // MariaDB takes any expression here
-			}
-			c.st.PrepareUsing = append(c.st.PrepareUsing, v)
-		}
+		return c.prepareUsing() && c.done()
 	}
 	return c.done()
+}
+
+func (c sessionReader) prepareUsing() bool {
+	for c.accept("USING") || len(c.st.PrepareUsing) > 0 && c.acceptKind(tokComma) {
+		v, ok := c.userVar()
+		if !ok {
+			return false // MariaDB takes any expression here
+		}
+		c.st.PrepareUsing = append(c.st.PrepareUsing, v)
+	}
+	return true
 }
 
 func (c sessionReader) prepareFrom() bool {

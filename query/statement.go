@@ -223,7 +223,7 @@ type Statement struct {
 	InnerKind                    Kind // EXPLAIN inner: its kind; the other fields are those of the inner statement
 	InnerRuns                    bool // EXPLAIN ANALYZE, ANALYZE …: the inner statement is executed
 	PrepareName                  string
-	PrepareOp                    string // "prepare", "execute", "deallocate"
+	PrepareOp                    string // "prepare", "execute", "execute immediate", "deallocate"
 	PrepareFrom                  Value  // literal text or
 	PrepareSQL                   string // value of the literal, in the client's character set; it sets TextBound
 	PrepareFromVar               string // @var: its name, lower case

@@ -182,6 +182,24 @@ func TestTextPrepare(t *testing.T) {
 		exec(t, c, "DEALLOCATE PREPARE sel")
 		_, err = c.Exec("EXECUTE sel")
 		wantCode(t, err, 1243)
+		if flavor != testkit.MariaDBFlavor {
+			return
+		}
+		want(t, rows(t, c, "EXECUTE IMMEDIATE 'SELECT name, ? FROM users WHERE user_id = ?' USING @one, @seven"), `it's \ 7|1`)
+		want(t, rows(t, c, "EXECUTE IMMEDIATE @text"), "10")
+		exec(t, c, "EXECUTE IMMEDIATE 'DELETE FROM users WHERE user_id = ?' USING @seven")
+		want(t, rows(t, c, "SELECT ROW_COUNT()"), "1")
+		want(t, rows(t, c, "EXECUTE IMMEDIATE @text"), "9")
+		for sql, code := range map[string]uint16{
+			"EXECUTE IMMEDIATE 'SELECT ?'": 1210, "EXECUTE IMMEDIATE 'SELECT 1' USING @one": 1210, "EXECUTE IMMEDIATE ''": 1065, "EXECUTE IMMEDIATE 'SELEC 1'": 1064, "EXECUTE IMMEDIATE @null": 1064,
+			"EXECUTE IMMEDIATE 'SELECT nothing FROM users'": 1054, "EXECUTE IMMEDIATE CONCAT('SELECT', ' 1')": 1235, "EXECUTE IMMEDIATE 'SELECT ?' USING 1": 1235,
+			"EXECUTE IMMEDIATE 'PREPARE a FROM \"SELECT 1\"'": 1295,
+		} {
+			_, err := c.Exec(sql)
+			if wantCode(t, err, code); codeOf(err) != code {
+				t.Log(sql)
+			}
+		}
 	})
 }
 

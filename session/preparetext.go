@@ -12,7 +12,7 @@ import (
 	"sluice/wire"
 )
 
-// prepareText carries out PREPARE, EXECUTE and DEALLOCATE. The statements are the
+// prepareText carries out PREPARE, EXECUTE, EXECUTE IMMEDIATE and DEALLOCATE. The statements are the
 // session's own: EXECUTE writes the values of its user variables into the text and runs
 // that as any other, so it may go to another shard than the variables are on.
 func (s *Session) prepareText(ctx context.Context, st *statement, stmt *query.Statement) error {
@@ -28,6 +28,15 @@ func (s *Session) prepareText(ctx context.Context, st *statement, stmt *query.St
 		return s.reply.ok(st, wire.OK{})
 	}
 	p := s.handles.named[name]
+	if stmt.PrepareOp == "execute immediate" {
+		text, err := s.preparer.textOf(ctx, stmt)
+		if err != nil {
+			return err
+		}
+		if p, err = s.preparer.prepare(ctx, text); err != nil {
+			return err
+		}
+	}
 	if p == nil {
 		return unknownHandler(stmt.PrepareName, "EXECUTE")
 	}
@@ -60,18 +69,9 @@ func (pr *preparer) prepareNamed(ctx context.Context, st *statement, stmt *query
 	if len(pr.handles.named) >= maxPrepared {
 		return tooManyPrepared()
 	}
-	var text []byte
-	if stmt.PrepareFromVar != "" {
-		values, err := pr.userVariables(ctx, []string{stmt.PrepareFromVar})
-		if err != nil {
-			return err
-		}
-		if values[0].text == nil {
-			return pr.state.syntaxError([]byte("NULL"))
-		}
-		text = values[0].text
-	} else {
-		text = []byte(stmt.PrepareSQL)
+	text, err := pr.textOf(ctx, stmt)
+	if err != nil {
+		return err
 	}
 	p, err := pr.prepare(ctx, text)
 	if err != nil {
@@ -85,6 +85,18 @@ func (pr *preparer) prepareNamed(ctx context.Context, st *statement, stmt *query
 		pr.answers.clear()
 	}
 	return pr.reply.ok(st, wire.OK{Info: "Statement prepared"})
+}
+
+// textOf gives the text of PREPARE and EXECUTE IMMEDIATE: that of a literal or of a user variable.
+func (pr *preparer) textOf(ctx context.Context, stmt *query.Statement) ([]byte, error) {
+	if stmt.PrepareFromVar == "" {
+		return []byte(stmt.PrepareSQL), nil
+	}
+	values, err := pr.userVariables(ctx, []string{stmt.PrepareFromVar})
+	if err == nil && values[0].text == nil {
+		err = pr.state.syntaxError([]byte("NULL"))
+	}
+	return values[0].text, err
 }
 
 // executeText gives a statement's text with the values of user variables for its "?". A

@@ -50,7 +50,7 @@ var refusedState = map[string]uint16{
 	"SET timestamp = 1": 1235, "SET GLOBAL sql_mode = ''": 1227, "SET PERSIST sql_mode = ''": 1227, "SET sql_log_bin = 0": 1227,
 	"SET gtid_next = 'AUTOMATIC'": 1227, "SET server_id = 2": 1227, "SET skip_replication = 1": 1227, "SET debug = 'd'": 1227,
 	"FLUSH TABLES WITH READ LOCK": 1227, "BACKUP STAGE START": 1227, "LOCK INSTANCE FOR BACKUP": 1227, "GET DIAGNOSTICS @n = NUMBER": 1235,
-	"EXECUTE IMMEDIATE 'SELECT 1'": 1235, "SET STATEMENT sql_mode='' FOR SELECT 1": 1235,
+	"EXECUTE IMMEDIATE CONCAT('SELECT', ' 1')": 1235, "SET STATEMENT sql_mode='' FOR SELECT 1": 1235,
 }
 
 // TestSessionTable goes through docs/SESSIONS.md with one connection a shard: what a client leaves
