@@ -43,7 +43,7 @@ func (p access) systemTable(t *table) error {
 	name := strings.ToUpper(t.ref.Name)
 	switch strings.ToLower(t.schema) {
 	case informationSchema:
-		if _, ok := schemaColumn(name); ok || harmless(name) || grantsBelow(name) {
+		if _, ok := schemaColumn(name); ok || harmless(name) || grantsBelow(name) || name == ProcessList {
 			return nil
 		}
 		if name == "FILES" || strings.HasPrefix(name, "INNODB_") {
@@ -112,12 +112,12 @@ func (p access) filterInformationSchema() error {
 			continue
 		}
 		column, ok := schemaColumn(strings.ToUpper(t.ref.Name))
-		none := grantsBelow(strings.ToUpper(t.ref.Name))
-		if !ok && !none {
+		none, sessions := grantsBelow(strings.ToUpper(t.ref.Name)), strings.EqualFold(t.ref.Name, ProcessList)
+		if !ok && !none && !sessions {
 			continue
 		}
 		rows := ""
-		if several && t.perSchema() != "" {
+		if several && t.perSchema() != "" || sessions {
 			var err error
 			if rows, err = p.rowsOf(t, column); err != nil {
 				return err

@@ -15,11 +15,14 @@ import (
 type NeedRows struct {
 	Name    string // of the table, in upper case
 	Columns []shard.Column
-	Column  string // that says which schema a row is of
+	Column  string // that says which schema a row is of; "": the rows are Sluice's own, of ProcessList
 	Home    string // the shard whose rows the statement reads itself
 }
 
 func (e *NeedRows) Error() string { return "the other shards' rows of " + e.Name + " are not known" }
+
+// ProcessList is the table of information_schema whose rows are the sessions of the user with Sluice.
+const ProcessList = "PROCESSLIST"
 
 // ErrHomes says that the values of a statement name schemas with tables on several shards. The
 // caller plans again with Input.Homes. Nothing has been answered.
@@ -37,6 +40,10 @@ func homeOfSystem(p *planner) string {
 // of schemas that live elsewhere are written into the statement.
 func (p access) rowsOf(t *table, column string) (string, error) {
 	name, home := strings.ToUpper(t.ref.Name), homeOfSystem(p.planner)
+	own := name == ProcessList
+	if own {
+		column, home = "", p.plan.home
+	}
 	info := p.in.Catalog.Table(informationSchema, name)
 	if info == nil {
 		return "", &NeedTable{informationSchema, name}
@@ -46,13 +53,18 @@ func (p access) rowsOf(t *table, column string) (string, error) {
 		return "", &NeedRows{name, info.Columns, column, home}
 	}
 	p.plan.momentary, p.plan.home = true, home
-	b := []byte("(SELECT * FROM information_schema." + t.ref.Name + " WHERE " + column + " IN (")
-	for _, s := range p.in.User.Schemas {
-		if schema := p.in.Map.Schema(s); schema == nil || schema.DefaultShard == home {
-			b = append(query.QuoteString(b, s, p.in.Mode), ", "...)
+	b := []byte("(SELECT * FROM information_schema." + t.ref.Name + " WHERE ")
+	if own {
+		b = append(b, "1 = 0"...)
+	} else {
+		b = append(b, column+" IN ("...)
+		for _, s := range p.in.User.Schemas {
+			if schema := p.in.Map.Schema(s); schema == nil || schema.DefaultShard == home {
+				b = append(query.QuoteString(b, s, p.in.Mode), ", "...)
+			}
 		}
+		b = append(query.QuoteString(b, informationSchema, p.in.Mode), ')')
 	}
-	b = append(query.QuoteString(b, informationSchema, p.in.Mode), ')')
 	for _, row := range rows {
 		b = append(b, " UNION ALL SELECT "...)
 		for i, v := range row {

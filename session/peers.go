@@ -9,6 +9,7 @@ import (
 
 	"sluice/query"
 	"sluice/server"
+	"sluice/shard"
 	"sluice/wire"
 )
 
@@ -73,6 +74,47 @@ func (p *peers) processList(full bool) ([]wire.Column, [][][]byte) {
 		rows = append(rows, row)
 	}
 	return cols, rows
+}
+
+// table gives the same sessions as rows of information_schema's PROCESSLIST, whatever columns the server's has. Of what is
+// not known of a session the numbers are 0.
+func (p *peers) table(columns []shard.Column) (rows [][][]byte) {
+	now := time.Now()
+	for _, i := range p.sessions() {
+		if i.User != p.c.User {
+			continue
+		}
+		run := max(now.Sub(i.Since), 0)
+		row := make([][]byte, len(columns))
+		for at, c := range columns {
+			switch strings.ToUpper(c.Name) {
+			case "ID":
+				row[at] = appendUint(nil, uint64(i.ID))
+			case "USER":
+				row[at] = []byte(i.User)
+			case "HOST":
+				row[at] = []byte(i.Remote)
+			case "DB":
+				row[at] = orNull(i.Schema)
+			case "COMMAND":
+				row[at] = []byte(i.Command)
+			case "TIME":
+				row[at] = strconv.AppendInt(nil, int64(run/time.Second), 10)
+			case "TIME_MS":
+				row[at] = strconv.AppendFloat(nil, float64(run)/float64(time.Millisecond), 'f', 3, 64)
+			case "STATE":
+				row[at] = []byte(p.doing(&i, p.h.defaults.mode.MariaDB))
+			case "INFO", "INFO_BINARY":
+				row[at] = orNull(i.Statement)
+			case "EXECUTION_ENGINE":
+				row[at] = []byte("PRIMARY")
+			default:
+				row[at] = []byte("0")
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 // processColumns describes the rows of SHOW PROCESSLIST as the servers do.

@@ -75,6 +75,9 @@ type systems struct{ *planner }
 // rows gives the rows of a table of information_schema about the user's schemas that have their
 // tables on other shards than the statement's.
 func (p systems) rows(ctx context.Context, of *router.NeedRows) ([][][]byte, error) {
+	if of.Name == router.ProcessList {
+		return (&peers{p.core}).table(of.Columns), nil
+	}
 	m := p.args.Map
 	u := m.User(p.c.User)
 	on := map[string][]string{}
