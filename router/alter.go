@@ -10,16 +10,25 @@ import (
 // alterRows refuses changes of a table that would give the rows that are there other values
 // on each shard.
 func (p changer) alterRows(t *table) error {
-	clause := ""
+	p.plan.Clock = true // a column that is added may have the time in all rows
+	clause, at := "", 0
 	for i, w := range p.words {
 		switch w {
 		case "add", "modify", "change":
-			clause = w
-		case "auto_increment":
-			if next := p.words.at(i + 1); next == "=" || next == "?" { // the table's option
+			clause, at = w, i
+		case "auto_increment", "serial":
+			next := p.words.at(i + 1)
+			switch {
+			case w == "serial" && !p.words.isSerial(i, clause):
+			case w == "auto_increment" && (next == "=" || next == "?"): // the table's option
 				p.plan.drops = append(p.plan.drops, t.name()) // the sequence starts again from what the shards say
-			} else if clause == "add" {
-				return unsupported("ADD of the AUTO_INCREMENT column of %s would number the rows on every shard from 1 on; add the column without it, fill it, then MODIFY it", t.name())
+			case clause == "add":
+				return unsupported("ADD of the AUTO_INCREMENT column of %s would number the rows on every shard from 1 on; add it NOT NULL without AUTO_INCREMENT, "+
+					"fill it, then MODIFY it under sql_mode NO_AUTO_VALUE_ON_ZERO", t.name())
+			case clause != "":
+				if err := p.numbers(t, p.words[at:].clause(1)); err != nil {
+					return err
+				}
 			}
 		case "default":
 			if t.reference() && clause == "add" && p.words.computes(i+1) {
@@ -32,6 +41,50 @@ func (p changer) alterRows(t *table) error {
 			}
 		}
 	}
+	return nil
+}
+
+// isSerial tells whether the word SERIAL at i is BIGINT UNSIGNED NOT NULL AUTO_INCREMENT UNIQUE, or with DEFAULT VALUE
+// what follows of it, and no column's name. clause is that of ALTER TABLE in which it stands.
+func (w words) isSerial(i int, clause string) bool {
+	before := w.at(i - 1)
+	switch before {
+	case "", "add", "modify", "change", "column", "exists", "after", "drop", "alter", "rename", "to", "key", "index", "unique", "fulltext", "spatial", "constraint",
+		"by", "and", "or", "not", "xor", "between", "like", "in", "is", "div", "mod", "case", "when", "then", "else":
+		return false
+	}
+	if clause == "change" && slices.Contains([]string{"change", "column", "exists"}, w.at(i-2)) {
+		return false // the column's new name
+	}
+	return before == ")" || isName(before)
+}
+
+// numbers refuses to make a column that is there, of the clause behind MODIFY or CHANGE, the AUTO_INCREMENT one, where each shard
+// would number the rows that have 0 or NULL. A look at the rows would not see those that are written meanwhile.
+func (p changer) numbers(t *table, clause words) error {
+	i := 0
+	for slices.Contains([]string{"column", "if", "exists"}, clause.at(i)) {
+		i++
+	}
+	name := unquoted(clause.at(i))
+	info := p.in.Catalog.Table(t.schema, t.rule.Name)
+	if info == nil {
+		return &NeedTable{t.schema, t.rule.Name}
+	}
+	var flags uint16
+	if at := info.Index(name); at >= 0 {
+		flags = info.Columns[at].Flags
+	}
+	switch {
+	case flags&flagAutoIncrement != 0:
+		return nil
+	case flags&flagNotNull == 0:
+		return unsupported("MODIFY of %s.%s, which can be NULL, to AUTO_INCREMENT would number the rows of NULL on every shard from 1 on; fill them, MODIFY it to NOT NULL, then to AUTO_INCREMENT", t.name(), name)
+	case !p.in.NoAutoValueOnZero:
+		return unsupported("MODIFY of %s.%s to AUTO_INCREMENT would number the rows of 0 on every shard from 1 on; give them values, then SET sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO') before it",
+			t.name(), name)
+	}
+	p.plan.drops = append(p.plan.drops, t.name()) // a sequence begins
 	return nil
 }
 

@@ -262,6 +262,8 @@ func column(name string, words []string) shard.Column {
 			c.Flags |= flagPartOfKey
 		case "generated":
 			c.Generated = true
+		case "notnull":
+			c.Flags |= flagNotNull
 		case "auto":
 			c.Flags |= flagAutoIncrement
 		case "now":
