@@ -26,7 +26,7 @@ func (p changer) alterRows(t *table) error {
 				return unsupported("ADD of the AUTO_INCREMENT column of %s would number the rows on every shard from 1 on; add it NOT NULL without AUTO_INCREMENT, "+
 					"fill it, then MODIFY it under sql_mode NO_AUTO_VALUE_ON_ZERO", t.name())
 			case clause != "":
-				if err := p.numbers(t, p.words[at:].clause(1)); err != nil {
+				if err := numbers(p, t, p.words[at:].clause(1)); err != nil {
 					return err
 				}
 			}
@@ -61,7 +61,7 @@ func (w words) isSerial(i int, clause string) bool {
 
 // numbers refuses to make a column that is there, of the clause behind MODIFY or CHANGE, the AUTO_INCREMENT one, where each shard
 // would number the rows that have 0 or NULL. A look at the rows would not see those that are written meanwhile.
-func (p changer) numbers(t *table, clause words) error {
+func numbers(p changer, t *table, clause words) error {
 	i := 0
 	for slices.Contains([]string{"column", "if", "exists"}, clause.at(i)) {
 		i++
