@@ -19,7 +19,7 @@ func (p changer) alterRows(t *table) error {
 		case "auto_increment", "serial":
 			next := p.words.at(i + 1)
 			switch {
-			case w == "serial" && !p.words.isSerial(i, clause):
+			case w == "serial" && !isSerial(p.words, i, clause):
 			case w == "auto_increment" && (next == "=" || next == "?"): // the table's option
 				p.plan.drops = append(p.plan.drops, t.name()) // the sequence starts again from what the shards say
 			case clause == "add":
@@ -46,7 +46,7 @@ func (p changer) alterRows(t *table) error {
 
 // isSerial tells whether the word SERIAL at i is BIGINT UNSIGNED NOT NULL AUTO_INCREMENT UNIQUE, or with DEFAULT VALUE
 // what follows of it, and no column's name. clause is that of ALTER TABLE in which it stands.
-func (w words) isSerial(i int, clause string) bool {
+func isSerial(w words, i int, clause string) bool {
 	before := w.at(i - 1)
 	switch before {
 	case "", "add", "modify", "change", "column", "exists", "after", "drop", "alter", "rename", "to", "key", "index", "unique", "fulltext", "spatial", "constraint",
