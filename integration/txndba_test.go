@@ -15,6 +15,7 @@ import (
 // one is ended by hand.
 func TestTransactionsForDBAs(t *testing.T) {
 	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
+		t.Parallel() // it waits most of the time
 		c, b, db := useBank(t, flavor)
 		dba := c.px[0].dba()
 		x := one(t, db)
@@ -34,9 +35,7 @@ func TestTransactionsForDBAs(t *testing.T) {
 		}
 		gtrid := f[6]
 		do(t, x, "COMMIT")
-		if got := open(); got != "" {
-			t.Errorf("after the COMMIT: %q", got)
-		}
+		eventually(t, "it is gone after the COMMIT", func() bool { return open() == "" }) // the client hears first
 		eventually(t, "the decision is deleted", func() bool {
 			return c.servers[0].Value("SELECT COUNT(*) FROM _sluice.decisions WHERE gtrid = '"+gtrid+"'") == "0"
 		})
@@ -96,6 +95,7 @@ func expectMetric(t *testing.T, c *cluster, line string) {
 // TestIsolationOverShards: the levels and the locks of reads hold on every shard.
 func TestIsolationOverShards(t *testing.T) {
 	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
+		t.Parallel() // it waits most of the time
 		_, b, db := useBank(t, flavor)
 		x, y := one(t, db), one(t, db)
 		keys := []int{b.byRow[0][0], b.byRow[1][0], b.byRow[2][0]}

@@ -174,6 +174,7 @@ func TestWritesOnAllShards(t *testing.T) {
 func TestLocksOverShards(t *testing.T) {
 	for _, flavor := range testkit.Flavors() {
 		t.Run(flavor.String(), func(t *testing.T) {
+			t.Parallel() // it waits most of the time
 			_, b, db := useBank(t, flavor)
 			x, y := one(t, db), one(t, db)
 			p, q := b.byRow[0][0], b.byRow[1][0]
