@@ -30,8 +30,8 @@ type lists struct {
 	scripts []*script
 	mu      sync.Mutex
 	seen    map[listKey]string
-	refused map[string]string // rows of "refused" by the kind of the refusal
-	played  int               // scripts, each counted for every kind of server and protocol
+	refused map[listKey]string // rows of "refused" by the kind of the server and of the refusal
+	played  int                // scripts, each counted for every kind of server and protocol
 }
 
 const refusedList = "refused"
@@ -39,7 +39,7 @@ const refusedList = "refused"
 type listKey struct{ flavor, sql string }
 
 func newLists(scripts []*script) *lists {
-	return &lists{scripts: scripts, seen: map[listKey]string{}, refused: map[string]string{}}
+	return &lists{scripts: scripts, seen: map[listKey]string{}, refused: map[listKey]string{}}
 }
 
 // way asks Sluice which way a statement takes.
@@ -77,8 +77,8 @@ func (l *lists) saw(flavor testkit.Flavor, line *scriptLine, way string, o *outc
 	if o.refused != "" {
 		e := o.got[len(o.got)-1].err
 		way = fmt.Sprintf("**%d** %s", e.Code, strings.TrimPrefix(e.Message, "sluice: "))
-		if _, ok := l.refused[o.refused]; !ok {
-			l.refused[o.refused] = fmt.Sprintf("| %s | %s |\n", escape(way), code(shortened(line.statement.sql)))
+		if key := (listKey{flavor.String(), o.refused}); l.refused[key] == "" {
+			l.refused[key] = fmt.Sprintf("| %s | %s |\n", escape(way), code(shortened(line.statement.sql)))
 		}
 	}
 	if line.list == "" {
@@ -176,7 +176,14 @@ func (l *lists) table(t *testing.T, name string, before map[listKey]string) stri
 // refusals renders the list of refusals. When only a part of the corpus is run, those that the
 // document has stay.
 func (l *lists) refusals(before map[listKey]string) string {
-	kinds := maps.Clone(l.refused)
+	kinds := map[string]string{}
+	for _, flavor := range slices.Backward(testkit.Flavors()) { // the first kind of server has the last word
+		for key, row := range l.refused {
+			if key.flavor == flavor.String() {
+				kinds[key.sql] = row
+			}
+		}
+	}
 	if l.played < len(l.scripts)*2*len(testkit.Flavors()) {
 		for key, row := range before {
 			if key.flavor == refusedList {

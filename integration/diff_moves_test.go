@@ -145,7 +145,7 @@ func hand(t *testing.T, etcd string) *topo.Store {
 func TestDiffMoves(t *testing.T) {
 	eachFlavor(t, func(t *testing.T, flavor testkit.Flavor) {
 		t.Parallel()
-		w := newWorldOf(t, flavor, &plantedMoves{etcd: testkit.Etcd(t).Addr})
+		w := newWorldOf(t, setup{flavor: flavor}, &plantedMoves{etcd: testkit.Etcd(t).Addr})
 		scripts, scenarios := []string{"04_groups", "05_joins", "10_updates", "23_many_shards", "30_gathered_writes", "31_insert_select"}, 10
 		if n, err := strconv.Atoi(os.Getenv("SLUICE_SOAK")); err == nil {
 			scripts, scenarios = append(scripts, "02_keys", "03_order", "09_writes", "32_locking", "33_rare_selects", "40_listed", "41_found"), n/scenarioLength
