@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 
 	"sluice/internal/testkit"
@@ -78,6 +79,31 @@ func BenchmarkGetPutContended(b *testing.B) {
 			c.Put()
 		}
 	})
+}
+
+// BenchmarkGetPutWaiting is the price of a newcomer's lease that waits behind others: four want each place.
+func BenchmarkGetPutWaiting(b *testing.B) {
+	s := testkit.Shared(b, testkit.MariaDBFlavor, 0)
+	places := 2 * runtime.GOMAXPROCS(0)
+	p := open(b, Options{NoLimits: true}, mapOf(b, shard.Backend{MaxConnections: places}, s.Addr))
+	ctx := context.Background()
+	b.ReportAllocs()
+	b.SetParallelism(8)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			c, err := p.GetFor(ctx, Ask{User: "app"}, "s0", Class{}, "", nil)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			runtime.Gosched() // others come meanwhile
+			c.Put()
+		}
+	})
+	pl := p.table.Load().byName["s0"]
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	b.ReportMetric(float64(pl.queue.next)/float64(b.N), "waits/op")
 }
 
 // BenchmarkSwitch is the price of a lease in another state than the connection's.

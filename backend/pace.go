@@ -247,7 +247,7 @@ const (
 // served when it ends, and to refuse them would leave their places empty. Of several users each has its part of the places. The
 // lock is held.
 func (p *pool) tooMany(w *waiter) bool {
-	return w.line.waiting.Len()*len(p.queue.lines) > p.busy()+1
+	return w.line.waiting.n*len(p.queue.lines) > p.busy()+1
 }
 
 // patience is how long a newcomer may have waited at now.

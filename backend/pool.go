@@ -260,7 +260,7 @@ func (p *pool) put(c *Conn) (kept bool) {
 	k := c.class.index()
 	p.idle[k] = append(p.idle[k], c)
 	p.idles++
-	p.serve()
+	p.serveAt(now)
 	return true
 }
 
@@ -315,16 +315,25 @@ func (p *pool) serve() {
 		p.waitForTotal(nil)
 		return
 	}
+	p.serveAt(time.Now())
+}
+
+// serveAt is serve where the time is known.
+func (p *pool) serveAt(now time.Time) {
+	if p.queue.n == 0 {
+		p.waitForTotal(nil)
+		return
+	}
 	defer func() { p.waiting.Store(int32(p.queue.n)) }()
-	now, promised := time.Now(), p.dialing
-	for e := p.queue.held.Front(); e != nil; {
+	promised := p.dialing
+	for w := p.queue.held.first; w != nil; {
 		if !p.mayServe() {
 			p.waitForTotal(nil)
 			return
 		}
-		w := e.Value.(*waiter)
-		e = e.Next() // before it is removed
+		next := w.behind // before it is removed
 		p.serveOne(w, &promised, now)
+		w = next
 	}
 	var next *waiter
 	defer func() { p.waitForTotal(next) }()

@@ -73,8 +73,8 @@ func (p *Pools) SetMap(m *shard.Map) {
 		next.order = append(next.order, pl)
 		next.byName[s.Name] = pl
 	}
+	p.total.setPools(next.order, account.MaxConnections) // before anybody waits in a new one: only those that it knows are attended
 	p.table.Store(next)
-	p.total.setPools(next.order, account.MaxConnections)
 	for _, pl := range old.order {
 		if next.byName[pl.shard] != pl {
 			pl.retire(errRetired, false)

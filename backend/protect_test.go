@@ -169,8 +169,7 @@ func TestPatience(t *testing.T) {
 		}
 		pl.mu.Lock()
 		for _, l := range pl.queue.lines {
-			for e := l.waiting.Front(); e != nil; e = e.Next() {
-				w := e.Value.(*waiter)
+			for w := l.waiting.first; w != nil; w = w.behind {
 				w.came = w.came.Add(-2 * leastPatience)
 			}
 		}

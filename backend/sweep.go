@@ -95,11 +95,11 @@ func (p *pool) forgetLines(keep int) {
 	for c := range p.all {
 		needed[c.line] = true
 	}
-	for e := p.queue.held.Front(); e != nil; e = e.Next() {
-		needed[e.Value.(*waiter).line] = true
+	for w := p.queue.held.first; w != nil; w = w.behind {
+		needed[w.line] = true
 	}
 	for user, l := range p.lines {
-		if !needed[l] && l.waiting.Len() == 0 {
+		if !needed[l] && l.waiting.n == 0 {
 			delete(p.lines, user)
 			p.total.left(user)
 		}

@@ -28,13 +28,14 @@ import (
 //
 // It is guarded by atomics, and its pace by mu; pools' locks may be held, none is taken while another is.
 type total struct {
-	busy    atomic.Int32 // connections that work and do not stand apart, at all shards
-	dials   atomic.Int32 // logins that are under way, each for a second at most: most for one who waits
-	_       [64]byte     // each lease writes those above, all read those below
-	allows  atomic.Int32
-	waiting atomic.Int32 // pools whose next newcomer waits for the total
-	pools   atomic.Pointer[[]*pool]
-	_       [64]byte
+	busy     atomic.Int32 // connections that work and do not stand apart, at all shards
+	dials    atomic.Int32 // logins that are under way, each for a second at most: most for one who waits
+	_        [64]byte     // each lease writes those above, all read those below
+	allows   atomic.Int32
+	waiting  atomic.Int32 // pools whose next newcomer waits for the total
+	pools    atomic.Pointer[[]*pool]
+	attended atomic.Bool // attend runs
+	_        [64]byte
 
 	// Of the window of pace:
 	n       atomic.Int32
@@ -135,6 +136,9 @@ func (w *waiter) before(o *waiter) bool {
 
 // waitForTotal notes who waits for the total alone; nil: nobody does. The pool's lock is held.
 func (p *pool) waitForTotal(w *waiter) {
+	if p.next.Load() == w {
+		return // nearly always, without a write
+	}
 	switch old := p.next.Swap(w); {
 	case old == nil && w != nil:
 		p.total.waiting.Add(1)

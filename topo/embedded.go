@@ -28,7 +28,7 @@ func startEmbedded(ctx context.Context, dir string, log *slog.Logger) (_ *conn, 
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
 	cfg.Dir = filepath.Join(dir, "etcd")
 	cfg.ListenClientUrls, cfg.ListenPeerUrls, cfg.ListenMetricsUrls = nil, nil, nil
-	cfg.TickMs, cfg.ElectionMs = 10, 100 // alone, it need not wait for others before it leads
+	cfg.TickMs, cfg.ElectionMs = 20, 100 // alone, it need not wait for others before it leads; each tick wakes two threads
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = "periodic", "5m"
 	cfg.QuotaBackendBytes = 512 << 20 // the map and the sequences of thousands of tables are a few MB
 	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zlog)
