@@ -37,6 +37,7 @@ type Conn struct {
 	// The lease's owner's.
 	broken   bool // cannot be used again
 	deadline bool // one is set
+	parted   bool // its last answers are still to be read, see Part
 	schema   string
 	settings *Settings // nil: a fresh connection's
 	mixed    bool      // perhaps more than settings says is set: only a reset makes it clean
@@ -109,6 +110,36 @@ func (c *Conn) Later(sql string) error {
 		c.Owe()
 	}
 	return c.check(err)
+}
+
+// Part sends statements whose answers, OKs, nobody waits for, and after which the connection is as clean as before them. Put
+// follows, and nothing else. The next lease reads the answers before it gives the connection to anybody; where one of them is an
+// error, or does not come, it is closed and another one is leased.
+func (c *Conn) Part(statements ...string) error {
+	for _, sql := range statements {
+		if err := c.Later(sql); err != nil {
+			return err
+		}
+	}
+	c.parted = true
+	return c.check(c.Flush())
+}
+
+// meet reads the answers of who had the connection before, within the time that is given.
+func (c *Conn) meet(limit time.Duration) error {
+	err := c.SetDeadline(time.Now().Add(limit))
+	if err == nil {
+		err = c.Settle()
+	}
+	if err == nil {
+		err = c.SetDeadline(time.Time{})
+	}
+	if err == nil && !(c.driven != nil && c.driven.Quiet()) {
+		err = c.CheckIdle() // it is alive, and has not said more
+	}
+	c.parted = false
+	c.broken = c.broken || err != nil
+	return err
 }
 
 // begin sends a command.

@@ -43,7 +43,13 @@ func (p *Pools) GetFor(ctx context.Context, ask Ask, shard string, class Class, 
 			return nil, err
 		}
 		c.use(engine.Of(ctx))
-		if err = c.enter(schema, s); err == nil {
+		if c.parted {
+			err = c.meet(p.opts.DialTimeout)
+		}
+		if err == nil {
+			err = c.enter(schema, s)
+		}
+		if err == nil {
 			return c, nil
 		}
 		if !c.broken {
@@ -67,7 +73,7 @@ func (c *Conn) Put() {
 	if c.deadline && !c.broken {
 		c.check(c.SetDeadline(time.Time{}))
 	}
-	if c.broken || c.Buffered() > 0 || c.Owes() {
+	if c.broken || c.Buffered() > 0 || c.Owes() && !c.parted {
 		c.Close()
 		return
 	}

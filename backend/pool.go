@@ -178,7 +178,7 @@ func (p *pool) take(ctx context.Context, ask Ask, class Class, schema string, s 
 			return c, nil
 		}
 		p.mu.Unlock()
-		if now.Before(c.expires) && (c.driven != nil && c.driven.Quiet() || c.CheckIdle() == nil) {
+		if now.Before(c.expires) && (c.parted || c.driven != nil && c.driven.Quiet() || c.CheckIdle() == nil) { // parted: meet looks
 			return c, nil
 		}
 		c.Close()
@@ -254,7 +254,9 @@ func (p *pool) put(c *Conn) (kept bool) {
 		p.sample(now.Sub(c.took), now)
 	}
 	p.pace.held(now.Sub(c.took))
-	p.hang.answered(now)
+	if !c.parted {
+		p.hang.answered(now)
+	}
 	p.end(c)
 	c.idleSince = now
 	k := c.class.index()

@@ -55,17 +55,26 @@ func (p *Pools) sweep() {
 	}
 }
 
+// meetTime is how long the sweeper waits for answers that should have come long ago.
+const meetTime = 10 * time.Millisecond
+
 // sweep closes what is no longer wanted among the idle connections.
 func (p *pool) sweep() {
 	now := time.Now()
 	p.mu.Lock()
 	var gone []*Conn
-	dead := false
+	dead, slow := false, false
 	for k := range p.idle {
 		for i := 0; i < len(p.idle[k]); {
 			c := p.idle[k][i]
 			unused := p.idles > keepIdle && now.Sub(c.idleSince) >= p.opts.IdleTimeout
-			broken := c.CheckIdle() != nil
+			if c.parted && now.Sub(c.idleSince) < sweepEvery/2 {
+				i++
+				continue
+			}
+			broken := c.parted && (slow || c.meet(meetTime) != nil)
+			slow = slow || broken && time.Since(now) >= meetTime // the lock is held: one is waited for
+			broken = broken || c.CheckIdle() != nil
 			if !unused && !broken && now.Before(c.expires) {
 				i++
 				continue

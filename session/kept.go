@@ -268,7 +268,7 @@ func (k *kept) commit() error {
 	}
 	known := false
 	defer func() { k.changed.end(k, mark, known) }()
-	ended, err := k.tx.Commit(context.Background())
+	ended, err := k.tx.Commit(context.Background(), !k.pins.any())
 	k.finish(ended)
 	k.tx.temporary = temporaries{}
 	err = k.commitError(err)

@@ -101,11 +101,18 @@ func (p *planner) makePlan(ctx context.Context, st *statement, keep bool, as man
 			e.text = string(st.sql)
 		}
 	}
+	e.sequences = p.state.mode.MariaDB && namesSequence(st.scan.Fingerprint)
 	e.digest = p.h.digests.Slot(p.state.schema, st.scan.Fingerprint)
 	if keep {
 		p.h.plans.put(p.key, e)
 	}
 	return e, nil
+}
+
+// namesSequence tells whether a text may have NEXTVAL (…), NEXT VALUE FOR, SETVAL (…) or, in Oracle's mode, s.nextval.
+func namesSequence(fingerprint []byte) bool {
+	text := bytes.ToLower(fingerprint)
+	return bytes.Contains(text, []byte("nextval")) || bytes.Contains(text, []byte("setval")) || bytes.Contains(text, []byte("next value"))
 }
 
 // Bounds of a cached plan: the text that it may hold, and its key.

@@ -31,6 +31,7 @@ type entry struct {
 	ids        insertIDs
 	autoColumn int    // of the rows' values, when ids is idsByValue
 	label      string // of the metrics, where the router gives none
+	sequences  bool   // it may take values of the server's own sequences, which is a write that no plan is of
 	uses       *uses  // of the result cache
 	text       string // the text it was made from, when it holds for that text only; else ""
 }

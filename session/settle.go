@@ -139,7 +139,7 @@ func (s *settling) endStatementTx(e *entry, out *exec.Outcome, runErr error) err
 		s.kept.finish(ended)
 		return runErr
 	}
-	ended, err := s.kept.tx.Commit(context.Background())
+	ended, err := s.kept.tx.Commit(context.Background(), false)
 	s.kept.finish(ended)
 	return s.kept.commitError(err)
 }

@@ -26,11 +26,13 @@ func restoreOf(wait string) string {
 // statement that may wait for one. It goes out with that (backend.Conn.Later): where it fails, the connection is lost
 // and with it what the statement has done. wait is as in Joining.
 func (t *Tx) Bound(shard, wait string) error {
-	if t.gtrid == "" {
-		return nil
-	}
 	for i := range t.legs {
-		if l := &t.legs[i]; l.Shard == shard && l.restore == "" {
+		l := &t.legs[i]
+		if l.Shard != shard {
+			continue
+		}
+		l.reads = false
+		if t.gtrid != "" && l.restore == "" {
 			if l.restore = restoreOf(wait); l.restore != "" {
 				return l.Conn.Later(boundWait)
 			}

@@ -33,6 +33,7 @@ func (t *Tx) Join(ctx context.Context, c *backend.Conn, how Joining) (taken bool
 		return false, err
 	}
 	t.Take(c, c.Shard())
+	t.legs[len(t.legs)-1].reads = how.Lockless
 	return true, nil
 }
 
@@ -86,6 +87,7 @@ func (t *Tx) joinAll(ctx context.Context, list []*backend.Conn, how Joining) (wo
 	if first {
 		words = append(words, saying{conn: list[0], statements: append(nonEmpty(t.next, t.opening(true)), t.savepoints.statements()...)})
 		t.Take(list[0], list[0].Shard())
+		t.legs[0].reads = how.Lockless
 		list = list[1:]
 	}
 	if t.gtrid == "" && len(list) > 0 && !t.readOnly() {
@@ -105,7 +107,7 @@ func (t *Tx) joinAll(ctx context.Context, list []*backend.Conn, how Joining) (wo
 		t.legs[0].restore = restore
 	}
 	for _, c := range list {
-		leg := Leg{Conn: c, Shard: c.Shard()}
+		leg := Leg{Conn: c, Shard: c.Shard(), reads: how.Lockless}
 		statements := nonEmpty(t.next)
 		if t.gtrid == "" { // it will not write: nothing has to be atomic
 			statements = append(statements, t.opening(true))

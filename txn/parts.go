@@ -13,6 +13,7 @@ type Leg struct {
 	Write   bool
 	Branch  string // of an XA transaction, as it stands behind the verb; "": a transaction of the server's own
 	restore string // takes the bound of its waits for locks back; "": there is none
+	reads   bool   // it has only read, without locks
 	lost    bool   // nothing more can be said on the connection
 	err     error
 }
@@ -49,7 +50,7 @@ func (t *parts) Branch(shard string) bool {
 func (t *parts) NoteWrite(shard string) {
 	for i := range t.legs {
 		if t.legs[i].Shard == shard {
-			t.legs[i].Write = true
+			t.legs[i].Write, t.legs[i].reads = true, false
 		}
 	}
 }
@@ -79,22 +80,32 @@ type Ended struct {
 
 // each ends all legs at once. The error is that of the leg that wrote: there is no more
 // than one when each leg is simply told to commit. A server that hangs holds up nobody for
-// longer than answerTime and probeTime. restores: the bounds of waits are taken back as well.
-func (t *parts) each(end func(*Leg) []string, restores bool) (ended []Ended, err error) {
+// longer than answerTime and probeTime. restores: the bounds of waits are taken back as well. parts: who has only read is told,
+// and not waited for (backend.Conn.Part): there is nothing that its answer could change.
+func (t *parts) each(end func(*Leg) []string, restores, parts bool) (ended []Ended, err error) {
 	for i := range t.legs {
 		l := &t.legs[i]
-		if l.err = errBroken; !l.lost {
-			statements := end(l)
-			if restores {
-				statements = l.last(statements)
-			}
-			l.err = sendAll(l.Conn, statements...)
+		if l.err = errBroken; l.lost {
+			continue
 		}
+		statements := end(l)
+		if restores {
+			statements = l.last(statements)
+		}
+		if parts && l.reads {
+			l.err = l.Conn.Part(statements...)
+			continue
+		}
+		l.err = sendAll(l.Conn, statements...)
 	}
 	until := time.Now().Add(answerTime)
 	ended = make([]Ended, 0, len(t.legs))
 	for i := range t.legs {
 		l := &t.legs[i]
+		if parts && l.reads && l.err == nil {
+			ended = append(ended, Ended{Conn: l.Conn, Shard: l.Shard, Clean: true})
+			continue
+		}
 		warned := false
 		for n := range end(l) {
 			if l.err == nil || inOrder(l.err) && n > 0 { // XA END fails where the server has rolled back; then the next counts

@@ -112,8 +112,9 @@ func (t *Tx) Take(c *backend.Conn, shard string) {
 
 // Commit ends the transaction: on one shard by that server's COMMIT, on several that
 // wrote by a two-phase commit. All connections come back in ended. The error is a server's
-// *wire.Error, that of a lost connection, *RolledBack or *Unknown.
-func (t *Tx) Commit(ctx context.Context) (ended []Ended, err error) {
+// *wire.Error, that of a lost connection, *RolledBack or *Unknown. parts: the connections of all go back to their pools, so that
+// what those answer that have only read may be read by who has them next.
+func (t *Tx) Commit(ctx context.Context, parts bool) (ended []Ended, err error) {
 	defer t.start(Tx{})
 	for i := range t.legs {
 		if t.legs[i].Write && t.legs[i].Branch != "" {
@@ -123,14 +124,14 @@ func (t *Tx) Commit(ctx context.Context) (ended []Ended, err error) {
 			return c.ended, err
 		}
 	}
-	return t.each((*Leg).leave, true)
+	return t.each((*Leg).leave, true, parts)
 }
 
 // Rollback ends the transaction everywhere. A leg whose ROLLBACK fails is closed by the
 // caller, which rolls it back at the server. said are the rows of SHOW WARNINGS: what could not be rolled back.
 func (t *Tx) Rollback() (ended []Ended, said [][][]byte) {
 	defer t.start(Tx{})
-	ended, _ = t.each((*Leg).undo, false) // after what takes bounds back the servers know of no warning
+	ended, _ = t.each((*Leg).undo, false, false) // after what takes bounds back the servers know of no warning
 	for i := range ended {
 		e := &ended[i]
 		if e.Clean && e.warned {

@@ -55,7 +55,7 @@ func TestChain(t *testing.T) {
 // TestEnds: no transaction is open after it has ended, however it did.
 func TestEnds(t *testing.T) {
 	for name, end := range map[string]func(*Tx){
-		"commit":   func(tx *Tx) { _, _ = tx.Commit(context.Background()) },
+		"commit":   func(tx *Tx) { _, _ = tx.Commit(context.Background(), true) },
 		"rollback": func(tx *Tx) { tx.Rollback() },
 	} {
 		var tx Tx

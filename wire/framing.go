@@ -29,7 +29,7 @@ func pieceLength(header []byte) int {
 func (c *Conn) ReadPacket() ([]byte, error) {
 	c.big.drop()
 	if c.owed > 0 {
-		if err := c.settle(); err != nil {
+		if err := c.Settle(); err != nil {
 			return nil, err
 		}
 	}

@@ -27,8 +27,8 @@ func (c *Conn) Owes() bool { return c.owed > 0 }
 // Refused tells whether one of them was an ERR packet.
 func (c *Conn) Refused() bool { return c.refused != nil }
 
-// settle reads the answers that are owed.
-func (c *Conn) settle() error {
+// Settle reads the answers that are owed, as each read does that finds some.
+func (c *Conn) Settle() error {
 	seq := c.seq // of the answer behind them
 	defer func() { c.seq = seq }()
 	for c.owed > 0 {

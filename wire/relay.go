@@ -106,7 +106,7 @@ func DiscardRows(src *Conn) (Response, error) {
 
 func (m *relay) run() (Response, error) {
 	if m.src.owed > 0 {
-		if err := m.src.settle(); err != nil {
+		if err := m.src.Settle(); err != nil {
 			return m.resp, &RelayError{Err: err}
 		}
 	}

@@ -125,7 +125,7 @@ func (t *Tx) Unbound(string) {}
 
 func (t *Tx) JoinAll(context.Context, []*backend.Conn, Joining) error { return errOneShard }
 
-func (t *Tx) Commit(context.Context) ([]Ended, error) { return t.end("COMMIT") }
+func (t *Tx) Commit(context.Context, bool) ([]Ended, error) { return t.end("COMMIT") }
 
 func (t *Tx) Rollback() ([]Ended, [][][]byte) {
 	ended, _ := t.end("ROLLBACK")
