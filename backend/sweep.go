@@ -74,7 +74,7 @@ func (p *pool) sweep() {
 			}
 			broken := c.parted && (slow || c.meet(meetTime) != nil)
 			slow = slow || broken && time.Since(now) >= meetTime // the lock is held: one is waited for
-			broken = broken || c.CheckIdle() != nil
+			broken = broken || !(c.driven != nil && c.driven.Quiet()) && c.CheckIdle() != nil
 			if !unused && !broken && now.Before(c.expires) {
 				i++
 				continue

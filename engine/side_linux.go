@@ -65,7 +65,9 @@ func (s *side) wait() error {
 
 // signal says that something has happened; l is the loop whose thread this is, or nil.
 func (s *side) signal(l *loop) {
-	s.ready.Store(true)
+	if !s.ready.Load() { // the side that writes nearly always is
+		s.ready.Store(true)
+	}
 	if w := s.waiter.Load(); w != nil && s.waiter.CompareAndSwap(w, nil) {
 		w.rouse(l)
 	}

@@ -215,7 +215,7 @@ func (h *held) enter(ctx context.Context, l *lease) error {
 
 // inTx brings a connection that has the transaction to what the statement needs of it.
 func (h *held) inTx(c *backend.Conn, shard string) error {
-	wait := h.state.vars.plain("innodb_lock_wait_timeout")
+	wait := h.state.vars.lockWait
 	if wait != "" && !c.Has(h.state.vars.backend) {
 		h.kept.tx.Unbound(shard) // what follows sets the client's own
 	}
@@ -231,7 +231,7 @@ func mayLock(h *held) bool { return !h.lockless || h.kept.tx.serializable() }
 
 // joining says for what connections join the transaction; later: what opens it goes out with the statement.
 func (h *held) joining(later bool) txn.Joining {
-	return txn.Joining{Several: h.several, Later: later, Lockless: !mayLock(h), Wait: h.state.vars.plain("innodb_lock_wait_timeout")}
+	return txn.Joining{Several: h.several, Later: later, Lockless: !mayLock(h), Wait: h.state.vars.lockWait}
 }
 
 // apart takes one more connection of a shard, outside of the transaction.

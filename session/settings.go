@@ -15,10 +15,23 @@ import (
 type settings struct {
 	values  map[string]string
 	backend *backend.Settings // nil: a fresh connection's state
+
+	// What each statement asks for.
+	manual   bool   // autocommit is off
+	charset  string // character_set_client
+	lockWait string // innodb_lock_wait_timeout
 }
 
 // noSettings is what a client has that changed nothing.
-var noSettings = &settings{backend: &backend.Settings{}}
+var noSettings = settingsOf(nil, &backend.Settings{})
+
+func settingsOf(values map[string]string, b *backend.Settings) *settings {
+	s := &settings{values: values, backend: b}
+	auto := values["autocommit"]
+	s.manual = auto != "" && auto != "1"
+	s.charset, s.lockWait = s.plain("character_set_client"), s.plain("innodb_lock_wait_timeout")
+	return s
+}
 
 // with gives the settings after variables were set. An empty value takes a variable out.
 func (s *settings) with(changes map[string]string, intern *interner) *settings {
@@ -111,7 +124,7 @@ const maxInterned = 4096
 func newInterner() *interner { return &interner{known: map[string]*settings{}} }
 
 func (in *interner) settings(values map[string]string) *settings {
-	s := &settings{values: values}
+	s := settingsOf(values, nil)
 	text := s.text()
 	if text == "" {
 		return noSettings

@@ -40,7 +40,7 @@ func (s *state) reset() {
 }
 
 // charset is the one of the client's texts.
-func (s *state) charset() string { return s.vars.plain("character_set_client") }
+func (s *state) charset() string { return s.vars.charset }
 
 // inResults gives columns of the session's own results the character set of results, in which
 // their values are already: they are ASCII or a shard's words.
@@ -143,10 +143,7 @@ func (s *state) rekey() {
 	s.prefix = append(b, 0, bits)
 }
 
-func (s *state) autocommit() bool {
-	v := s.vars.values["autocommit"]
-	return v == "" || v == "1"
-}
+func (s *state) autocommit() bool { return !s.vars.manual }
 
 // defaultShard is where statements without tables go.
 func (s *state) defaultShard() string {
