@@ -37,6 +37,8 @@ type waiter struct {
 	in     *file       // where it stands; nil: it waits no more
 
 	ahead, behind *waiter // its neighbours there
+
+	shown bool // other pools, which do not hold the lock, may look at it for as long as they like
 }
 
 type answer struct {
@@ -99,7 +101,7 @@ func (f *file) remove(w *waiter) {
 	f.n--
 }
 
-// waiter gives one to use, which goes back with done.
+// waiter gives one to use, which goes back with done if it may.
 func (q *queue) waiter() *waiter {
 	n := len(q.free) - 1
 	if n < 0 {
@@ -114,10 +116,11 @@ func (q *queue) waiter() *waiter {
 const mostFree = 256
 
 func (q *queue) done(w *waiter) {
-	w.ctx, w.down, w.line, w.answer = nil, nil, nil, answer{}
-	if len(q.free) < mostFree {
-		q.free = append(q.free, w)
+	if w.shown || len(q.free) >= mostFree {
+		return
 	}
+	w.ctx, w.down, w.line, w.answer = nil, nil, nil, answer{}
+	q.free = append(q.free, w)
 }
 
 func (q *queue) add(w *waiter, held bool) {

@@ -139,6 +139,9 @@ func (p *pool) waitForTotal(w *waiter) {
 	if p.next.Load() == w {
 		return // nearly always, without a write
 	}
+	if w != nil {
+		w.shown = true
+	}
 	switch old := p.next.Swap(w); {
 	case old == nil && w != nil:
 		p.total.waiting.Add(1)

@@ -151,8 +151,7 @@ func (h *held) forgetNow() {
 // connection finds the session's connection of a shard or takes one from the pool and
 // brings it into the transaction.
 func (h *held) connection(ctx context.Context, shard string) (lease, error) {
-	if c := h.kept.tx.Leg(shard); c != nil {
-		c.Wake()
+	if c := h.kept.tx.Wake(shard); c != nil {
 		return lease{conn: c, shard: shard, kind: fromTx}, h.inTx(c, shard)
 	}
 	if c := h.kept.pins.of(shard); c != nil {

@@ -48,10 +48,7 @@ func wants(k *kept) backend.Ask {
 
 // letRest lets others have the places of connections that stay with the session until its next statement.
 func letRest(k *kept) {
-	legs := k.tx.Legs()
-	for i := range legs {
-		legs[i].Conn.Rest()
-	}
+	k.tx.Rest()
 	for i := range k.pins.list {
 		k.pins.list[i].conn.Rest()
 	}
@@ -59,11 +56,8 @@ func letRest(k *kept) {
 
 // driven tells whether no connection of the session's is one that a goroutine has to wait for.
 func driven(k *kept) bool {
-	legs := k.tx.Legs()
-	for i := range legs {
-		if !legs[i].Conn.Driven() {
-			return false
-		}
+	if !k.tx.Driven() {
+		return false
 	}
 	for i := range k.pins.list {
 		if !k.pins.list[i].conn.Driven() {

@@ -107,7 +107,7 @@ func (t *Tx) joinAll(ctx context.Context, list []*backend.Conn, how Joining) (wo
 		t.legs[0].restore = restore
 	}
 	for _, c := range list {
-		leg := Leg{Conn: c, Shard: c.Shard(), reads: how.Lockless}
+		leg := Leg{Conn: c, Shard: c.Shard(), reads: how.Lockless, awake: true, driven: c.Driven()}
 		statements := nonEmpty(t.next)
 		if t.gtrid == "" { // it will not write: nothing has to be atomic
 			statements = append(statements, t.opening(true))

@@ -14,6 +14,8 @@ type Leg struct {
 	Branch  string // of an XA transaction, as it stands behind the verb; "": a transaction of the server's own
 	restore string // takes the bound of its waits for locks back; "": there is none
 	reads   bool   // it has only read, without locks
+	awake   bool   // its connection may be at work
+	driven  bool   // by the engine
 	lost    bool   // nothing more can be said on the connection
 	err     error
 }
@@ -34,6 +36,38 @@ func (t *parts) Leg(shard string) *backend.Conn {
 		}
 	}
 	return nil
+}
+
+// Wake is Leg for a statement that is about to run there.
+func (t *parts) Wake(shard string) *backend.Conn {
+	for i := range t.legs {
+		if l := &t.legs[i]; l.Shard == shard {
+			l.awake = true
+			l.Conn.Wake()
+			return l.Conn
+		}
+	}
+	return nil
+}
+
+// Rest has the connections rest that a statement has woken, or joined: the others are not even looked at.
+func (t *parts) Rest() {
+	for i := range t.legs {
+		if l := &t.legs[i]; l.awake {
+			l.awake = false
+			l.Conn.Rest()
+		}
+	}
+}
+
+// Driven tells whether no connection is one that a goroutine has to wait for.
+func (t *parts) Driven() bool {
+	for i := range t.legs {
+		if !t.legs[i].driven {
+			return false
+		}
+	}
+	return true
 }
 
 // Branch tells whether a shard takes part by a branch of an XA transaction.

@@ -107,7 +107,7 @@ func (t *Tx) Take(c *backend.Conn, shard string) {
 	if t.gtrid == "" && len(t.legs) == 0 {
 		t.home = shard
 	}
-	t.legs = append(t.legs, Leg{Conn: c, Shard: shard})
+	t.legs = append(t.legs, Leg{Conn: c, Shard: shard, awake: true, driven: c.Driven()})
 }
 
 // Commit ends the transaction: on one shard by that server's COMMIT, on several that

@@ -73,6 +73,29 @@ func (t *Tx) Leg(shard string) *backend.Conn {
 	return nil
 }
 
+func (t *Tx) Wake(shard string) *backend.Conn {
+	c := t.Leg(shard)
+	if c != nil {
+		c.Wake()
+	}
+	return c
+}
+
+func (t *Tx) Rest() {
+	for i := range t.legs {
+		t.legs[i].Conn.Rest()
+	}
+}
+
+func (t *Tx) Driven() bool {
+	for i := range t.legs {
+		if !t.legs[i].Conn.Driven() {
+			return false
+		}
+	}
+	return true
+}
+
 func (t *Tx) NoteWrite(shard string) {
 	for i := range t.legs {
 		if t.legs[i].Shard == shard {
