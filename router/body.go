@@ -29,6 +29,7 @@ func (b body) effects(c *Called, name string, i int) {
 	if row := b.at(i - 2); !called && b.at(i-1) == "." && (row == "new" || row == "old") { // a column
 		return
 	}
+	c.selects = c.selects || b.at(i) == "select" || b.begins(i) && slices.Contains(answersRows, b.at(i))
 	switch b.at(i) {
 	case "insert", "replace":
 		if !called {
@@ -102,6 +103,9 @@ var (
 	givesRows   = []string{"select"}
 	countsRows  = []string{"insert", "replace", "update", "delete", "select", "call"}
 )
+
+// answersRows are the words besides SELECT with which what may change FOUND_ROWS() begins.
+var answersRows = []string{"show", "explain", "describe", "desc", "analyze", "check", "checksum", "optimize", "repair", "help", "values", "table", "handler"}
 
 // ran tells whether a statement that begins with one of the words has surely ended before word i of the
 // program: not one in a branch, a loop, a handler, or a block that may be left early, which i is behind.

@@ -36,6 +36,7 @@ func New(stmt *query.Statement, in *Input) (*Plan, error) {
 	if err := (programs{p}).examine(); err != nil {
 		return nil, err
 	}
+	programs{p}.compound()
 	if err := p.run(); err != nil {
 		return nil, err
 	}

@@ -67,6 +67,7 @@ type Plan struct {
 	Table    string      // schema.table of the sharded table that decides, for messages and digests
 
 	Called  *Called  // what the stored programs that it calls, and the triggers that it fires, do to the session; nil when they do nothing
+	Runs    *Called  // that of a CALL, or of a compound statement: Called and what its own text does
 	Unasked []string // shards that were down when the triggers of what it writes were looked at
 	Program bool     // it makes a stored program, and what that asks of the session is looked at
 

@@ -26,6 +26,7 @@ type Called struct {
 	InsertID  bool     // they look at LAST_INSERT_ID(), or set it
 	Settings  bool     // they may set variables of the server
 	Writes    bool
+	Found     Found // of a CALL, or a compound statement
 
 	names     []string         // of the statement's own
 	fired     string           // the trigger that is being read, and the table, in words
@@ -41,6 +42,7 @@ type Called struct {
 	homes     []string         // default shards of their schemas
 	under     string           // the one that is being read
 	unread    bool             // the text of one cannot be read
+	selects   bool             // they may change what FOUND_ROWS() is
 	blind     bool             // unfit says only that a text cannot be read
 }
 
@@ -102,6 +104,9 @@ func (p programs) examine() error {
 		return !slices.ContainsFunc(schemas, func(of string) bool { return seen[[2]string{of, name}] })
 	})
 	p.plan.Called = c
+	if p.stmt.Kind == query.Call {
+		p.called(c, all[0])
+	}
 	return nil
 }
 
@@ -153,7 +158,7 @@ func (p programs) body(c *Called, schema, name string, b body, seen map[[2]strin
 				continue
 			}
 		}
-		if w := b.at(i); w == "prepare" || w == "execute" && b.at(i+1) == "immediate" {
+		if b.runsText(i) {
 			if c.texts = append(c.texts, schema); p.besideSpread(schema, b.source) {
 				c.cannot(name, "runs a text that it makes")
 			}
@@ -257,7 +262,7 @@ func (p programs) behind(c *Called, schema, name string, seen map[[2]string]bool
 		}
 		if list[i].Called {
 			b.effects(c, under, i)
-			if err := p.called(c, schema, list, i, seen); err != nil {
+			if err := p.viewCalls(c, schema, list, i, seen); err != nil {
 				return err
 			}
 			c.under = under
@@ -283,8 +288,8 @@ func (p programs) behind(c *Called, schema, name string, seen map[[2]string]bool
 	return nil
 }
 
-// called adds what word i of a view's text calls, if it is a program.
-func (p programs) called(c *Called, schema string, list []query.Word, i int, seen map[[2]string]bool) error {
+// viewCalls adds what word i of a view's text calls, if it is a program.
+func (p programs) viewCalls(c *Called, schema string, list []query.Word, i int, seen map[[2]string]bool) error {
 	b, home := body{list: list}, schema
 	for at := i; at >= 0; at -= 2 { // schema.package.function
 		of := schema

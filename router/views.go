@@ -174,7 +174,7 @@ func (p views) calls(what, schema string, list []query.Word, seen map[[2]string]
 		if !list[i].Called {
 			continue
 		}
-		if err := (programs(p)).called(c, schema, list, i, seen); err != nil {
+		if err := (programs(p)).viewCalls(c, schema, list, i, seen); err != nil {
 			return err
 		}
 	}

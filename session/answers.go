@@ -12,6 +12,7 @@ type answers struct {
 	insertID uint64 // LAST_INSERT_ID()
 	rowCount int64  // ROW_COUNT()
 	found    uint64 // FOUND_ROWS()
+	unsure   bool   // found is not certain: a program may have selected, or not
 	warnings []warning
 	count    int // warnings reported, also those beyond what is kept
 }
@@ -34,10 +35,15 @@ func (a *answers) done(ok wire.OK) {
 	}
 }
 
+// errUnsure is the answer to FOUND_ROWS() where it is not known.
+func errUnsure() error {
+	return notBuilt("FOUND_ROWS() after a program that may have changed it, or not; select it in the program, or count the rows")
+}
+
 // selected notes a statement that returned rows.
 func (a *answers) selected(rows uint64) {
 	a.rowCount = -1
-	a.found = rows
+	a.found, a.unsure = rows, false
 }
 
 // failed notes an error.

@@ -22,6 +22,7 @@ func (s *settling) remember(st *statement, e *entry, out *exec.Outcome, runErr e
 	}
 	s.fetchWarnings(out, runErr) // first: it leaves the other answers as they are, they not it
 	if runErr != nil || r.Err != nil {
+		called{s}.brokenOff(e, out)
 		return
 	}
 	ok, before := r.OK, s.answers.insertID
@@ -40,6 +41,7 @@ func (s *settling) remember(st *statement, e *entry, out *exec.Outcome, runErr e
 		}
 		s.answers.done(ok)
 	}
+	called{s}.keepFound(e, out) // first: to ask for the id is a SELECT
 	if s.held.preset {
 		asked := s.askNumber(out, "SELECT LAST_INSERT_ID()", s.answers.insertID)
 		if s.bound.InsertID == 0 || asked != before { // else the server did not see that an id was generated

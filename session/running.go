@@ -203,7 +203,7 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 	if r.held.now = ""; r.held.several && p.Clock {
 		r.held.now = unixSeconds(st.started)
 	}
-	r.held.preset = e.ids == idsAsked || readsInsertID(st.scan, e.stmt) || p.Called != nil && p.Called.InsertID
+	r.held.preset = e.ids == idsAsked || readsInsertID(st.scan, e.stmt) || p.Called != nil && p.Called.InsertID || p.Runs != nil && p.Runs.Inserts()
 	r.held.calls = p.Called != nil
 	r.mayWrite = mayWrite(e)
 	r.held.lockless = !p.Write && !r.mayWrite && r.bound.Gathering == nil && !e.sequences

@@ -292,6 +292,9 @@ func asksFoundRows(stmt *query.Statement) bool {
 }
 
 func (s *shows) foundRows(stmt *query.Statement) ([]wire.Column, [][][]byte, error) {
+	if s.answers.unsure {
+		return nil, nil, errUnsure()
+	}
 	col := numberColumn(cmp.Or(stmt.Blocks[0].Items[0].Alias, stmt.Blocks[0].Items[0].Label))
 	col.Flags = wire.FlagNotNull | wire.FlagBinary
 	return []wire.Column{col}, [][][]byte{{appendUint(nil, s.answers.found)}}, nil

@@ -109,6 +109,8 @@ func (v *values) put(sql []byte, stmt *query.Statement) ([]byte, error) {
 				text = "CAST(1 AS UNSIGNED)"
 			}
 			edits = append(edits, query.Edit{Span: c.Span, Text: text})
+		case c.Name == "found_rows" && v.answers.unsure:
+			return nil, errUnsure()
 		case isAnswered(stmt, c):
 			edits = append(edits, query.Edit{Span: c.Span, Text: v.value(c.Name, stmt.Kind)})
 		}
