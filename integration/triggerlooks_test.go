@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"sluice/internal/testkit"
@@ -28,6 +29,9 @@ func TestTriggerLooks(t *testing.T) {
 		t.Run("charset", func(t *testing.T) { testLooksCharset(t, c) })
 		t.Run("locked", func(t *testing.T) { testLooksLocked(t, c) })
 		t.Run("uneven", func(t *testing.T) { testLooksUneven(t, c) })
+		if flavor == testkit.MariaDBFlavor { // it takes as long as it may
+			t.Run("hung", func(t *testing.T) { testLooksHung(t, c, link) })
+		}
 		t.Run("down", func(t *testing.T) { testLooksDown(t, c, link) })
 		t.Run("new", func(t *testing.T) { testLooksNew(t, c, link) })
 	})
@@ -137,6 +141,33 @@ func testLooksNew(t *testing.T, c *cluster, link *testkit.Link) {
 		}
 	}
 	must(t, db, "INSERT INTO u VALUES (1)")
+}
+
+// testLooksHung: a shard that hangs while triggers are looked up fails no write to others.
+func testLooksHung(t *testing.T, c *cluster, link *testkit.Link) {
+	db := c.open("shop")
+	must(t, db, "REPLACE INTO x VALUES (1, 5), (2, 5), (3, 5), (4, 5), (5, 5), (6, 6), (7, 7), (8, 8)")
+	anew(t, c)
+	link.Stall()
+	defer link.Resume()
+	var all sync.WaitGroup
+	for range 4 {
+		for key := 1; key <= 8; key++ {
+			if c.shardOf(strconv.Itoa(key)) != 3 {
+				all.Go(func() {
+					if _, err := db.Exec(fmt.Sprintf("UPDATE x SET v = v + 1 WHERE id = %d", key)); err != nil {
+						t.Errorf("UPDATE of %d: %v", key, err)
+					}
+				})
+			}
+		}
+	}
+	all.Wait()
+	link.Resume()
+	eventually(t, "the shard is back", func() bool {
+		_, err := db.Exec("UPDATE x SET v = v + 1")
+		return err == nil
+	})
 }
 
 // testLooksDown: a shard that was down when triggers were looked at is asked for its own before it is written to; others wait for

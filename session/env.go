@@ -72,6 +72,7 @@ type Handler struct {
 	server    *server.Server // set by Bind before it serves
 	plans     *plans
 	catalog   *catalog
+	looks     once // what is looked up for it
 	sets      *setCache
 	intern    *interner
 	vars      map[string]varClass
