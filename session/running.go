@@ -206,7 +206,7 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 	r.held.preset = e.ids == idsAsked || readsInsertID(st.scan, e.stmt) || p.Called != nil && p.Called.InsertID || p.Runs != nil && p.Runs.Inserts()
 	r.held.calls = p.Called != nil
 	r.mayWrite = mayWrite(e)
-	r.held.lockless = !p.Write && !r.mayWrite && r.bound.Gathering == nil && !e.sequences
+	r.held.lockless = !p.Write && !r.mayWrite && r.bound.Gathering == nil && !e.sequences && !r.held.calls
 	r.held.reads = r.plain && r.held.lockless && !r.held.preset && len(r.held.lent.names) == 0
 	locked := r.kept.pins.locked()
 	if locked {
