@@ -157,28 +157,28 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 		}
 		var programs *router.NeedRoutines
 		if errors.As(err, &programs) {
-			if err = p.once(ctx, look{in.Catalog.Version, "programs", programs.Schema, ""}, func() error { return (systems{p}).programs(ctx, in.Catalog.Version, programs.Schema) }); err != nil {
+			if err = (systems{p}).once(ctx, look{in.Catalog.Version, "programs", programs.Schema, ""}, func() error { return (systems{p}).programs(ctx, in.Catalog.Version, programs.Schema) }); err != nil {
 				return nil, 0, err
 			}
 			continue
 		}
 		var views *router.NeedViews
 		if errors.As(err, &views) {
-			if err = p.once(ctx, look{in.Catalog.Version, "views", views.Schema, ""}, func() error { return (systems{p}).views(ctx, in.Catalog.Version, views.Schema) }); err != nil {
+			if err = (systems{p}).once(ctx, look{in.Catalog.Version, "views", views.Schema, ""}, func() error { return (systems{p}).views(ctx, in.Catalog.Version, views.Schema) }); err != nil {
 				return nil, 0, err
 			}
 			continue
 		}
 		var triggers *router.NeedTriggers
 		if errors.As(err, &triggers) {
-			if err = p.once(ctx, look{in.Catalog.Version, "triggers", triggers.Schema, ""}, func() error { return (systems{p}).triggers(ctx, in.Catalog.Version, triggers.Schema) }); err != nil {
+			if err = (systems{p}).once(ctx, look{in.Catalog.Version, "triggers", triggers.Schema, ""}, func() error { return (systems{p}).triggers(ctx, in.Catalog.Version, triggers.Schema) }); err != nil {
 				return nil, 0, err
 			}
 			continue
 		}
 		var need *router.NeedTable
 		if errors.As(err, &need) {
-			if err = p.once(ctx, look{in.Catalog.Version, "table", need.Schema, need.Table}, func() error {
+			if err = (systems{p}).once(ctx, look{in.Catalog.Version, "table", need.Schema, need.Table}, func() error {
 				_, err := p.lookUp(ctx, in.Catalog.Version, need.Schema, need.Table)
 				return err
 			}); err != nil {
@@ -212,7 +212,7 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 }
 
 // once has one session look up what several need. One that keeps connections asks by itself: they may be what another waits for.
-func (p *planner) once(ctx context.Context, what look, ask func() error) error {
+func (p systems) once(ctx context.Context, what look, ask func() error) error {
 	if c, _ := p.kept.any(); c != nil {
 		return ask()
 	}
