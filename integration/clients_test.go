@@ -89,7 +89,7 @@ func TestSysbench(t *testing.T) {
 		for _, ps := range []string{"disable", "auto"} {
 			bench := func(work string, more ...string) string {
 				args := []string{work, "--db-driver=mysql", "--mysql-host=" + host, "--mysql-port=" + port, "--mysql-user=app", "--mysql-password=app",
-					"--mysql-db=shop", "--tables=2", "--table-size=2000", "--threads=4", "--time=1", "--db-ps-mode=" + ps, "--mysql-ssl=off"}
+					"--mysql-db=shop", "--tables=2", "--table-size=2000", "--threads=4", "--events=100", "--time=1", "--db-ps-mode=" + ps, "--mysql-ssl=off"}
 				return command(t, "sysbench", append(args, more...)...)
 			}
 			// It exits with 0 whatever becomes of its statements, and unless told says nothing of errors after which to try again.

@@ -244,7 +244,8 @@ func TestLoadRefused(t *testing.T) {
 		if _, err := c.ExecContext(context.Background(), "BEGIN"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := loadInto(c, good, "LOAD DATA %s REPLACE INTO TABLE t"); err != nil {
+		// (Oracle MySQL takes long to replace a row for the thousandth time in a transaction.)
+		if _, err := loadInto(c, good[:len(good)/10], "LOAD DATA %s REPLACE INTO TABLE t"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := loadInto(c, "7\ta\n8\ta\n\\N\ta\n", "LOAD DATA %s INTO TABLE t (k, a)"); err == nil {
