@@ -53,6 +53,8 @@ func (s *scatter) rows() error {
 		err = s.mergeSort(m, sh, out)
 	case m.Reports:
 		err = reports{s}.answer(out)
+	case m.Checksums:
+		err = checksums{s}.answer(out)
 	default:
 		err = s.concatenate(out)
 	}

@@ -594,6 +594,9 @@ func renderMerge(m *Merge) string {
 	if m.Distinct {
 		parts = append(parts, "distinct")
 	}
+	if m.Checksums {
+		parts = append(parts, "checksums")
+	}
 	if len(parts) == 0 {
 		return "as they come"
 	}

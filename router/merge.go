@@ -24,6 +24,8 @@ type Merge struct {
 	// Reports: the rows are of CHECK TABLE and the like, by table in their first column: what the
 	// shards say alike of a table is said once.
 	Reports bool
+	// Checksums: the rows are of CHECKSUM TABLE, which are added up by table.
+	Checksums bool
 }
 
 // SortKey is one key of an ordered merge.

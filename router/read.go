@@ -59,6 +59,10 @@ func (p reader) readDefault() error {
 	if err != nil {
 		return p.gatherUnsharded()
 	}
+	onlyReference := p.first(func(t *table) bool { return !t.reference() }) == nil
+	if c := p.plan.Called; c != nil && len(c.homes) == 1 && onlyReference && !p.plan.Locking { // every shard has the tables
+		home = c.homes[0]
+	}
 	p.plan.home, p.plan.pinned = home, true
 	return nil
 }

@@ -338,9 +338,14 @@ func (p programs) asIs() error {
 		return c.readsSharded(p.plan.Table)
 	case c.Writes && c.reference != "":
 		return cannotCall(p.plan.Table, c.names[0]+"(), which writes, and names the reference table "+c.reference+", of which every shard has a copy,")
+	case p.plan.Target == ToDefault && p.plan.gather == nil && len(c.homes) > 0 && !slices.Contains(c.homes, p.homeName()):
+		return cannotCall(p.plan.Table, c.names[0]+"(), which lives on shard "+c.homes[0]+", for a statement that goes to shard "+p.homeName()+",")
 	}
 	return nil
 }
+
+// homeName names the shard of a plan ToDefault.
+func (p programs) homeName() string { return cmp.Or(p.plan.home, p.in.Map.ShardName(0)) }
 
 // unseen is cannot where nothing is known but that a text cannot be read.
 func (c *Called) unseen(name, why string) {
