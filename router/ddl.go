@@ -411,7 +411,7 @@ func (p changer) maintenance() error {
 	verb := p.stmt.Verb
 	switch verb {
 	case "checksum table", "checksum tables":
-		return p.checksum()
+		return checksum(p)
 	case "analyze table", "optimize table", "check table", "repair table", "analyze tables", "optimize tables", "check tables", "repair tables":
 	default:
 		return p.onDefault()
@@ -435,7 +435,7 @@ func (p changer) maintenance() error {
 }
 
 // checksum plans CHECKSUM TABLE: a table's is the sum of its shards'.
-func (p changer) checksum() error {
+func checksum(p changer) error {
 	others := p.first(func(t *table) bool { return !t.sharded() }) != nil
 	switch {
 	case p.first((*table).sharded) == nil && p.first((*table).unsharded) == nil:
