@@ -89,10 +89,20 @@ func (c schemaReader) drop() bool {
 // noTable are statements about things that are no tables and hold none: accounts, roles,
 // routines, triggers and events that are dropped.
 func (c schemaReader) noTable() bool {
-	if c.acceptAny("USER", "ROLE", "FUNCTION", "PROCEDURE", "TRIGGER", "EVENT", "PACKAGE", "SERVER") == "" {
+	kind := c.acceptAny("USER", "ROLE", "FUNCTION", "PROCEDURE", "TRIGGER", "EVENT", "PACKAGE", "SERVER")
+	if kind == "" {
 		return false
 	}
+	if kind == "PACKAGE" {
+		c.accept("BODY")
+	}
 	c.st.IfExists = c.accept("IF", "EXISTS") || c.accept("IF", "NOT", "EXISTS")
+	switch kind {
+	case "FUNCTION", "PROCEDURE", "TRIGGER", "EVENT", "PACKAGE":
+		if c.isName(c.i) && c.kind(c.i+1) == tokDot {
+			c.st.Schema = c.name(c.i)
+		}
+	}
 	c.i = len(c.toks)
 	return true
 }

@@ -209,7 +209,7 @@ type Statement struct {
 	ShowFull                     bool
 	ShowScope                    string // "global", "session" or ""
 	ShowWhere                    bool
-	Schema                       string // USE x, SHOW … FROM x, CREATE/DROP DATABASE x
+	Schema                       string // USE x, SHOW … FROM x, CREATE/DROP DATABASE x, DROP TRIGGER x.y
 	Savepoint                    string
 	SavepointOp                  string // "savepoint", "rollback", "release"
 	TxReadOnly                   bool

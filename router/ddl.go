@@ -363,6 +363,10 @@ func (p changer) otherDDL() error {
 				strings.ToUpper(p.stmt.Verb), t.rule.Kind, t.name())
 		}
 	}
+	if s := p.in.Map.Schema(p.stmt.Schema); s != nil { // DROP TRIGGER schema.name
+		p.plan.home, p.plan.pinned = s.DefaultShard, true
+		return nil
+	}
 	if len(p.tables) == 0 && p.in.Schema == "" {
 		return nil
 	}
