@@ -96,7 +96,9 @@ func (s *source) begin() error {
 	}
 	s.version = string(rows[0][0])
 	s.mode = query.Version(s.version).With(string(rows[0][1])) // that of this connection, too
-	_, err = s.conn.Exec("SET character_set_results = NULL")
+	if _, err = s.conn.Exec("SET character_set_results = NULL"); err == nil && !s.mode.MariaDB {
+		_, err = s.conn.Exec("SET information_schema_stats_expiry = 0") // numbers of now, not of a day ago
+	}
 	s.infos, s.missing, s.nulls = map[tableKey]*shard.TableInfo{}, map[tableKey]error{}, map[node]bool{}
 	return err
 }
@@ -135,7 +137,7 @@ func (s *source) use(schema string) error {
 
 // tables reads a schema.
 func (s *source) tables(schema string) (tables []*Table, err error) {
-	rows, err := s.rows("SELECT /*+ SET_VAR(information_schema_stats_expiry=0) */ TABLE_NAME, IFNULL(TABLE_ROWS, 0), IFNULL(DATA_LENGTH, 0) + IFNULL(INDEX_LENGTH, 0) "+
+	rows, err := s.rows("SELECT TABLE_NAME, IFNULL(TABLE_ROWS, 0), IFNULL(DATA_LENGTH, 0) + IFNULL(INDEX_LENGTH, 0) "+
 		"FROM information_schema.TABLES WHERE TABLE_SCHEMA=? AND TABLE_TYPE='BASE TABLE' ORDER BY TABLE_NAME", schema)
 	if err != nil {
 		return nil, err

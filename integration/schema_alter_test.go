@@ -39,3 +39,38 @@ func testAlterRows(t *testing.T, c *cluster, db *sql.DB) {
 		}
 	}
 }
+
+// testElsewhere: what ALTER TABLE says to a sequence is heard; what a schema's name qualifies is dropped there; a temporary table is not
+// taken for a table of several shards that gets its name.
+func testElsewhere(t *testing.T, c *cluster, db *sql.DB) {
+	must(t, db, "CREATE TABLE counted (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, tenant_id INT NOT NULL)", "CREATE TABLE fired (i INT)",
+		"CREATE TRIGGER fired1 BEFORE INSERT ON fired FOR EACH ROW SET NEW.i = 55", "CREATE EVENT late ON SCHEDULE EVERY 1 DAY DO DELETE FROM fired")
+	t.Cleanup(func() { must(t, db, "DROP TABLE counted, later, fired") })
+	must(t, db, "INSERT INTO counted (tenant_id) VALUES (1)", "ALTER TABLE counted AUTO_INCREMENT = 500000", "INSERT INTO counted (tenant_id) VALUES (2)")
+	expect(t, db, "SELECT id FROM counted WHERE tenant_id = 2", "500000")
+
+	must(t, c.open("plain"), "DROP TRIGGER IF EXISTS shop.fired1", "DROP EVENT IF EXISTS shop.late")
+	must(t, db, "INSERT INTO fired VALUES (1)")
+	expect(t, db, "SELECT i FROM fired", "1")
+	expect(t, db, "SELECT COUNT(*) FROM information_schema.EVENTS WHERE EVENT_SCHEMA = 'shop'", "0")
+
+	one := oneConn(t, db)
+	run := func(list ...string) {
+		t.Helper()
+		for _, q := range list {
+			if _, err := one.ExecContext(t.Context(), q); err != nil {
+				t.Errorf("%s: %v", q, err)
+			}
+		}
+	}
+	run("CREATE TEMPORARY TABLE early (tenant_id INT PRIMARY KEY)", "ALTER TABLE early RENAME TO later", "INSERT INTO later VALUES (7)", "CREATE TEMPORARY TABLE other (a INT)")
+	must(t, db, "CREATE TABLE later LIKE counted", "INSERT INTO later (tenant_id) VALUES (1),(2),(3),(4),(5),(6)")
+	for _, q := range []string{"SELECT COUNT(*) FROM later", "DELETE FROM later", "SELECT * FROM other, later", "DROP TABLE later", "SHOW CREATE TABLE later"} {
+		expectError(t, one, q, 1235, "DROP TEMPORARY TABLE later")
+	}
+	expectError(t, one, "CREATE TABLE other (tenant_id INT PRIMARY KEY)", 1235, "DROP TEMPORARY TABLE other")
+	run("DROP TEMPORARY TABLE later", "DROP TABLE other", "CREATE TABLE other (tenant_id INT PRIMARY KEY)", "DROP TABLE other")
+	expect(t, one, "SELECT COUNT(*) FROM later", "6")
+	expectError(t, one, "DROP TEMPORARY TABLE later", 1051)
+	expectError(t, db, "CREATE TABLE whose (i INT, w VARCHAR(99) DEFAULT (USER()))", 1235)
+}

@@ -32,7 +32,7 @@ func TestSchema(t *testing.T) {
 			name string
 			f    func(*testing.T, *cluster, *sql.DB)
 		}{{"rights", testSchemaRights}, {"locks", testTableLocks}, {"comments", testCommentsOnly}, {"sizes", testSizes}, {"dump", testDump}, {"unique keys", testUniqueKeys}, {"agreement", testAgreement},
-			{"again", testAgain}, {"rename", testRename}, {"alter rows", testAlterRows}} {
+			{"again", testAgain}, {"rename", testRename}, {"alter rows", testAlterRows}, {"elsewhere", testElsewhere}} {
 			t.Run(part.name, func(t *testing.T) { part.f(t, c, db) })
 		}
 	})

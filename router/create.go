@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"strings"
 
 	"sluice/query"
@@ -226,4 +227,28 @@ func keyDefinition(c *query.ColumnDef, tableCharset, tableCollate string) (why, 
 		return "is a string whose collation is not a _bin one, so that different texts can be equal", text
 	}
 	return "is of type " + c.Type, "BIGINT NOT NULL, or " + text
+}
+
+// columnsOfSession refuses definitions of columns that ask who is there: a shard knows Sluice's account and its connection.
+func columnsOfSession(p *planner) error {
+	w := p.words
+	if verb := verbOf(w); verb != "create" && verb != "alter" || definedBy(w) != "" {
+		return nil
+	}
+	if i := slices.Index(w, "select"); i >= 0 { // of CREATE TABLE … SELECT, which is given values
+		w = w[:i]
+	}
+	for i, s := range w {
+		switch s {
+		case "user", "session_user", "system_user", "connection_id":
+			if w.at(i+1) != "(" || w.at(i+2) != ")" {
+				continue
+			}
+		case "current_user":
+		default:
+			continue
+		}
+		return unsupported("%s() in the definition of a table would be that of Sluice's own connection to the shard; leave it out, and let the application write the value", strings.ToUpper(s))
+	}
+	return nil
 }

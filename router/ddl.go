@@ -99,6 +99,15 @@ func (p changer) everywhere() {
 
 // temporary plans a temporary table, which lives on one connection of the default shard.
 func (p changer) temporary() error {
+	if p.stmt.Kind == query.DropTable { // also one whose name was given a rule since
+		for i := range p.tables {
+			if t := &p.tables[i]; t.home != p.tables[0].home {
+				return unsupported("DROP TEMPORARY TABLE of %s and %s, whose schemas are on different shards, is not available; drop them one by one", p.tables[0].name(), t.name())
+			}
+		}
+		p.plan.home = p.tables[0].home
+		return nil
+	}
 	for i := range p.tables {
 		if t := &p.tables[i]; t.ref.Target && !t.unsharded() {
 			return unsupported("a temporary table named like the %s table %s would hide it on one shard only; choose another name", t.rule.Kind, t.name())

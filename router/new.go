@@ -74,6 +74,9 @@ func (p writer) stampsRows() bool {
 
 // run plans by what the statement is.
 func (p *planner) run() error {
+	if err := columnsOfSession(p); err != nil {
+		return err
+	}
 	if p.stmt.Opaque {
 		return opaque{p}.opaque()
 	}

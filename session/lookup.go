@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -93,15 +94,13 @@ func (p *planner) largestID(ctx context.Context, seq string) (largest uint64, er
 	m := p.args.Map
 	name := string(query.QuoteName(nil, schema)) + "." + string(query.QuoteName(nil, table))
 	greatest := "SELECT MAX(" + string(query.QuoteName(nil, column)) + ") FROM " + name
-	next := "SELECT /*+ SET_VAR(information_schema_stats_expiry=0) */ AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA=" +
-		string(query.QuoteString(nil, schema, p.state.mode)) + " AND TABLE_NAME=" + string(query.QuoteString(nil, table, p.state.mode))
 	for i := range m.Spec.Shards {
 		err := p.kept.onShard(ctx, m.ShardName(i), true, func(c *backend.Conn) error {
 			used, err := askUint(c, greatest)
 			if err != nil {
 				return err
 			}
-			following, err := askUint(c, next)
+			following, err := nextID(p, c, router.TableName{Schema: schema, Table: table})
 			if following > 0 {
 				following--
 			}
@@ -114,6 +113,26 @@ func (p *planner) largestID(ctx context.Context, seq string) (largest uint64, er
 	}
 	return largest, nil
 }
+
+// nextID gives the id that a table's server would give next, 0 where it does not say. Oracle MySQL's information_schema tells one of a day ago.
+func nextID(p *planner, c *backend.Conn, t router.TableName) (uint64, error) {
+	if p.state.mode.MariaDB {
+		return askUint(c, "SELECT AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA="+
+			string(query.QuoteString(nil, t.Schema, p.state.mode))+" AND TABLE_NAME="+string(query.QuoteString(nil, t.Table, p.state.mode)))
+	}
+	_, rows, err := c.Query("SHOW CREATE TABLE " + quoted(t))
+	if err != nil || len(rows) != 1 || len(rows[0]) < 2 {
+		return 0, err
+	}
+	found := tableNumber.FindSubmatch(rows[0][1])
+	if found == nil {
+		return 0, nil
+	}
+	return parseUint(found[1]), nil
+}
+
+// tableNumber finds the option behind a table's definition.
+var tableNumber = regexp.MustCompile("\n\\)[^\n]* ENGINE=[A-Za-z]+ AUTO_INCREMENT=([0-9]+)")
 
 // askUint reads one number; 0 for NULL, no row and negative ones.
 func askUint(c *backend.Conn, sql string) (uint64, error) {

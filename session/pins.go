@@ -6,6 +6,7 @@ import (
 
 	"sluice/backend"
 	"sluice/query"
+	"sluice/router"
 )
 
 // pin is a connection that carries state which cannot be carried to another. It stays
@@ -19,7 +20,8 @@ type pin struct {
 	cursors int
 	// temporary: it has temporary tables, or procedures that may have made some.
 	temporary bool
-	locked    bool // it has tables locked
+	tables    []router.TableName // the temporary tables that statements have made, by their names
+	locked    bool               // it has tables locked
 	since     time.Time
 }
 

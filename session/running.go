@@ -74,6 +74,11 @@ func (r *running) bind(ctx context.Context, st *statement, e *entry) error {
 	if err := r.place(st, e); err != nil {
 		return err
 	}
+	if r.kept.pins.temporary() {
+		if err := (temporaryTables{r.planner}).hidden(e); err != nil {
+			return err
+		}
+	}
 	return admission{r}.admit(ctx, st)
 }
 

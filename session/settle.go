@@ -45,6 +45,9 @@ func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec
 	if lost := s.held.release(); lost != nil {
 		s.kept.lost()
 	}
+	if s.kept.pins.temporary() {
+		temporaryTables{s.planner}.note(e, &s.bound, outcomeError(out, runErr))
+	}
 	if ended {
 		s.c.Task.Leave()
 		s.endRest(out, runErr)

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"sluice/backend"
@@ -49,6 +50,64 @@ func (p temporaryTables) alike(ctx context.Context, schema, table string) error 
 		return notBuilt("the temporary table %s.%s, which is defined otherwise than the permanent one, in a statement that copies its rows; give it another name", schema, table)
 	}
 	return err
+}
+
+// note keeps the names of the session's temporary tables where statements make, rename and drop them.
+func (p temporaryTables) note(e *entry, b *router.Bound, err error) {
+	if !e.stmt.Temporary && !changesTables(e.stmt.Kind) || err != nil && (e.stmt.Kind != query.DropTable || !wire.IsCode(err, 1051)) {
+		return
+	}
+	for _, leg := range b.Legs {
+		name := p.args.Map.ShardName(leg.Shard)
+		i := slices.IndexFunc(p.kept.pins.list, func(q pin) bool { return q.shard == name })
+		if i < 0 {
+			continue
+		}
+		list := &p.kept.pins.list[i].tables
+		switch {
+		case e.stmt.Kind == query.DropTable:
+			*list = slices.DeleteFunc(*list, func(n router.TableName) bool {
+				return slices.ContainsFunc(e.stmt.Tables, func(t query.TableRef) bool { return p.nameOf(t) == n })
+			})
+		case e.stmt.Temporary && len(e.stmt.Tables) > 0:
+			*list = append(*list, p.nameOf(e.stmt.Tables[0]))
+		case e.stmt.Kind == query.RenameTable || e.stmt.Kind == query.AlterTable:
+			for j, t := range e.stmt.Tables {
+				from := 0
+				if e.stmt.Kind == query.RenameTable {
+					from = j &^ 1
+				}
+				if j != from && t.Target && slices.Contains(*list, p.nameOf(e.stmt.Tables[from])) {
+					*list = append(*list, p.nameOf(t)) // the old name stays: not all servers look at temporary tables here
+				}
+			}
+		}
+	}
+}
+
+func (p temporaryTables) nameOf(t query.TableRef) router.TableName {
+	if t.Schema == "" {
+		t.Schema = p.state.schema
+	}
+	return router.TableName{Schema: t.Schema, Table: t.Name}
+}
+
+// hidden refuses a statement with the name of a temporary table of the session which is also that of a sharded or reference
+// table, made since: on one shard it would mean the one, on the others the other.
+func (p temporaryTables) hidden(e *entry) error {
+	if e.stmt.Kind == query.DropTable && e.stmt.Temporary {
+		return nil
+	}
+	for _, t := range e.stmt.Tables {
+		n := p.nameOf(t)
+		if !slices.ContainsFunc(p.kept.pins.list, func(q pin) bool { return slices.Contains(q.tables, n) }) {
+			continue
+		}
+		if d := e.plan.Declares; p.spread(n.Schema, n.Table) || d != nil && d.Name == n.Table {
+			return notBuilt("%s.%s, which is a temporary table of this session and, by its rule, a table of several shards; DROP TEMPORARY TABLE %s first, and give it another name", n.Schema, n.Table, n.Table)
+		}
+	}
+	return nil
 }
 
 const (
