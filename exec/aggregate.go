@@ -38,6 +38,9 @@ func (s *scatter) aggregate(m *router.Merge, sh *shape, out *sink) error {
 	}
 	for len(st.heap.legs) > 0 && (sorter != nil || !out.full()) {
 		c.legs = st.group(c.legs[:0])
+		if st.heap.apart != nil {
+			return st.heap.apart
+		}
 		if err := c.emit(c.legs, sorter, out); err != nil {
 			return err
 		}
@@ -73,7 +76,7 @@ func groupOrder(m *router.Merge) ([]router.SortKey, error) {
 func (st *streams) group(dst []*leg) []*leg {
 	first := st.heap.pop()
 	dst = append(dst, first)
-	for len(st.heap.legs) > 0 && compareKeys(first.keys, st.heap.legs[0].keys, st.heap.specs) == 0 {
+	for len(st.heap.legs) > 0 && st.heap.compare(first.keys, st.heap.legs[0].keys) == 0 {
 		dst = append(dst, st.heap.pop())
 	}
 	return dst
@@ -116,7 +119,7 @@ func newCombiner(m *router.Merge, sh *shape) (*combiner, error) {
 		case query.Avg:
 			ok = ok && in(a.Sum) && in(a.Count)
 		case query.Min, query.Max:
-			ok = ok && in(a.Key) && a.Compare <= router.ByTime
+			ok = ok && in(a.Key) && a.Compare.Known()
 		default:
 			return nil, refuse(1235, "42000", "this aggregate function cannot be combined over shards")
 		}

@@ -42,7 +42,7 @@ func TableInfo(c *backend.Conn, schema, table string) (*shard.TableInfo, error) 
 		return nil, err
 	}
 	info := &shard.TableInfo{Columns: columns(cols)}
-	_, fields, err := c.Query("SHOW COLUMNS FROM " + name)
+	_, fields, err := c.Query("SHOW FULL COLUMNS FROM " + name)
 	if err != nil {
 		return nil, err
 	}
@@ -77,18 +77,19 @@ func periodOf(text []byte) []string {
 // addHidden adds what SHOW COLUMNS tells beyond a result's definitions: which columns a
 // server computes, and those that are invisible.
 func addHidden(c *backend.Conn, info *shard.TableInfo, name string, fields [][][]byte) error {
-	generated, computed, onUpdate := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	generated, computed, onUpdate, types := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string][2]string{}
 	hidden := ""
 	for _, f := range fields {
-		if len(f) < 6 {
-			return fmt.Errorf("%w: SHOW COLUMNS gives %d columns", wire.ErrMalformed, len(f))
+		if len(f) < 7 {
+			return fmt.Errorf("%w: SHOW FULL COLUMNS gives %d columns", wire.ErrMalformed, len(f))
 		}
-		field, extra := string(f[0]), string(f[5])
+		field, extra := string(f[0]), string(f[6])
+		types[strings.ToLower(field)] = [2]string{string(f[1]), string(f[2])}
 		if strings.Contains(extra, "VIRTUAL GENERATED") || strings.Contains(extra, "STORED GENERATED") {
 			generated[strings.ToLower(field)] = true
 		}
 		// MariaDB tells an expression from a string by nothing; one with a parenthesis counts as one.
-		computed[strings.ToLower(field)] = strings.Contains(extra, "DEFAULT_GENERATED") || bytes.IndexByte(f[4], '(') >= 0
+		computed[strings.ToLower(field)] = strings.Contains(extra, "DEFAULT_GENERATED") || bytes.IndexByte(f[5], '(') >= 0
 		onUpdate[strings.ToLower(field)] = strings.Contains(strings.ToLower(extra), "on update")
 		if info.Index(field) < 0 {
 			hidden += ", " + quoteName(field)
@@ -106,9 +107,31 @@ func addHidden(c *backend.Conn, info *shard.TableInfo, name string, fields [][][
 		for i := range list {
 			name := strings.ToLower(list[i].Name)
 			list[i].Generated, list[i].Computed, list[i].OnUpdate = generated[name], computed[name], onUpdate[name]
+			typed(&list[i], types[name][0], types[name][1])
 		}
 	}
 	return nil
+}
+
+// typed adds what a result's definition does not say of a column: MariaDB calls its own types
+// strings, and its uca1400 collations by the number of another one.
+func typed(c *shard.Column, typ, collation string) {
+	switch typ {
+	case "inet4", "inet6", "uuid":
+		c.Native = typ
+	}
+	charset, name, is := strings.Cut(collation, "_uca1400_")
+	first, known := map[string]uint16{"utf8mb3": 2048, "utf8mb4": 2304, "ucs2": 2560, "utf16": 2816, "utf32": 3072}[charset]
+	if !is || !known {
+		return
+	}
+	// Its number without the language, which is in bits 3 to 7.
+	c.Collation = first
+	for i, part := range []string{"_cs", "as_", "nopad_"} {
+		if strings.Contains("_"+name, part) {
+			c.Collation |= 1 << i
+		}
+	}
 }
 
 func columns(cols []wire.Column) []shard.Column {

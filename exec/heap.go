@@ -7,13 +7,22 @@ import "sluice/router"
 type legHeap struct {
 	legs  []*leg
 	specs []router.SortKey
+	apart error // two rows are told apart by what servers may not have sorted by
 }
 
 func (h *legHeap) less(a, b *leg) bool {
-	if c := compareKeys(a.keys, b.keys, h.specs); c != 0 {
+	if c := h.compare(a.keys, b.keys); c != 0 {
 		return c < 0
 	}
 	return a.index < b.index
+}
+
+func (h *legHeap) compare(a, b []key) int {
+	c := compareKeys(a, b, h.specs)
+	if c != 0 && h.apart == nil {
+		h.apart = toldApart(a, b, h.specs)
+	}
+	return c
 }
 
 func (h *legHeap) push(l *leg) {

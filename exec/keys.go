@@ -16,7 +16,7 @@ type key struct {
 	null bool
 	n    uint64 // BySigned (its bits), ByUnsigned
 	f    float64
-	b    []byte // ByBytes, ByDecimal, ByTime: a copy in memory of its own
+	b    []byte // ByBytes, ByDecimal, ByTime, ByWeights…: a copy in memory of its own
 }
 
 // keyReader decodes the key columns of rows.
@@ -29,7 +29,7 @@ type keyReader struct {
 // newKeyReader checks that the keys are columns of the rows.
 func newKeyReader(specs []router.SortKey, sh *shape) (keyReader, error) {
 	for _, k := range specs {
-		if k.Column < 0 || k.Column >= len(sh.cols) || k.Compare > router.ByTime {
+		if k.Column < 0 || k.Column >= len(sh.cols) || !k.Compare.Known() {
 			return keyReader{}, refuse(1105, "HY000", "the plan merges by column %d of %d", k.Column+1, len(sh.cols))
 		}
 	}
@@ -170,6 +170,31 @@ func compareKeys(a, b []key, specs []router.SortKey) int {
 	return 0
 }
 
+// toldApart says why rows that differ are not certain to come in the order of their keys: the
+// first key that they differ in is alike as far as servers sort by it (router.SortKey.Cut). Rows
+// between two of those have the same beginning: so it is seen, whichever are compared.
+func toldApart(a, b []key, specs []router.SortKey) error {
+	for i := range specs {
+		k := &specs[i]
+		switch {
+		case compareKey(&a[i], &b[i], k.Compare) == 0:
+			continue
+		case k.Cut == 0 || a[i].null || b[i].null:
+			return nil
+		}
+		x, y := a[i].b[:min(k.Cut, len(a[i].b))], b[i].b[:min(k.Cut, len(b[i].b))]
+		if pad := k.Compare.Pad(); pad == "" && !bytes.Equal(x, y) || pad != "" && compareWeights(x, y, pad) != 0 {
+			return nil
+		}
+		return refuse(1235, "42000", "strings that differ only behind their first %d characters are not sorted over several shards, because servers "+
+			"sort by the beginning of a string (max_sort_length); use that alone, LEFT(column, 255), or give the shard key a value", leastCut)
+	}
+	return nil
+}
+
+// leastCut is how many characters a Cut is at least: of two bytes of weights each.
+const leastCut = 256
+
 func compareKey(a, b *key, how router.Compare) int {
 	switch {
 	case a.null && b.null:
@@ -191,10 +216,31 @@ func compareKey(a, b *key, how router.Compare) int {
 	case router.ByTime:
 		return compareTime(a.b, b.b)
 	}
+	if pad := how.Pad(); pad != "" {
+		return compareWeights(a.b, b.b, pad)
+	}
 	return bytes.Compare(a.b, b.b)
 }
 
-func order[T int64 | uint64 | float64](a, b T) int {
+// compareWeights compares weights as if those of spaces followed the shorter ones.
+func compareWeights(a, b []byte, pad string) int {
+	n := min(len(a), len(b))
+	if c := bytes.Compare(a[:n], b[:n]); c != 0 {
+		return c
+	}
+	rest, sign := a[n:], 1
+	if len(b) > n {
+		rest, sign = b[n:], -1
+	}
+	for i, w := range rest {
+		if c := order(w, pad[i%len(pad)]); c != 0 {
+			return c * sign
+		}
+	}
+	return 0
+}
+
+func order[T byte | int64 | uint64 | float64](a, b T) int {
 	switch {
 	case a < b:
 		return -1

@@ -96,6 +96,9 @@ func (s *scatter) mergeSort(m *router.Merge, sh *shape, out *sink) error {
 		return err
 	}
 	for len(st.heap.legs) > 0 && !out.full() {
+		if st.heap.apart != nil {
+			return st.heap.apart
+		}
 		top := st.heap.legs[0]
 		if err := out.row(top.row); err != nil {
 			return err
@@ -168,15 +171,22 @@ func (st *streams) advance(l *leg) (more bool, err error) {
 	if err := st.look(l, row); err != nil {
 		return false, err
 	}
-	c := compareKeys(l.prev, l.keys, st.heap.specs)
+	c := st.heap.compare(l.prev, l.keys)
 	switch {
+	case st.heap.apart != nil:
+		return false, st.heap.apart
 	case c > 0:
-		return false, refuse(1105, "HY000", "shard %s gives its rows in another order than they are merged in; "+
-			"the answer would be wrong", l.conn.Shard())
+		return false, disagrees("gives its rows in another order than they are merged in", l)
 	case c == 0 && st.strict:
-		return false, refuse(1105, "HY000", "shard %s gives two rows for one group of the merge; the answer would be wrong", l.conn.Shard())
+		return false, disagrees("gives two rows for one group of the merge", l)
 	}
 	return true, nil
+}
+
+// disagrees says that a shard's server compares otherwise than the plan believes.
+func disagrees(how string, l *leg) error {
+	return refuse(1235, "42000", "shard %s %s, with which the answer would be wrong; give the shard key a value so that one shard "+
+		"has all the rows, or sort by another expression", l.conn.Shard(), how)
 }
 
 // sink writes the merged rows to the client.

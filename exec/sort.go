@@ -22,6 +22,7 @@ type sorter struct {
 	keep   int64 // rows that can matter: offset + limit
 	rows   []sortedRow
 	bytes  int
+	apart  error // as legHeap's
 }
 
 // sortedRow is a row of the visible columns with its keys.
@@ -80,7 +81,13 @@ func rowBytes(r *sortedRow) int {
 // prune sorts and drops rows that a LIMIT leaves out. The sort is stable: rows with equal
 // keys stay in the order of the groups.
 func (s *sorter) prune() {
-	slices.SortStableFunc(s.rows, func(a, b sortedRow) int { return compareKeys(a.keys, b.keys, s.reader.specs) })
+	slices.SortStableFunc(s.rows, func(a, b sortedRow) int {
+		c := compareKeys(a.keys, b.keys, s.reader.specs)
+		if c != 0 && s.apart == nil {
+			s.apart = toldApart(a.keys, b.keys, s.reader.specs)
+		}
+		return c
+	})
 	if int64(len(s.rows)) <= s.keep {
 		return
 	}
@@ -94,6 +101,9 @@ func (s *sorter) prune() {
 // flush sends the rows in their order.
 func (s *sorter) flush(out *sink) error {
 	s.prune()
+	if s.apart != nil {
+		return s.apart
+	}
 	if err := out.begin(); err != nil {
 		return err
 	}

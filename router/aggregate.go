@@ -263,7 +263,7 @@ func (h *hiddenColumns) aggregate(s *aggSpec, items []shard.Column) (AggColumn, 
 		a.Count = h.add("COUNT("+s.arg+")", s.span)
 	case query.Min, query.Max:
 		expr := string(h.m.block.Items[s.item].Span.Of(h.m.in.SQL))
-		wrap, by, refusal := comparison(&items[s.item], expr)
+		wrap, by, refusal := h.m.comparison(&items[s.item], expr, false)
 		if refusal != nil {
 			return a, refusal
 		}
@@ -284,14 +284,14 @@ func (h *hiddenColumns) resortKey(s *sortSpec, c *shard.Column, aggs []AggColumn
 		if h.m.aggs[i].item != s.item {
 			continue
 		}
-		wrap, by, refusal := comparison(c, s.expr)
+		wrap, by, refusal := h.m.comparison(c, s.expr, false)
 		if refusal != nil {
 			return SortKey{}, false, refusal
 		}
 		if wrap != "" && aggs[i].Key == aggs[i].Column {
 			return SortKey{}, false, notOverShards("ORDER BY an aggregate that is a FLOAT or a string", oneKey)
 		}
-		return SortKey{Column: aggs[i].Key, Desc: s.desc, Compare: by}, true, nil
+		return SortKey{Column: aggs[i].Key, Desc: s.desc, Compare: by, Cut: sortCutOf(c, h.m.in.Mode.MariaDB)}, true, nil
 	}
 	return h.sortKey(s, c)
 }

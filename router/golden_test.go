@@ -236,7 +236,7 @@ func column(name string, words []string) shard.Column {
 		"decimal": typeNewDecimal, "float": typeFloat, "double": typeDouble, "date": typeDate, "datetime": typeDatetime,
 		"timestamp": typeTimestamp, "time": typeTime, "year": typeYear, "bit": typeBit, "char": typeString, "varchar": typeVarString,
 		"binary": typeString, "varbinary": typeVarString, "text": typeBlob, "blob": typeBlob, "enum": typeString, "null": typeNull, "json": typeJSON,
-		"set": typeSet, "geometry": typeGeometry, "vector": typeVector, "odd": 0xf1}
+		"inet4": typeString, "inet6": typeString, "uuid": typeString, "set": typeSet, "geometry": typeGeometry, "vector": typeVector, "odd": 0xf1}
 	b, ok := types[typ]
 	if !ok {
 		panic("unknown type " + words[0])
@@ -246,6 +246,10 @@ func column(name string, words []string) shard.Column {
 	switch typ {
 	case "char", "varchar", "text", "enum":
 		c.Collation, width = 45, 4
+	}
+	switch typ {
+	case "inet4", "inet6", "uuid":
+		c.Native, c.Collation, c.Length = typ, 8, 39
 	}
 	if typ == "enum" {
 		c.Flags |= flagEnum
@@ -276,6 +280,10 @@ func column(name string, words []string) shard.Column {
 			c.Collation = 1070
 		case "latin1_bin":
 			c.Collation, width = 47, 1
+		}
+		if id, ok := strings.CutPrefix(w, "collation="); ok {
+			n, _ := strconv.Atoi(id)
+			c.Collation, width = uint16(n), bytesPerCharacter(uint16(n))
 		}
 	}
 	c.Length *= width
@@ -571,6 +579,9 @@ func renderMerge(m *Merge) string {
 		var s []string
 		for _, k := range keys {
 			text := fmt.Sprintf("%d %s", k.Column, k.Compare)
+			if k.Cut > 0 {
+				text += fmt.Sprintf(" to %d", k.Cut)
+			}
 			if k.Desc {
 				text += " desc"
 			}

@@ -33,22 +33,47 @@ type SortKey struct {
 	Column  int // column of the leg's rows that holds the comparable value
 	Desc    bool
 	Compare Compare
+	// Cut, when not 0, is how many bytes of the value servers are certain to sort by: of values
+	// that are alike in them and differ behind, they may sort the one before the other or not
+	// tell them apart.
+	Cut int
 }
 
 // Compare says how values of a key column are ordered. NULL is always the smallest.
 type Compare uint8
 
 const (
-	ByBytes  Compare = iota // memcmp: WEIGHT_STRING, binary strings
+	ByBytes  Compare = iota // memcmp: WEIGHT_STRING at its full length, binary strings
 	BySigned                // integers
 	ByUnsigned
 	ByDecimal
 	ByFloat
 	ByTime // dates and times (text forms that order as text, negative TIME excepted)
+	// WEIGHT_STRING as long as the string is, followed by the weights of spaces: of the
+	// Unicode collations 4.0.0 and 14.0.0, of 5.2.0, and of latin1_german2_ci.
+	ByWeights0209
+	ByWeights020A
+	ByWeights20
 )
 
+// Pad is the weight of a space, "" where none follows a shorter value.
+func (c Compare) Pad() string {
+	switch c {
+	case ByWeights0209:
+		return "\x02\x09"
+	case ByWeights020A:
+		return "\x02\x0a"
+	case ByWeights20:
+		return " "
+	}
+	return ""
+}
+
+// Known tells whether it is one of these.
+func (c Compare) Known() bool { return c <= ByWeights20 }
+
 func (c Compare) String() string {
-	return [...]string{"bytes", "signed", "unsigned", "decimal", "float", "time"}[c]
+	return [...]string{"bytes", "signed", "unsigned", "decimal", "float", "time", "weights 0209", "weights 020a", "weights 20"}[c]
 }
 
 // AggColumn says how visible column Column is computed from the legs' partial values.

@@ -1,20 +1,14 @@
 package router
 
 import (
+	"bytes"
+	"encoding/hex"
 	"strconv"
 	"strings"
 
 	"sluice/query"
 	"sluice/shard"
 )
-
-// maxWeight bounds, in characters, the strings that rows are merged by: each row carries a
-// weight of some 2 to 6 bytes for each character that the column could have.
-const maxWeight = 4096
-
-// maxGroupWeight bounds them where equal rows must come together: servers order by the
-// first max_sort_length (1024) bytes of the weights only, 4 for a character.
-const maxGroupWeight = 255
 
 // resolveOrProbe finishes the plan from the catalog where that has all types, else lets a
 // shard describe the result first.
@@ -233,7 +227,7 @@ func (h *hiddenColumns) columnOf(item int) int {
 // always NULL.
 func (h *hiddenColumns) sortKey(s *sortSpec, c *shard.Column) (k SortKey, used bool, err error) {
 	k.Desc = s.desc
-	wrap, compare, refusal := comparison(c, s.expr)
+	wrap, compare, refusal := h.m.comparison(c, s.expr, s.col != nil)
 	if refusal == nil && (h.m.groups || h.m.distinct) && wrap != "" && compare == ByBytes && characters(c) > maxGroupWeight {
 		refusal = tooLong(characters(c), s.expr)
 	}
@@ -247,7 +241,10 @@ func (h *hiddenColumns) sortKey(s *sortSpec, c *shard.Column) (k SortKey, used b
 	case c.Type == typeNull:
 		return k, false, nil
 	}
-	k.Compare, k.Column = compare, -1
+	k.Compare, k.Column, k.Cut = compare, -1, sortCutOf(c, h.m.in.Mode.MariaDB)
+	if k.Cut > 0 && (h.m.groups || h.m.distinct) && c.Collation == collationBinary {
+		return k, false, tooLong(c.Length, s.expr)
+	}
 	if wrap == "" {
 		k.Column = h.columnOf(s.item)
 		wrap = s.expr
@@ -257,6 +254,9 @@ func (h *hiddenColumns) sortKey(s *sortSpec, c *shard.Column) (k SortKey, used b
 		return k, true, nil
 	}
 	if k.Column < 0 {
+		if pad := compare.Pad(); pad != "" && h.m.distinct { // equal rows are to be equal in this, too
+			wrap = "TRIM(TRAILING 0x" + hex.EncodeToString([]byte(pad)) + " FROM " + wrap + ")"
+		}
 		if s.col == nil && (h.m.groups || h.groupedBy(s.expr)) { // MySQL sees that a column depends on its group, but not an expression of it
 			wrap = "MIN(" + wrap + ")"
 		}
@@ -280,9 +280,47 @@ func (h *hiddenColumns) groupedBy(expr string) bool {
 	return false
 }
 
+// comparison is that of a value that is a column of the catalog, or an expression, of which
+// servers say less: MariaDB calls values of its own types strings, and its uca1400 collations by
+// the number of another one.
+func (m *merger) comparison(c *shard.Column, expr string, isColumn bool) (wrap string, by Compare, refusal *Refusal) {
+	if !isColumn && m.in.Mode.MariaDB && isText(c.Type) && c.Collation != collationBinary && c.Flags&(flagEnum|flagSet) == 0 && m.disguised(c.Type == typeString) {
+		return "", 0, notOverShards("ORDER BY, GROUP BY, DISTINCT, MIN or MAX of an expression beside columns of the type INET4, INET6 or UUID or of a collation uca1400_as or _cs", oneKey)
+	}
+	return comparison(c, expr)
+}
+
+// disguised tells whether an expression may have a type that its description does not tell:
+// with fixed, that of an address.
+func (m *merger) disguised(fixed bool) bool {
+	for i := range m.tables {
+		info := m.tables[i].info
+		if info == nil {
+			continue
+		}
+		for _, list := range [][]shard.Column{info.Columns, info.Hidden} {
+			for j := range list {
+				if c := &list[j]; fixed && c.Native != "" || isText(c.Type) && weighingOf(c.Collation).other {
+					return true
+				}
+			}
+		}
+	}
+	text := bytes.ToLower(m.in.SQL)
+	return bytes.Contains(text, []byte("uca1400_")) || fixed && (bytes.Contains(text, []byte("inet")) || bytes.Contains(text, []byte("uuid")))
+}
+
 // comparison says how values of a column are ordered; wrap is the expression to compare by,
 // "" for the value itself.
 func comparison(c *shard.Column, expr string) (wrap string, by Compare, refusal *Refusal) {
+	switch c.Native {
+	case "inet4":
+		return "CAST(" + expr + " AS BINARY(4))", ByBytes, nil
+	case "inet6":
+		return "CAST(" + expr + " AS BINARY(16))", ByBytes, nil
+	case "uuid": // their order depends on their versions, and that of the server
+		return "", 0, notOverShards("ORDER BY, GROUP BY, DISTINCT, MIN or MAX of a UUID", oneKey)
+	}
 	switch c.Type {
 	case typeTiny, typeShort, typeLong, typeLongLong, typeInt24, typeYear:
 		if c.Flags&flagUnsigned != 0 || c.Type == typeYear {
@@ -301,32 +339,9 @@ func comparison(c *shard.Column, expr string) (wrap string, by Compare, refusal 
 		return "(" + expr + ")+0", ByUnsigned, nil
 	case typeNull:
 		return "", ByBytes, nil
-	case typeVarchar, typeVarString, typeString, typeTinyBlob, typeTinyBlob + 1, typeTinyBlob + 2, typeBlob:
+	}
+	if isText(c.Type) {
 		return stringComparison(c, expr)
 	}
 	return "", 0, notOverShards("ORDER BY, GROUP BY or DISTINCT of a value that is neither number, date nor string", oneKey)
-}
-
-func characters(c *shard.Column) uint32 { return max(1, c.Length/bytesPerCharacter(c.Collation)) }
-
-func tooLong(n uint32, expr string) *Refusal {
-	return notOverShards("ORDER BY, GROUP BY, DISTINCT, MIN or MAX of a string of up to "+strconv.FormatUint(uint64(n), 10)+" characters",
-		"use its beginning: LEFT("+expr+", 255)")
-}
-
-// stringComparison compares as the database does: by the weights of the collation. They
-// are asked for at the full length, so that trailing spaces count as the collation says
-// (LIBRARIES 9: measured on ten collations).
-func stringComparison(c *shard.Column, expr string) (wrap string, by Compare, refusal *Refusal) {
-	switch {
-	case c.Flags&(flagEnum|flagSet) != 0:
-		return "(" + expr + ")+0", ByFloat, nil // by their numbers
-	case c.Collation == collationBinary:
-		return "", ByBytes, nil
-	}
-	n := characters(c)
-	if n > maxWeight {
-		return "", 0, tooLong(n, expr)
-	}
-	return "WEIGHT_STRING(" + expr + " AS CHAR(" + strconv.FormatUint(uint64(n), 10) + "))", ByBytes, nil
 }

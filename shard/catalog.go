@@ -14,6 +14,8 @@ type Column struct {
 	Generated bool // computed from other columns: no value can be given to it
 	Computed  bool // where a row gives no value, its server computes one: DEFAULT NOW(), DEFAULT (an expression)
 	OnUpdate  bool // ON UPDATE CURRENT_TIMESTAMP
+	// Native is MariaDB's own type of a column that the protocol calls a string: "inet4", "inet6", "uuid".
+	Native string
 }
 
 // TableInfo lists the columns of a table in their order.
