@@ -263,7 +263,7 @@ func (h *hiddenColumns) aggregate(s *aggSpec, items []shard.Column) (AggColumn, 
 		a.Count = h.add("COUNT("+s.arg+")", s.span)
 	case query.Min, query.Max:
 		expr := string(h.m.block.Items[s.item].Span.Of(h.m.in.SQL))
-		wrap, by, refusal := h.m.comparison(&items[s.item], expr, false)
+		wrap, by, refusal := comparisonIn(h.m, &items[s.item], expr, false)
 		if refusal != nil {
 			return a, refusal
 		}
@@ -284,7 +284,7 @@ func (h *hiddenColumns) resortKey(s *sortSpec, c *shard.Column, aggs []AggColumn
 		if h.m.aggs[i].item != s.item {
 			continue
 		}
-		wrap, by, refusal := h.m.comparison(c, s.expr, false)
+		wrap, by, refusal := comparisonIn(h.m, c, s.expr, false)
 		if refusal != nil {
 			return SortKey{}, false, refusal
 		}

@@ -227,7 +227,7 @@ func (h *hiddenColumns) columnOf(item int) int {
 // always NULL.
 func (h *hiddenColumns) sortKey(s *sortSpec, c *shard.Column) (k SortKey, used bool, err error) {
 	k.Desc = s.desc
-	wrap, compare, refusal := h.m.comparison(c, s.expr, s.col != nil)
+	wrap, compare, refusal := comparisonIn(h.m, c, s.expr, s.col != nil)
 	if refusal == nil && (h.m.groups || h.m.distinct) && wrap != "" && compare == ByBytes && characters(c) > maxGroupWeight {
 		refusal = tooLong(characters(c), s.expr)
 	}
@@ -280,11 +280,11 @@ func (h *hiddenColumns) groupedBy(expr string) bool {
 	return false
 }
 
-// comparison is that of a value that is a column of the catalog, or an expression, of which
+// comparisonIn is that of a value that is a column of the catalog, or an expression, of which
 // servers say less: MariaDB calls values of its own types strings, and its uca1400 collations by
 // the number of another one.
-func (m *merger) comparison(c *shard.Column, expr string, isColumn bool) (wrap string, by Compare, refusal *Refusal) {
-	if !isColumn && m.in.Mode.MariaDB && isText(c.Type) && c.Collation != collationBinary && c.Flags&(flagEnum|flagSet) == 0 && m.disguised(c.Type == typeString) {
+func comparisonIn(m *merger, c *shard.Column, expr string, isColumn bool) (wrap string, by Compare, refusal *Refusal) {
+	if !isColumn && m.in.Mode.MariaDB && isText(c.Type) && c.Collation != collationBinary && c.Flags&(flagEnum|flagSet) == 0 && disguised(m, c.Type == typeString) {
 		return "", 0, notOverShards("ORDER BY, GROUP BY, DISTINCT, MIN or MAX of an expression beside columns of the type INET4, INET6 or UUID or of a collation uca1400_as or _cs", oneKey)
 	}
 	return comparison(c, expr)
@@ -292,7 +292,7 @@ func (m *merger) comparison(c *shard.Column, expr string, isColumn bool) (wrap s
 
 // disguised tells whether an expression may have a type that its description does not tell:
 // with fixed, that of an address.
-func (m *merger) disguised(fixed bool) bool {
+func disguised(m *merger, fixed bool) bool {
 	for i := range m.tables {
 		info := m.tables[i].info
 		if info == nil {
