@@ -69,8 +69,11 @@ func (r *generator) selectAggregates() {
 func (r *generator) list(t *genTable) string {
 	if c, ok := r.columnOf(t, integer, decimal); ok && r.IntN(3) > 0 {
 		n := c.name
+		if c.class == integer && r.oneIn(8) { // of large decimals the last digits follow the order of the rows
+			return pick(r, "ROUND(STDDEV("+n+"), 4)", "ROUND(VAR_SAMP("+n+"), 4)")
+		}
 		return pick(r, "COUNT(DISTINCT "+n+")", "SUM(DISTINCT "+n+")", "AVG(DISTINCT "+n+")", "SUM("+n+") / COUNT(*)", "MAX("+n+") - MIN("+n+")", "IFNULL(SUM("+n+"), 0)",
-			"ROUND(STDDEV("+n+"), 4)", "ROUND(VAR_SAMP("+n+"), 4)", "BIT_OR("+n+")", "BIT_XOR("+n+")", "BIT_AND("+n+")", "GROUP_CONCAT(DISTINCT "+n+" ORDER BY "+n+" DESC SEPARATOR '/')",
+			"BIT_OR("+n+")", "BIT_XOR("+n+")", "BIT_AND("+n+")", "GROUP_CONCAT(DISTINCT "+n+" ORDER BY "+n+" DESC SEPARATOR '/')",
 			"JSON_LENGTH(JSON_ARRAYAGG("+n+"))", "SUM(CASE WHEN "+n+" > 2 THEN 1 ELSE 0 END)", "COUNT("+n+") * 2", "SUM("+n+" > 3)")
 	}
 	if c, ok := r.columnOf(t, ciString, binString); ok && r.oneIn(2) {
@@ -188,6 +191,9 @@ func (r *generator) selectSubquery() {
 	}
 	if t.key != "" && r.oneIn(2) && t.column(t.key).class != binString {
 		outer = *t.column(t.key)
+	}
+	if signed, ok := r.columnOf(&m, integer); ok && inner.class == unsigned && outer.class == integer { // MariaDB: -3 NOT IN (unsigned with NULL) follows the plan
+		inner = signed
 	}
 	sub := func(columns string) {
 		r.add("(SELECT " + columns + " FROM " + m.name + " m")

@@ -244,7 +244,7 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 	case !r.state.autocommit() && (p.Write || e.stmt.Kind == query.Select):
 		// The servers would open a transaction each, none of which can be a branch of one.
 		r.kept.tx.startImplicit()
-	case p.Write && !p.Locking:
+	case p.Write && !p.Locking && !(temporaryTables{r.planner}).filled(ctx, e, &r.bound):
 		r.kept.tx.startStatement()
 	}
 	return r.kept.guard(p, r.held.several)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -31,6 +32,21 @@ func (p temporaryTables) check(ctx context.Context, b *router.Bound) error {
 		return p.alike(ctx, s.Schema, s.Table)
 	}
 	return nil
+}
+
+// filled tells whether a bound statement on Oracle MySQL puts rows of several shards into a temporary table of the session and
+// writes nothing else: it is the home shard's alone, and the branch of a distributed transaction would allow neither the table nor copies.
+func (p temporaryTables) filled(ctx context.Context, e *entry, b *router.Bound) bool {
+	if p.state.mode.MariaDB || !p.kept.pins.temporary() || b.Gathering == nil || b.Strategy != router.Gather || e.stmt.Insert == nil || e.stmt.Opaque {
+		return false
+	}
+	i := slices.IndexFunc(e.stmt.Tables, func(t query.TableRef) bool { return t.Target })
+	if i < 0 {
+		return false
+	}
+	schema, table := cmp.Or(e.stmt.Tables[i].Schema, p.state.schema), e.stmt.Tables[i].Name
+	own, err := p.definition(ctx, schema, table, false)
+	return err == nil && !p.spread(schema, table) && strings.HasPrefix(own, createTemporary)
 }
 
 // alike refuses a temporary table with another definition than the permanent one of its name.

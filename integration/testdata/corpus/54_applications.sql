@@ -31,8 +31,11 @@ INSERT INTO x (id, v, txt) SELECT m.id, COUNT(*), MAX(o.code) FROM t AS m INNER 
 SELECT IF(d.n > 0, d.code, IFNULL(e.code, 'none')) AS value, x.id FROM x LEFT JOIN o d ON d.uid = x.id AND d.n = 1 LEFT JOIN o e ON e.uid = x.id AND e.n = 2 WHERE x.id < 12 ORDER BY x.id
 SELECT `main_table`.*, `r`.`name` FROM `x` AS `main_table` LEFT JOIN `r` ON main_table.v = r.n WHERE (`main_table`.`id` > 3) AND (`r`.`name` IS NULL OR `r`.`code` IN('de', 'fr')) ORDER BY `main_table`.`id` ASC
 CREATE TEMPORARY TABLE tmp_rows (id INT NOT NULL PRIMARY KEY, v INT)
-#! mariadb
 INSERT INTO tmp_rows SELECT id, v FROM x WHERE v > 1
+REPLACE INTO tmp_rows (id, v) SELECT x.id, SUM(o.n) FROM x JOIN o ON o.uid = x.id WHERE x.id < 9 GROUP BY x.id
+INSERT INTO tmp_rows SELECT uid, n FROM o WHERE n = 1 ON DUPLICATE KEY UPDATE v = VALUES(v) + 100
+INSERT INTO tmp_rows SELECT uid, n FROM o
+SELECT COUNT(*), SUM(v) FROM tmp_rows
 SELECT tmp_rows.id, o.n FROM tmp_rows JOIN o ON o.uid = tmp_rows.id ORDER BY 1, 2
 SELECT COUNT(*) FROM x WHERE id NOT IN (SELECT id FROM tmp_rows)
 DROP TEMPORARY TABLE tmp_rows
