@@ -27,6 +27,8 @@ func TestWhatCallsLeave(t *testing.T) {
 			"INSERT INTO p VALUES (1,1),(2,2),(3,3)")
 		t.Run("insert id", func(t *testing.T) { testCalledInsertID(t, c, flavor) })
 		t.Run("found rows", func(t *testing.T) { testCalledFoundRows(t, c, flavor) })
+		t.Run("settings", func(t *testing.T) { testCalledSettings(t, c, flavor) })
+		t.Run("transactions", func(t *testing.T) { testCalledTransactions(t, c, flavor) })
 	})
 }
 
@@ -85,4 +87,89 @@ func testCalledFoundRows(t *testing.T, c *cluster, flavor testkit.Flavor) {
 		run(t, one, "BEGIN NOT ATOMIC SELECT i FROM p; END")
 		expect(t, one, "SELECT FOUND_ROWS()", "3")
 	}
+}
+
+func testCalledSettings(t *testing.T, c *cluster, flavor testkit.Flavor) {
+	db := c.open("shop", interpolated)
+	must(t, db,
+		"CREATE TABLE fires (i INT)",
+		"CREATE PROCEDURE ac0() SET autocommit = 0",
+		"CREATE PROCEDURE ac1() BEGIN START TRANSACTION; INSERT INTO p VALUES (50, 50); COMMIT; SET autocommit = 1; END",
+		"CREATE PROCEDURE zone() SET time_zone = '+05:00'",
+		"CREATE PROCEDURE fails() BEGIN SET SESSION group_concat_max_len = 5; SELECT * FROM nowhere; END",
+		"CREATE PROCEDURE keeps() BEGIN SET @old = @@sql_mode; SET sql_mode = 'ANSI_QUOTES'; UPDATE p SET v = v; SET sql_mode = @old; END",
+		"CREATE PROCEDURE clock() SET timestamp = 5",
+		"CREATE PROCEDURE next() SET TRANSACTION READ ONLY",
+		"CREATE PROCEDURE begins() BEGIN SET TRANSACTION READ ONLY; START TRANSACTION; SELECT COUNT(*) FROM p; COMMIT; END",
+		"CREATE TRIGGER sets AFTER INSERT ON fires FOR EACH ROW SET div_precision_increment = 2",
+		"CREATE TRIGGER stops AFTER DELETE ON fires FOR EACH ROW SET timestamp = 5")
+	must(t, c.servers[2].DB(t, "plain"), "CREATE PROCEDURE made() BEGIN PREPARE s FROM 'SET foreign_key_checks = 0'; EXECUTE s; DEALLOCATE PREPARE s; END")
+
+	own := connect(t, c.px[0].data, "app", "shop", interpolated)
+	one := oneConn(t, own)
+	run(t, one, "SET autocommit = 0", "CALL ac1()")
+	expect(t, one, "SELECT @@autocommit", "1")
+	run(t, one, "UPDATE x SET v = v + 1000", "INSERT INTO p VALUES (51, 51)")
+	one.Close()
+	own.Close()
+	expect(t, db, "SELECT SUM(v) FROM x", "8036")
+	expect(t, db, "SELECT COUNT(*) FROM p WHERE i >= 50", "2")
+
+	one = oneConn(t, db)
+	run(t, one, "CALL ac0()", "UPDATE x SET v = id", "ROLLBACK")
+	expect(t, one, "SELECT SUM(v) FROM x", "8036")
+	run(t, one, "UPDATE x SET v = id", "COMMIT", "SET autocommit = 1")
+
+	one = oneConn(t, db)
+	run(t, one, "CALL zone()")
+	expect(t, one, "SELECT DISTINCT FROM_UNIXTIME(0) FROM x", "1970-01-01 05:00:00")
+	expectError(t, one, "CALL fails()", 1146)
+	expect(t, one, "SELECT GROUP_CONCAT(id ORDER BY id) FROM x", "1,2,3")
+	before := rows(t, one, "SELECT @@sql_mode")
+	run(t, one, "CALL keeps()")
+	expect(t, one, "SELECT @@sql_mode", before...)
+	expect(t, one, `SELECT "a" FROM x WHERE id = 1`, "a")
+	run(t, one, "INSERT INTO fires VALUES (1)")
+	expect(t, one, "SELECT 1/3 FROM x WHERE id < 3", "0.33", "0.33")
+	if flavor == testkit.MariaDBFlavor {
+		run(t, one, "BEGIN NOT ATOMIC SET lc_time_names = 'de_DE'; END")
+		expect(t, one, "SELECT DISTINCT MONTHNAME('2026-05-01') FROM x", "Mai")
+	}
+	for _, sql := range []string{"CALL clock()", "DELETE FROM fires"} {
+		expectError(t, one, sql, 1235, "sluice: a stored program that sets timestamp")
+	}
+	expectError(t, one, "CALL next()", 1235, "SET TRANSACTION, which is about the client's next transaction")
+	run(t, one, "CALL begins()", "UPDATE x SET v = v")
+	one = oneConn(t, db)
+	run(t, one, "CALL plain.made()")
+	expect(t, one, "SELECT DISTINCT @@foreign_key_checks FROM x", "0")
+}
+
+func testCalledTransactions(t *testing.T, c *cluster, flavor testkit.Flavor) {
+	db := c.open("shop", interpolated)
+	must(t, db,
+		"CREATE PROCEDURE back() ROLLBACK TO SAVEPOINT sv",
+		"CREATE PROCEDURE marks() BEGIN SAVEPOINT own; UPDATE p SET v = 70 WHERE i = 1; ROLLBACK TO own; RELEASE SAVEPOINT own; END",
+		"CREATE PROCEDURE does(n INT) BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION SET @failed = 1; START TRANSACTION; UPDATE p SET v = n WHERE i = 1; COMMIT; END",
+		"CREATE PROCEDURE undoes() BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION ROLLBACK; UPDATE p SET v = 80 WHERE i = 1; END")
+	must(t, c.servers[2].DB(t, "plain"), "CREATE PROCEDURE commits() BEGIN PREPARE s FROM 'COMMIT'; EXECUTE s; DEALLOCATE PREPARE s; END")
+	one := oneConn(t, db)
+	run(t, one, "BEGIN", "UPDATE p SET v = 0", "SAVEPOINT sv", "UPDATE x SET v = v + 100")
+	for _, sql := range []string{"CALL back()", "CALL marks()"} {
+		expectError(t, one, sql, 1235, "sluice: a program with SAVEPOINT, ROLLBACK TO or RELEASE in a transaction on another shard than s1")
+	}
+	for _, sql := range []string{"CALL does(1)", "CALL undoes()"} {
+		expectError(t, one, sql, 1235, "sluice: a program that begins or ends transactions (also by DDL), in a transaction on another shard than s1")
+	}
+	run(t, one, "ROLLBACK TO sv", "COMMIT")
+	expect(t, db, "SELECT SUM(v) FROM x", "36")
+	expect(t, db, "SELECT SUM(v) FROM p", "0")
+	run(t, one, "BEGIN", "UPDATE p SET v = 5 WHERE i = 1", "SAVEPOINT sv", "UPDATE p SET v = 6 WHERE i = 1", "CALL back()", "CALL marks()", "COMMIT")
+	expect(t, db, "SELECT v FROM p WHERE i = 1", "5")
+	run(t, one, "BEGIN", "UPDATE p SET v = 7 WHERE i = 2", "CALL does(9)", "UPDATE p SET v = 8 WHERE i = 2", "ROLLBACK", "UPDATE x SET v = v", "CALL does(10)")
+	expect(t, db, "SELECT v FROM p WHERE i <= 2 ORDER BY i", "10", "8")
+	one = oneConn(t, db)
+	run(t, one, "BEGIN", "UPDATE p SET v = v", "UPDATE x SET v = v + 100")
+	expectError(t, one, "CALL plain.commits()", 1235, "COMMIT or ROLLBACK before the call")
+	run(t, one, "ROLLBACK")
 }

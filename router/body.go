@@ -25,10 +25,13 @@ func (b body) at(i int) string {
 // effects adds what word i says of a program.
 func (b body) effects(c *Called, name string, i int) {
 	called := b.list[i].Called
-	c.Settings = c.Settings || b.at(i) != "" && b.assignsOthers(i)
+	if b.at(i) != "" && b.assignsOthers(i) {
+		c.Settings, c.Sets = true, append(c.Sets, Setting{Name: b.at(i)})
+	}
 	if row := b.at(i - 2); !called && b.at(i-1) == "." && (row == "new" || row == "old") { // a column
 		return
 	}
+	b.ends(c, i)
 	c.selects = c.selects || b.at(i) == "select" || b.begins(i) && slices.Contains(answersRows, b.at(i))
 	switch b.at(i) {
 	case "insert", "replace":
@@ -70,6 +73,7 @@ func (b body) effects(c *Called, name string, i int) {
 		c.Settings = true
 	case "set":
 		c.Settings = c.Settings || b.setsOthers(i)
+		b.sets(c, name, i)
 	case "found_rows":
 		if called && !b.ran(i, givesRows) {
 			c.cannot(name, "asks for FOUND_ROWS() of the statement before it")

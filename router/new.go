@@ -36,7 +36,9 @@ func New(stmt *query.Statement, in *Input) (*Plan, error) {
 	if err := (programs{p}).examine(); err != nil {
 		return nil, err
 	}
-	programs{p}.compound()
+	if err := (programs{p}).compound(); err != nil {
+		return nil, err
+	}
 	if err := p.run(); err != nil {
 		return nil, err
 	}

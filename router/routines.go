@@ -25,25 +25,28 @@ type Called struct {
 	Variables []string // user variables, as their texts write them
 	InsertID  bool     // they look at LAST_INSERT_ID(), or set it
 	Settings  bool     // they may set variables of the server
+	Sets      []Setting
 	Writes    bool
 	Found     Found // of a CALL, or a compound statement
 
-	names     []string         // of the statement's own
-	fired     string           // the trigger that is being read, and the table, in words
-	changes   changes          // what they do to tables
-	namedLock bool             // they take and give back named locks
-	locks     bool             // they lock rows that they read
-	unfit     string           // why nothing can be said of them, or no connection but the client's would do
-	views     bool             // some of tables are views
-	tables    []query.TableRef // those that they may name
-	texts     []string         // schemas in which they run texts that they make
-	sharded   string           // the first of tables that is
-	reference string           // the first of tables, or of those behind views, that is
-	homes     []string         // default shards of their schemas
-	under     string           // the one that is being read
-	unread    bool             // the text of one cannot be read
-	selects   bool             // they may change what FOUND_ROWS() is
-	blind     bool             // unfit says only that a text cannot be read
+	names      []string         // of the statement's own
+	fired      string           // the trigger that is being read, and the table, in words
+	changes    changes          // what they do to tables
+	namedLock  bool             // they take and give back named locks
+	locks      bool             // they lock rows that they read
+	unfit      string           // why nothing can be said of them, or no connection but the client's would do
+	views      bool             // some of tables are views
+	tables     []query.TableRef // those that they may name
+	texts      []string         // schemas in which they run texts that they make
+	sharded    string           // the first of tables that is
+	reference  string           // the first of tables, or of those behind views, that is
+	homes      []string         // default shards of their schemas
+	under      string           // the one that is being read
+	unread     bool             // the text of one cannot be read
+	ends       bool             // they may end the transaction
+	savepoints bool             // they may set savepoints, or go back to them
+	selects    bool             // they may change what FOUND_ROWS() is
+	blind      bool             // unfit says only that a text cannot be read
 }
 
 // pure tells whether calls depend on nothing but their arguments, and leave nothing.
@@ -61,6 +64,7 @@ func adopt(p *Plan, c *Called) {
 		all = *p.Called // it is not changed: others may look at it
 	}
 	all.Variables = append(slices.Clone(all.Variables), c.Variables...)
+	all.Sets = append(slices.Clip(all.Sets), c.Sets...)
 	all.InsertID, all.Settings, all.Writes = all.InsertID || c.InsertID, all.Settings || c.Settings, all.Writes || c.Writes
 	p.Called = &all
 }

@@ -44,30 +44,37 @@ func (p programs) called(c *Called, name string) {
 }
 
 // compound notes what MariaDB's compound statements do: BEGIN NOT ATOMIC …, IF …, and their like.
-func (p programs) compound() {
+func (p programs) compound() error {
 	switch first := p.words.at(0); {
 	case !p.stmt.Opaque || !p.in.Mode.MariaDB || p.stmt.Kind != query.Other:
-		return
+		return nil
 	case first != "begin" && !slices.Contains(compounds, first):
-		return
+		return nil
 	}
+	const what = "a compound statement"
 	c := &Called{}
 	if called := p.plan.Called; called != nil {
 		*c = *called
+		c.Sets, c.texts, c.unfit = slices.Clip(c.Sets), slices.Clip(c.texts), ""
 	}
+	c.fired = what
 	text := p.in.SQL[:p.in.Scan.End]
 	list, ok := query.Words(text, p.in.Mode)
 	b := body{list: list, source: string(text)}
 	b.own = b.declared(nil)
 	for i := range list {
-		b.effects(c, "", i)
+		b.effects(c, what, i)
 		if b.runsText(i) {
-			c.texts = append(slices.Clip(c.texts), p.in.Schema)
+			c.texts = append(c.texts, p.in.Schema)
 		}
+	}
+	if c.unfit != "" {
+		return notOverShards(c.unfit+",", "send its statements one by one")
 	}
 	c.unread = c.unread || !ok
 	c.Found = c.finds(b, p.in.Mode)
 	p.plan.Runs = c
+	return nil
 }
 
 // compounds are the words, besides BEGIN, that such a statement begins with.

@@ -205,7 +205,7 @@ func firedHere(why string) *Refusal {
 // keep notes what triggers do to the session.
 func (p triggers) keep(c *Called) {
 	if c.marks() {
-		adopt(p.plan, &Called{Variables: c.Variables, InsertID: c.InsertID, Settings: c.Settings})
+		adopt(p.plan, &Called{Variables: c.Variables, InsertID: c.InsertID, Settings: c.Settings, Sets: c.Sets})
 	}
 }
 

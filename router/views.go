@@ -218,6 +218,7 @@ func (p views) add(what string, c *Called) {
 	}
 	v := p.behind
 	v.Variables = append(v.Variables, c.Variables...)
+	v.Sets = append(v.Sets, c.Sets...)
 	v.InsertID, v.Settings, v.Writes = v.InsertID || c.InsertID, v.Settings || c.Settings, v.Writes || c.Writes || c.locks
 }
 

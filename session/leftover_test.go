@@ -164,11 +164,15 @@ func TestLockWaitOfVictim(t *testing.T) {
 	}
 }
 
-// TestLockWaitAfterCall: so does a procedure that commits, on a connection that stays with the session.
+// TestLockWaitAfterCall: so does a CALL, on a connection that stays with the session. (One that commits is refused.)
 func TestLockWaitAfterCall(t *testing.T) {
 	s := newScene(t, frontOptions{}, 8)
-	s.servers[0].Exec("CREATE PROCEDURE " + s.db + ".p() COMMIT")
+	s.servers[0].Exec("CREATE PROCEDURE "+s.db+".p() DO 1", "CREATE PROCEDURE "+s.db+".e() COMMIT")
 	c := s.conn("")
 	s.do(c, "BEGIN", "INSERT INTO plain (v) VALUES ('a')", "UPDATE users SET name = 'q'", "INSERT INTO plain (v) VALUES ('b')", "CALL p()")
+	if _, err := c.ExecContext(context.Background(), "CALL e()"); err == nil || !strings.Contains(err.Error(), "1235") {
+		t.Errorf("a part of a transaction is committed: %v", err)
+	}
+	s.do(c, "COMMIT")
 	want(t, s.one(c, "SELECT @@innodb_lock_wait_timeout FROM plain LIMIT 1"), "50")
 }

@@ -48,6 +48,7 @@ func (s *settling) remember(st *statement, e *entry, out *exec.Outcome, runErr e
 			s.answers.insertID = asked
 		}
 	}
+	called{s}.keepSettings(e, out)
 	s.keepState(st, e, out)
 }
 

@@ -204,6 +204,9 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 	if err := r.bringBack(ctx, st, e); err != nil {
 		return err
 	}
+	if err := (calling{r}).check(p); err != nil {
+		return err
+	}
 	r.held.several = severalShards(&r.bound)
 	if r.held.now = ""; r.held.several && p.Clock {
 		r.held.now = unixSeconds(st.started)

@@ -20,6 +20,9 @@ func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec
 	if runErr == nil && out.Response.Err != nil && !out.Answered {
 		runErr = out.Response.Err
 	}
+	if codeOf(runErr) == inBranch && s.kept.tx.Several() && len(s.bound.Legs) > 0 {
+		runErr = endsOne(s.args.Map.ShardName(s.bound.Legs[0].Shard))
+	}
 	if len(s.held.list) > 0 {
 		s.kept.tx.spend(usesTables(e.stmt) && codeOf(outcomeError(out, runErr)) != readOnlyTx)
 	}
@@ -70,6 +73,9 @@ func (s *settling) after(ctx context.Context, st *statement, e *entry, out *exec
 
 // readOnlyTx is ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, which comes before a table is used.
 const readOnlyTx = 1792
+
+// inBranch is ER_XAER_RMFAIL: what ends a transaction was said in a branch of one over several shards.
+const inBranch = 1399
 
 // usesTables tells whether a statement may have used a table.
 func usesTables(stmt *query.Statement) bool {
@@ -216,6 +222,7 @@ func (s *settling) keepAssigned(st *statement, e *entry, out *exec.Outcome, runE
 			s.held.list[i].conn.Soil()
 		}
 	}
+	called{s}.keepSettings(e, out)
 	if s.held.lent.back {
 		if l := s.atHome(out); l != nil && slices.Contains(s.held.lent.to, l.conn) {
 			s.bringHome(l)
