@@ -19,6 +19,19 @@ import (
 // of its unique keys hold on each shard only.
 type defining struct{ *running }
 
+// passIDs moves the sequences of new names past the ids of the old ones before tables get them. What is handed out until then is passed
+// on behind the statement (afterDDL); that may fail when nothing can be undone any more, so that without this nothing is begun.
+func (d defining) passIDs(ctx context.Context, p *router.Plan) error {
+	for _, r := range router.PassesSequences(p) {
+		err := d.h.topo.PassIDs(ctx, r[0], r[1], &ids{r: d.running, seq: r[0]})
+		var server *wire.Error
+		if err != nil && !errors.Is(err, errNoIDs) && !errors.As(err, &server) { // a server's: there is no such table yet, or the statement will be told, too
+			return refuse(1105, "HY000", "the ids of %s could not be passed on to %s, and nothing was renamed: %v; run it again", r[0], r[1], err)
+		}
+	}
+	return nil
+}
+
 // check compares the tables that the statement has changed. Where some shards said that what
 // it wants is so already, and all are alike now, it is complete.
 func (d defining) check(ctx context.Context, st *statement, e *entry, out *exec.Outcome, runErr error) error {

@@ -33,13 +33,14 @@ func TestMain(m *testing.M) {
 
 // memory is a Topology without etcd.
 type memory struct {
-	mu    sync.Mutex
-	m     *shard.Map
-	pools *backend.Pools
-	ids   map[string]uint64
-	told  []func(*shard.Map)
-	acks  chan [2]int64 // of migration and attempt; nil: nobody is interested
-	asks  func()        // called before the largest id of a table is asked for, if there is one
+	mu       sync.Mutex
+	m        *shard.Map
+	pools    *backend.Pools
+	ids      map[string]uint64
+	told     []func(*shard.Map)
+	acks     chan [2]int64 // of migration and attempt; nil: nobody is interested
+	keepsIDs error         // of PassIDs
+	asks     func()        // called before the largest id of a table is asked for, if there is one
 
 	cluster string
 }
@@ -131,6 +132,9 @@ func (t *memory) DropIDs(_ context.Context, seq string) error {
 func (t *memory) PassIDs(_ context.Context, from, to string, _ topo.IDUser) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.keepsIDs != nil {
+		return t.keepsIDs
+	}
 	if next, known := t.ids[from]; known {
 		t.ids[to] = max(t.ids[to], next)
 	}

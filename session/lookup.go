@@ -80,13 +80,16 @@ func (p *planner) shardOf(schema string) string {
 	return p.state.defaultShard()
 }
 
+// errNoIDs is the error of largestID for a table that needs no sequence.
+var errNoIDs = errors.New("has no AUTO_INCREMENT column")
+
 // largestID gives the largest id that a table with a sequence has, or that its server
 // would not give any more, over all shards.
 func (p *planner) largestID(ctx context.Context, seq string) (largest uint64, err error) {
 	schema, table, _ := strings.Cut(seq, ".")
 	column, err := p.sequenceColumn(ctx, schema, table)
 	if err == nil && column == "" {
-		err = fmt.Errorf("table %s has no AUTO_INCREMENT column", seq)
+		err = fmt.Errorf("table %s %w", seq, errNoIDs)
 	}
 	if err != nil {
 		return 0, err

@@ -131,9 +131,15 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 	if in.User == nil {
 		return nil, 0, refuse(1045, "28000", "the user %s was removed", p.c.User)
 	}
-	const maxTables = 64 // more tables than a join may have
-	for range maxTables {
+	const maxTables = 64            // more tables than a join may have
+	const others = 10 * time.Second // how long DDL of others may take away what has been looked up
+	began, version := time.Now(), int64(0)
+	for rounds := 0; rounds < maxTables; {
 		in.Catalog = p.h.catalog.snapshot(in.Map.Version, time.Now())
+		if in.Catalog.Version == version || time.Since(began) > others {
+			rounds++
+		}
+		version = in.Catalog.Version
 		plan, err := router.New(stmt, in)
 		var sizes *router.NeedSizes
 		if errors.As(err, &sizes) {

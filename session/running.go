@@ -238,6 +238,9 @@ func (r *running) before(ctx context.Context, st *statement, e *entry) error {
 		if err := (defining{r}).before(ctx, p); err != nil {
 			return err
 		}
+		if err := (defining{r}).passIDs(ctx, p); err != nil {
+			return err
+		}
 		return r.declare(ctx, e)
 	case r.kept.tx.Open() || !r.held.several || p.DDL:
 	case locked: // neither BEGIN nor XA is possible
