@@ -10,6 +10,40 @@ import (
 
 // settingScripts are statements of one client each, separated by lines.
 var settingScripts = []string{`
+SET sql_mode = ''
+INSERT INTO t (id, v) VALUES (1, 'a')
+INSERT IGNORE INTO t (id, v) VALUES (1, 'a'), (1, 'b')
+SHOW WARNINGS
+SET sql_mode = 'NO_ZERO_DATE'
+SHOW WARNINGS
+PREPARE st FROM "SELECT CAST('0000-00-00' AS DATE)"
+SHOW WARNINGS
+SET sql_mode = ''
+SHOW WARNINGS
+EXECUTE st
+SHOW WARNINGS
+INSERT IGNORE INTO t (id, v) VALUES (1, 'a'), (1, 'b')
+SET sql_mode = 'NO_ZERO_DATE'
+PREPARE st FROM "SELECT CAST('0000-00-00' AS DATE)"
+SET sql_mode = ''
+EXECUTE st
+SHOW WARNINGS
+INSERT IGNORE INTO t (id, v) VALUES (1, 'a'), (1, 'b')
+PREPARE st FROM "SELECT CAST('0000-00-00' AS DATE)"
+EXECUTE st
+SHOW WARNINGS
+INSERT IGNORE INTO t (id, v) VALUES (1, 'a'), (1, 'b')
+SELECT 1
+SHOW WARNINGS
+INSERT IGNORE INTO t (id, v) VALUES (1, 'a'), (1, 'b')
+SET @a = 5
+SHOW WARNINGS
+PREPARE st FROM "SELECT CAST('0000-00-00' AS DATE)"
+SHOW WARNINGS
+DO 1
+SHOW WARNINGS
+DELETE FROM t
+`, `
 SET autocommit = LAST_INSERT_ID(1)
 SELECT LAST_INSERT_ID(), @@autocommit
 SET autocommit = LAST_INSERT_ID(0)
