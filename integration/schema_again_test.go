@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"strings"
 	"testing"
+
+	"sluice/internal/testkit"
 )
 
 // testAgain: a statement that failed on one shard is completed by running it again, also where it adds a
@@ -99,8 +101,8 @@ func testRename(t *testing.T, c *cluster, db *sql.DB) {
 
 // TestRenameOfRules: what tools do that change a schema beside its use, where the configuration has the rules.
 func TestRenameOfRules(t *testing.T) {
-	c := start(t, setup{schemas: triggerSchemas})
-	db := c.open("shop")
+	c := start(t, setup{schemas: triggerSchemas, etcd: testkit.Etcd(t).Addr})
+	db, other := c.open("shop"), connect(t, c.addProxy().data, "app", "shop")
 	must(t, db, "CREATE TABLE x (id INT NOT NULL PRIMARY KEY, v INT)", "INSERT INTO x VALUES (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (7, 7), (8, 8)",
 		"CREATE TABLE r (code INT NOT NULL PRIMARY KEY, n INT)", "INSERT INTO r VALUES (1, 1)",
 		"CREATE TABLE x_apart (id INT NOT NULL PRIMARY KEY, v INT)")
@@ -119,6 +121,22 @@ func TestRenameOfRules(t *testing.T) {
 	if got := strings.Join(c.perShard("SELECT COUNT(*) FROM shop.r"), " "); got != "1 1 1 1" {
 		t.Errorf("copies of r: %s", got)
 	}
+	// Another proxy drops a table, whose name is without a rule then.
+	for n := range 8 {
+		must(t, db, "CREATE TABLE m LIKE x")
+		must(t, other, "DROP TABLE m")
+		if n%2 == 0 {
+			must(t, db, "CREATE TABLE m (id INT PRIMARY KEY, v INT)")
+		} else {
+			must(t, db, "CREATE TABLE m (v INT)")
+		}
+		if got := strings.Join(c.perShard("SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'shop' AND TABLE_NAME = 'm'"), " "); got != "0 1 0 0" {
+			t.Fatalf("shards that have the unsharded table m: %s", got)
+		}
+		must(t, db, "DROP TABLE m")
+	}
+	expectError(t, db, "DROP TABLE nope, x", 1051, "Unknown table 'shop.nope'")
+	expect(t, db, "SELECT COUNT(*) FROM x", "8")
 	// Ids go on where they were, also where the rows that had them are gone.
 	must(t, db, "CREATE TABLE a (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, uid INT NOT NULL)", "INSERT INTO a (uid) VALUES (1), (2), (3), (4), (5)")
 	last := rows(t, db, "SELECT MAX(id) FROM a")[0]

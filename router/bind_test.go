@@ -1,6 +1,7 @@
 package router
 
 import (
+	"errors"
 	"bytes"
 	"fmt"
 	"os"
@@ -272,6 +273,11 @@ func TestDeclare(t *testing.T) {
 	drop := &Plan{undeclares: []ruled{{"shop", spec.Schemas[1].Tables[0]}}}
 	if Undeclare(drop, spec); len(spec.Schemas[1].Tables) != 0 {
 		t.Errorf("a dropped table's rule stays: %+v", spec)
+	}
+	var refusal *Refusal
+	there := &Plan{Declares: p.Declares, declareSchema: "shop", declared: true}
+	if _, err := there.Declare(spec, 7); !errors.As(err, &refusal) || refusal.Code != 1412 || len(spec.Schemas[1].Tables) != 0 {
+		t.Errorf("the rule of a table that was dropped at another proxy was stored again: %v, %+v", err, spec)
 	}
 	if _, err := p.Declare(spec, 7); err != nil {
 		t.Fatal(err)

@@ -53,6 +53,8 @@ func (p creator) createTable() error {
 	}
 	if declared != nil {
 		p.plan.Declares, p.plan.declareSchema = declared, t.schema
+	} else if t.rule.Auto != 0 { // which may go with its table at this moment, at another proxy
+		p.plan.Declares, p.plan.declareSchema, p.plan.declared = &rule, t.schema, true
 	}
 	p.plan.Table = t.name()
 	if p.stmt.OrReplace {

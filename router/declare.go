@@ -14,7 +14,7 @@ type ruled struct {
 
 // Declare adds the rule of a new sharded table to the stored cluster, with a stamp by which it is
 // known later, and tells whether there was none before. It is made for topo.Update: it may run
-// more than once, on a newer spec each time.
+// more than once, on a newer spec each time. Errors: *Refusal, 1412 where the plan was made with a rule that is gone.
 func (p *Plan) Declare(spec *shard.Spec, stamp int64) (added bool, err error) {
 	if p.Declares == nil {
 		return false, nil
@@ -35,6 +35,9 @@ func (p *Plan) Declare(spec *shard.Spec, stamp int64) (added bool, err error) {
 				return false, nil
 			}
 			return false, refuse(1105, "HY000", "table %s.%s was given another rule at this moment; run the statement again", s.Name, rule.Name)
+		}
+		if p.declared {
+			return false, &Refusal{1412, "HY000", "sluice: the rule of table " + s.Name + "." + rule.Name + " was removed at this moment; run the statement again"}
 		}
 		s.Tables = append(s.Tables, rule)
 		return true, nil

@@ -79,6 +79,7 @@ type Plan struct {
 	// nil for everything else. Declare stores it.
 	Declares      *shard.Table
 	declareSchema string
+	declared      bool    // it is that of a statement before, and must be there still
 	undeclares    []ruled // DROP TABLE: rules of that kind
 
 	home       string // shard of ToDefault and ToNamed; "" is the first one

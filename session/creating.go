@@ -96,7 +96,7 @@ func (c creating) literal(ctx context.Context, st *statement) (*statement, error
 
 // exists looks for the table where one server would find it before it looks at the SELECT.
 func (c creating) exists(ctx context.Context, to *router.Creation) (bool, error) {
-	return c.running.isThere(ctx, to.Schema, to.Table)
+	return c.running.isThere(ctx, to.Schema, to.Table, "")
 }
 
 // existing answers for a table that is there.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"sluice/backend"
@@ -99,6 +100,9 @@ func (d defining) warn(out *exec.Outcome, text string) {
 // before refuses to add keys and constraints without names to a table that some shards have changed already: there
 // a server would add them once more, under another name, and the statement would never be complete.
 func (d defining) before(ctx context.Context, p *router.Plan) error {
+	if err := d.missing(ctx, p.Stmt); err != nil {
+		return err
+	}
 	if !p.Nameless {
 		return nil
 	}
@@ -113,6 +117,39 @@ func (d defining) before(ctx context.Context, p *router.Plan) error {
 		}
 	}
 	return nil
+}
+
+// missing answers DROP TABLE of tables of several shards and unsharded ones where one of these is not there: the other shards would not say so.
+// Where the statement was carried out before, but for some shards, it is completed.
+func (d defining) missing(ctx context.Context, stmt *query.Statement) error {
+	spread := func(t query.TableRef) bool {
+		n := temporaryTables{d.planner}.nameOf(t)
+		return d.planner.spread(n.Schema, n.Table)
+	}
+	if stmt.Kind != query.DropTable || stmt.IfExists || !slices.ContainsFunc(stmt.Tables, spread) ||
+		!slices.ContainsFunc(stmt.Tables, func(t query.TableRef) bool { return !spread(t) }) {
+		return nil
+	}
+	var gone []string
+	for _, t := range stmt.Tables {
+		n := temporaryTables{d.planner}.nameOf(t)
+		if !spread(t) && slices.ContainsFunc(d.kept.pins.list, func(q pin) bool { return slices.Contains(q.tables, n) }) {
+			continue
+		}
+		there, err := d.isThere(ctx, n.Schema, n.Table, " AND TABLE_TYPE <> 'VIEW'")
+		switch {
+		case err != nil:
+			return err
+		case !there && spread(t):
+			return nil
+		case !there:
+			gone = append(gone, n.Schema+"."+n.Table)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	return &wire.Error{Code: 1051, SQLState: "42S02", Message: "Unknown table '" + strings.Join(gone, ",") + "'"}
 }
 
 // holder names a shard that has a table, "" for none.

@@ -31,7 +31,7 @@ func (r *running) declare(ctx context.Context, e *entry) error {
 		table.Schema = r.state.schema
 	}
 	if sc := r.args.Map.Schema(table.Schema); sc != nil && sc.Rule(p.Declares.Name).Kind == shard.Unsharded && !e.stmt.OrReplace {
-		there, err := r.isThere(ctx, table.Schema, p.Declares.Name)
+		there, err := r.isThere(ctx, table.Schema, p.Declares.Name, "")
 		if there {
 			err = &stands{table.Schema, p.Declares.Name}
 		}
@@ -44,6 +44,12 @@ func (r *running) declare(ctx context.Context, e *entry) error {
 		added, err = p.Declare(spec, stamp)
 		return err
 	})
+	if isStale(err) {
+		if _, err := r.h.topo.Refresh(ctx); err != nil {
+			return refuse(1105, "HY000", "the rule of the table could not be read: %v", err)
+		}
+		return err
+	}
 	if err != nil {
 		return refuse(1105, "HY000", "the rule of the table could not be stored: %v", err)
 	}
@@ -54,15 +60,33 @@ func (r *running) declare(ctx context.Context, e *entry) error {
 	return nil
 }
 
-// isThere looks for a table on its schema's default shard.
-func (r *running) isThere(ctx context.Context, schema, table string) (there bool, err error) {
+// isThere looks for a table on its schema's default shard, under a condition more.
+func (r *running) isThere(ctx context.Context, schema, table, more string) (there bool, err error) {
 	err = r.kept.onShard(ctx, r.planner.shardOf(schema), true, func(c *backend.Conn) error {
 		_, rows, err := c.Query("SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA=" + string(query.QuoteString(nil, schema, r.state.mode)) +
-			" AND TABLE_NAME=" + string(query.QuoteString(nil, table, r.state.mode)))
+			" AND TABLE_NAME=" + string(query.QuoteString(nil, table, r.state.mode)) + more)
 		there = len(rows) > 0
 		return err
 	})
 	return there, err
+}
+
+// outdated tells whether CREATE TABLE was refused under a rule that a statement had made, where there is a newer map, which p has then: the
+// table may have been dropped at another proxy.
+func outdated(ctx context.Context, p *planner, stmt *query.Statement, why error) bool {
+	if why == nil || stmt.Kind != query.CreateTable || len(stmt.Tables) == 0 {
+		return false
+	}
+	n := temporaryTables{p}.nameOf(stmt.Tables[0])
+	if s := p.args.Map.Schema(n.Schema); s == nil || s.Rule(n.Table).Auto == 0 {
+		return false
+	}
+	m, err := p.h.topo.Refresh(ctx)
+	if err != nil || m.Version == p.args.Map.Version {
+		return false
+	}
+	p.args.Map = m
+	return true
 }
 
 // settleRule takes the rules of dropped tables away, and that of a table which no shard would make.

@@ -81,7 +81,12 @@ func (p *planner) makePlan(ctx context.Context, st *statement, keep bool, as man
 		p.kept.patience = e.bounds.Wait // of what has to be looked up, too
 	}
 	if e.action == route {
-		if e.plan, e.catVersion, err = p.resolve(ctx, st, stmt, hints, as); err != nil {
+		e.plan, e.catVersion, err = p.resolve(ctx, st, stmt, hints, as)
+		if outdated(ctx, p, stmt, err) {
+			e.mapVersion = p.args.Map.Version
+			e.plan, e.catVersion, err = p.resolve(ctx, st, stmt, hints, as)
+		}
+		if err != nil {
 			return nil, err
 		}
 		e.label = e.plan.Strategy.String()
