@@ -68,6 +68,7 @@ func (a orderReader) byItems(nodes []*ast.ByItem, lo, hi int, order bool) []Orde
 				a.fail("ORDER BY is not understood")
 			}
 			to--
+			o.Directed = true
 		} else if n.Desc {
 			a.fail("ORDER BY is not understood")
 		}

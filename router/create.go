@@ -52,6 +52,9 @@ func (p creator) createTable() error {
 		return err
 	}
 	if declared != nil {
+		if err := shard.CheckObject(declared.Name); err != nil {
+			return refuse(1235, "42000", "the table cannot be sharded: %v", err)
+		}
 		p.plan.Declares, p.plan.declareSchema = declared, t.schema
 	} else if t.rule.Auto != 0 { // which may go with its table at this moment, at another proxy
 		p.plan.Declares, p.plan.declareSchema, p.plan.declared = &rule, t.schema, true
@@ -223,7 +226,13 @@ func keyDefinition(c *query.ColumnDef, tableCharset, tableCollate string) (why, 
 		if collate == "" && charset == "" {
 			collate, charset = tableCollate, tableCharset
 		}
-		if c.Binary || strings.HasSuffix(strings.ToLower(collate), "_bin") || strings.EqualFold(charset, "binary") || strings.EqualFold(collate, "binary") {
+		if charset == "" {
+			charset, _, _ = strings.Cut(collate, "_")
+		}
+		switch {
+		case charset != "" && !hasBin(charset):
+			return "is a string of the character set " + charset + ", which a shard key cannot have", text
+		case c.Binary || strings.HasSuffix(strings.ToLower(collate), "_bin") || strings.EqualFold(charset, "binary"):
 			return "", ""
 		}
 		return "is a string whose collation is not a _bin one, so that different texts can be equal", text

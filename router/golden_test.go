@@ -320,6 +320,8 @@ func (w *world) request(d *datadriven.TestData) *request {
 			r.in.Mode.NoBackslashEscapes = true
 		case "lax":
 			r.in.Strict = false
+		case "short":
+			r.in.ShortSort = true
 		case "zero":
 			r.in.NoAutoValueOnZero = true
 		case "mysql":

@@ -113,6 +113,20 @@ func binCharset(id uint16) string {
 	return ""
 }
 
+// hasBin tells whether binCharset knows a character set.
+func hasBin(charset string) bool {
+	charset = strings.ToLower(charset)
+	if charset == "utf8" {
+		charset = "utf8mb3"
+	}
+	for id := range uint16(collation0900Bin + 1) {
+		if binCharset(id) == charset {
+			return true
+		}
+	}
+	return false
+}
+
 // bytesPerCharacter gives what a character of a collation takes at most. For a collation
 // that is not known it is 1, so that a length in characters is never taken too short.
 func bytesPerCharacter(id uint16) uint32 {

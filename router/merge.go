@@ -2,6 +2,7 @@ package router
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -148,6 +149,13 @@ func (m *merger) run() error {
 	}
 	if b.Rollup {
 		return notOverShards("GROUP BY … WITH ROLLUP", "add the totals in the application, or "+oneKey)
+	}
+	if err := (grouper{m}).limitsEach(); err != nil {
+		return err
+	}
+	directed := func(o query.OrderItem) bool { return o.Directed }
+	if m.in.Mode.MariaDB && len(b.OrderBy) == 0 && slices.ContainsFunc(b.GroupBy, directed) {
+		return notOverShards("GROUP BY … ASC or DESC without ORDER BY", "say the order by ORDER BY")
 	}
 	if !aggregated || m.groupsByKey() {
 		return m.rows(aggregated)

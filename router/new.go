@@ -45,6 +45,9 @@ func New(stmt *query.Statement, in *Input) (*Plan, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
+	if err := givesIDs(p); err != nil {
+		return nil, err
+	}
 	if err := (programs{p}).asIs(); err != nil {
 		return nil, err
 	}

@@ -164,6 +164,8 @@ type Input struct {
 	Charset string
 	// NoAutoValueOnZero says that sql_mode makes 0 an id like any other.
 	NoAutoValueOnZero bool
+	// ShortSort says that servers sort by less of a string than they do by default.
+	ShortSort bool
 	// Strict says that sql_mode makes a value that does not fit an error.
 	Strict bool
 	// Sizes are the rows of NeedSizes, by its table's name.

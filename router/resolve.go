@@ -287,6 +287,9 @@ func comparisonIn(m *merger, c *shard.Column, expr string, isColumn bool) (wrap 
 	if !isColumn && m.in.Mode.MariaDB && isText(c.Type) && c.Collation != collationBinary && c.Flags&(flagEnum|flagSet) == 0 && disguised(m, c.Type == typeString) {
 		return "", 0, notOverShards("ORDER BY, GROUP BY, DISTINCT, MIN or MAX of an expression beside columns of the type INET4, INET6 or UUID or of a collation uca1400_as or _cs", oneKey)
 	}
+	if m.in.ShortSort && isText(c.Type) && c.Flags&(flagEnum|flagSet) == 0 {
+		return "", 0, notOverShards("ORDER BY, GROUP BY, DISTINCT, MIN or MAX of a string under a max_sort_length below 1024", "SET SESSION max_sort_length = DEFAULT")
+	}
 	return comparison(c, expr)
 }
 

@@ -131,7 +131,7 @@ const (
 func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statement, hints query.Hints, as manner) (*router.Plan, int64, error) {
 	in := &router.Input{
 		SQL: st.sql, Scan: st.scan, Mode: p.state.mode, Schema: p.state.schema, User: p.args.Map.User(p.c.User), Map: p.args.Map, Hints: hints,
-		Charset: p.state.literals, NoAutoValueOnZero: p.state.zeroIsValue, Strict: p.state.vars.hasMode("STRICT_TRANS_TABLES") || p.state.vars.hasMode("STRICT_ALL_TABLES"), Apart: as.apart, Sift: as.sift, Homes: as.homes, Staged: as.staged, Scratch: as.scratch,
+		Charset: p.state.literals, NoAutoValueOnZero: p.state.zeroIsValue, ShortSort: p.state.shortSort, Strict: p.state.vars.hasMode("STRICT_TRANS_TABLES") || p.state.vars.hasMode("STRICT_ALL_TABLES"), Apart: as.apart, Sift: as.sift, Homes: as.homes, Staged: as.staged, Scratch: as.scratch,
 	}
 	if in.User == nil {
 		return nil, 0, refuse(1045, "28000", "the user %s was removed", p.c.User)

@@ -28,6 +28,7 @@ type state struct {
 	literals    string        // character set in which string literals reach the server's columns unconverted, or ""
 	wait        time.Duration // how long the client may be silent; 0: it has not set wait_timeout
 	zeroIsValue bool          // sql_mode NO_AUTO_VALUE_ON_ZERO
+	shortSort   bool          // max_sort_length is below its default
 	prefix      []byte        // of plan-cache keys: user, schema, mode
 	class       backend.Class
 }
@@ -98,6 +99,8 @@ func (s *state) setVars(v *settings) {
 	s.mode = modeOf(v, s.h.defaults.mode)
 	s.wait = time.Duration(parseUint([]byte(v.plain("wait_timeout")))) * time.Second
 	s.zeroIsValue = v.hasMode("NO_AUTO_VALUE_ON_ZERO")
+	length := v.plain("max_sort_length")
+	s.shortSort = isDigits(length) && parseUint([]byte(length)) < 1024
 	s.literals = v.plain("character_set_client")
 	if co := v.plain("collation_connection"); co != s.literals && !strings.HasPrefix(co, s.literals+"_") {
 		s.literals = ""
@@ -134,7 +137,7 @@ func (s *state) rekey() {
 	b = append(b, s.vars.values["collation_connection"]...)
 	b = append(b, s.vars.values[resultsCollation]...)
 	// What a shard says of a result's columns, their types and lengths, follows from these.
-	for _, name := range [...]string{"sql_mode", "group_concat_max_len", "lc_time_names", "div_precision_increment"} {
+	for _, name := range [...]string{"sql_mode", "group_concat_max_len", "lc_time_names", "div_precision_increment", "max_sort_length"} {
 		b = append(b, 0)
 		if v := s.vars.values[name]; name != "sql_mode" || v != "'"+s.h.defaults.sqlMode+"'" {
 			b = append(b, v...)

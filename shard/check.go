@@ -157,7 +157,7 @@ func (c *checker) checkRanges() {
 func (c *checker) checkSchemas() {
 	for i, s := range c.spec.Schemas {
 		at := fmt.Sprintf("schemas[%d]", i)
-		if c.try(at+".name", checkObject(s.Name)) && IsSystemSchema(s.Name) {
+		if c.try(at+".name", CheckObject(s.Name)) && IsSystemSchema(s.Name) {
 			c.add(at+".name", "%s belongs to the server; write the name of a database of yours", clip(s.Name))
 		}
 		c.once(c.schemas, at+".name", "schema", s.Name)
@@ -303,7 +303,7 @@ func (c *checker) knownShards() string { return known("shards", c.shards) }
 func known(what string, names map[string]bool) string {
 	list := make([]string, 0, len(names))
 	for name := range names {
-		if checkObject(name) == nil {
+		if CheckObject(name) == nil {
 			list = append(list, name)
 		}
 	}

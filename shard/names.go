@@ -57,8 +57,8 @@ func CheckIdentifier(name string) error {
 	return nil
 }
 
-// checkObject tells what is wrong with the exact name of a schema or a table.
-func checkObject(name string) error {
+// CheckObject tells what is wrong with the exact name of a schema or a table.
+func CheckObject(name string) error {
 	if err := CheckIdentifier(name); err != nil {
 		return err
 	}
@@ -68,17 +68,17 @@ func checkObject(name string) error {
 	return nil
 }
 
-// checkTable is checkObject for a table's rule, whose name may be a glob: then what is
+// checkTable is CheckObject for a table's rule, whose name may be a glob: then what is
 // left of it must be able to be part of a name.
 func checkTable(name string) error {
 	if !IsGlob(name) {
-		return checkObject(name)
+		return CheckObject(name)
 	}
 	part := strings.NewReplacer("*", "", "?", "x").Replace(name)
 	if part == "" {
 		return nil
 	}
-	if checkObject(part) != nil {
+	if CheckObject(part) != nil {
 		return fmt.Errorf("the pattern %s cannot match a table; write a table's name with * for any characters and ? for one", clip(name))
 	}
 	return nil

@@ -124,3 +124,16 @@ SELECT n IS NULL, COUNT(*) FROM r GROUP BY n IS NULL ORDER BY 1
 SELECT COUNT(*), SUM(i), AVG(d) FROM t WHERE id > ?
 #! args int:5 int:2
 SELECT i, COUNT(*) FROM t WHERE id > ? GROUP BY i ORDER BY i LIMIT ?
+# MariaDB's GROUP BY … DESC is an order.
+#! mariadb
+SELECT n, COUNT(*) FROM o GROUP BY n DESC LIMIT 2
+#! mariadb
+SELECT n, SUM(amount) FROM o WHERE n > 0 GROUP BY n DESC LIMIT 1
+#! mariadb
+SELECT uid, COUNT(*) FROM o GROUP BY uid DESC LIMIT 2
+#! mariadb
+SELECT uid, COUNT(*) FROM o GROUP BY uid ASC LIMIT 2
+#! mariadb
+SELECT n, COUNT(*) FROM o GROUP BY n DESC ORDER BY n LIMIT 1
+#! mariadb
+SELECT uid, n, COUNT(*) FROM o WHERE uid < 9 GROUP BY uid DESC, n ASC LIMIT 3

@@ -116,3 +116,25 @@ SELECT MIN(i4), MAX(i4), MIN(i6), MAX(i6), MIN(u), MAX(u), MIN(n), MAX(c) FROM w
 SELECT n, MIN(i4), MAX(i6) FROM wi GROUP BY n ORDER BY n
 #! mariadb
 DROP TABLE wi
+# What servers sort by and how many rows they give, set for the session or the statement.
+SET max_sort_length = 64
+SELECT id FROM t ORDER BY CONCAT(REPEAT('a', 70), ci), id DESC
+SELECT id FROM x ORDER BY CONCAT(REPEAT('a', 70), txt) DESC, id LIMIT 3
+SELECT id FROM x ORDER BY v, id LIMIT 3
+SET max_sort_length = DEFAULT
+#! mysql
+SELECT /*+ SET_VAR(max_sort_length=8) */ id FROM t ORDER BY CONCAT('same prefix of some letters', ci), id DESC
+#! mysql
+SELECT /*+ SET_VAR(sql_select_limit=2) */ id FROM x ORDER BY id
+#! mysql
+SELECT /*+ SET_VAR(sql_select_limit=1) */ DISTINCT v FROM x ORDER BY v
+#! mysql
+SELECT /*+ SET_VAR(sql_select_limit=1) */ v, COUNT(*) FROM x GROUP BY v ORDER BY v
+#! mysql
+SELECT /*+ SET_VAR(sql_select_limit=1) */ COUNT(*) FROM x
+#! mysql
+SELECT /*+ SET_VAR(sql_select_limit=1) */ n FROM o WHERE uid = 1 ORDER BY n
+#! mysql
+SELECT /*+ SET_VAR(time_zone='+05:00') */ uid, n, at FROM o ORDER BY uid, n
+#! mariadb
+SELECT /*+ SET_VAR(sql_select_limit=2) */ id FROM x ORDER BY id
