@@ -2,6 +2,7 @@ package session
 
 import (
 	"strconv"
+	"strings"
 
 	"sluice/wire"
 )
@@ -44,6 +45,16 @@ func errUnsure() error {
 func (a *answers) selected(rows uint64) {
 	a.rowCount = -1
 	a.found, a.unsure = rows, false
+}
+
+// read notes the rows that the SELECT of an INSERT … SELECT gave, by what its answer says of them.
+func (a *answers) read(info string) {
+	if records, ok := strings.CutPrefix(info, "Records: "); ok {
+		records, _, _ = strings.Cut(records, " ")
+		if n, err := strconv.ParseUint(records, 10, 64); err == nil {
+			a.found, a.unsure = n, false
+		}
+	}
 }
 
 // failed notes an error.

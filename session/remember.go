@@ -41,6 +41,9 @@ func (s *settling) remember(st *statement, e *entry, out *exec.Outcome, runErr e
 		}
 		s.answers.done(ok)
 	}
+	if r.Columns == 0 && e.stmt.Insert != nil && e.stmt.Insert.FromSelect {
+		s.answers.read(ok.Info)
+	}
 	called{s}.keepFound(e, out) // first: to ask for the id is a SELECT
 	if s.held.preset {
 		asked := s.askNumber(out, "SELECT LAST_INSERT_ID()", s.answers.insertID)

@@ -249,3 +249,23 @@ UPDATE x SET v = v + 1
 #! args str:e int:2
 INSERT INTO p (i, name) SELECT id, ? FROM x WHERE v > ?
 ROLLBACK
+# FOUND_ROWS() after INSERT … SELECT is what its SELECT gave.
+#! reset
+INSERT IGNORE INTO x (id, v) SELECT id + 1, v FROM x
+#! deprecated
+SELECT FOUND_ROWS()
+INSERT INTO x (id, v) SELECT id + 5000, v FROM x WHERE id < 5
+#! deprecated
+SELECT FOUND_ROWS()
+REPLACE INTO x (id, v) SELECT id, i FROM t
+#! deprecated
+SELECT FOUND_ROWS()
+INSERT INTO p (i, name) SELECT id, 'found' FROM x WHERE id IN (5, 6)
+#! deprecated
+SELECT FOUND_ROWS()
+INSERT INTO x (id, v) SELECT id + 9000, v FROM x WHERE id = 5
+#! deprecated
+SELECT FOUND_ROWS()
+INSERT INTO x (id, v) VALUES (9991, 1), (9992, 2), (9993, 3)
+#! deprecated
+SELECT ROW_COUNT(), FOUND_ROWS()
