@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"strings"
 	"testing"
 
 	"sluice/internal/testkit"
@@ -29,6 +30,7 @@ func TestWhatCallsLeave(t *testing.T) {
 		t.Run("found rows", func(t *testing.T) { testCalledFoundRows(t, c, flavor) })
 		t.Run("settings", func(t *testing.T) { testCalledSettings(t, c, flavor) })
 		t.Run("transactions", func(t *testing.T) { testCalledTransactions(t, c, flavor) })
+		t.Run("rights", func(t *testing.T) { testCalledRights(t, c, flavor) })
 	})
 }
 
@@ -172,4 +174,31 @@ func testCalledTransactions(t *testing.T, c *cluster, flavor testkit.Flavor) {
 	run(t, one, "BEGIN", "UPDATE p SET v = v", "UPDATE x SET v = v + 100")
 	expectError(t, one, "CALL plain.commits()", 1235, "COMMIT or ROLLBACK before the call")
 	run(t, one, "ROLLBACK")
+}
+
+func testCalledRights(t *testing.T, c *cluster, flavor testkit.Flavor) {
+	guest := oneConn(t, connect(t, c.px[0].data, "guest", "plain", interpolated))
+	for text, code := range map[string]uint16{"DROP DATABASE shop": 1235, "ALTER DATABASE shop CHARACTER SET latin1": 1235, "CREATE SCHEMA other": 1235,
+		"SHOW TABLES FROM shop": 1044, "SHOW COLUMNS FROM x IN shop": 1044, "SHOW DATABASES": 1227, "SHOW GRANTS": 1227, "SET GLOBAL max_connections = 10": 1227,
+		"CREATE USER u9": 1227, "GRANT SELECT ON plain.* TO u9": 1227, "FLUSH STATUS": 1227,
+		"BEGIN IF 1 THEN DROP DATABASE shop; END IF; END": 1235, "BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION FLUSH STATUS; SELECT 1; END": 1227,
+		"BEGIN DECLARE n INT; SET n = 1, @@GLOBAL.max_connections = 10; END": 1227, "BEGIN SELECT 1; SHOW TABLES IN shop; END": 1044} {
+		expectError(t, guest, "CREATE PROCEDURE z() "+text, code)
+		if flavor == testkit.MariaDBFlavor && !strings.Contains(text, "@@") {
+			expectError(t, guest, "BEGIN NOT ATOMIC "+text+"; END", code)
+		}
+	}
+	expectError(t, guest, "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DROP DATABASE shop", 1235)
+	expectError(t, guest, "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO FLUSH STATUS", 1227)
+	// Made before it was refused: as the proxies' account.
+	own := connect(t, c.servers[2].Addr, "sluice", "plain", interpolated)
+	must(t, own, "CREATE PROCEDURE old() DROP DATABASE shop", "CREATE PROCEDURE flushes() FLUSH STATUS")
+	run(t, guest, "CREATE TABLE users (user INT, password INT, role INT, `change` INT)") // what is known of the schema is looked at anew
+	expectError(t, guest, "CALL old()", 1235, "DROP DATABASE in a stored program would be carried out on one shard")
+	expectError(t, guest, "CALL flushes()", 1227)
+	run(t, guest, "CREATE PROCEDURE fine(`change` INT, reset INT) BEGIN UPDATE users SET password = reset, role = 1; ALTER TABLE users DROP user, DROP role; SHOW TABLES; SHOW COLUMNS FROM users FROM plain; END",
+		"CALL fine(1, 2)")
+	if got := c.perShard("SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'shop'"); strings.Join(got, "") != "1111" {
+		t.Errorf("shards have shop: %q", got)
+	}
 }

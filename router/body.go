@@ -13,6 +13,7 @@ type body struct {
 	source  string
 	own     map[string]bool // its variables, in lower case
 	definer bool            // CURRENT_USER() is its definer, as on one server
+	made    bool            // by another account than the proxies'
 }
 
 func (b body) at(i int) string {

@@ -144,7 +144,7 @@ func (p programs) text(c *Called, schema, name string, r shard.Routine, seen map
 		return nil
 	}
 	c.Variables = append(c.Variables, query.UserVariables([]byte(r.Body), mode)...)
-	b := body{list: list, source: r.Body, definer: r.Definer}
+	b := body{list: list, source: r.Body, definer: r.Definer, made: r.Definer}
 	b.own = b.declared(r.Parameters)
 	return p.body(c, schema, name, b, seen)
 }
@@ -154,6 +154,9 @@ func (p programs) body(c *Called, schema, name string, b body, seen map[[2]strin
 	for i := range b.list {
 		c.under = name
 		b.effects(c, name, i)
+		if err := (bodies(p)).forbidden(b, i); err != nil {
+			return err
+		}
 		of := schema
 		if b.at(i-1) == "." && i >= 2 {
 			if p.in.Map.Schema(b.list[i-2].Text) != nil {

@@ -64,6 +64,9 @@ func (p programs) compound() error {
 	b.own = b.declared(nil)
 	for i := range list {
 		b.effects(c, what, i)
+		if err := (bodies(p)).forbidden(b, i); err != nil {
+			return err
+		}
 		if b.runsText(i) {
 			c.texts = append(c.texts, p.in.Schema)
 		}

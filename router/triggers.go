@@ -355,8 +355,9 @@ func (p triggers) definition() (done bool, err error) {
 	}
 	kind := definedBy(p.words)
 	switch kind {
-	case "procedure", "function":
-		return true, nil // when it is called
+	case "procedure", "function", "package":
+		list, _ := query.Words(p.in.SQL[:p.in.Scan.End], p.in.Mode)
+		return kind != "package", bodies(p).defined(body{list: list}) // the rest when it is called
 	case "trigger", "event":
 	default:
 		return false, nil

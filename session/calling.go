@@ -16,6 +16,9 @@ func (r calling) check(p *router.Plan) error {
 			continue
 		}
 		for _, v := range c.Sets {
+			if r.h.vars[v.Name] == privileged {
+				return denied("SUPER")
+			}
 			if value := strings.ToUpper(v.Value); r.h.vars[v.Name] == fixed && !neutral(v.Name, value, value == "DEFAULT") {
 				return notBuilt("a stored program that sets %s, which a proxy with several connections cannot follow", v.Name)
 			}
