@@ -35,13 +35,23 @@ func (p bodies) forbidden(b body, i int) error {
 			return deniedPrivilege("SET "+strings.ToUpper(scope), "SUPER")
 		}
 	}
+	if w == "connection" && b.at(i-1) == "for" {
+		return deniedPrivilege("EXPLAIN FOR CONNECTION", "PROCESS")
+	}
 	if w != "grant" && w != "revoke" && !b.begins(i) && !b.handles(i) {
 		return nil
+	}
+	if w == "xa" {
+		return noXA()
 	}
 	if what, right := administrative(w, b.at(i+1), w+" "+b.at(object)); right != "" {
 		return deniedPrivilege(what, right)
 	}
 	return nil
+}
+
+func noXA() *Refusal {
+	return unsupported("XA statements in a stored program: Sluice's own transactions over shards use them; use START TRANSACTION and COMMIT")
 }
 
 // globally gives the scope beyond the session of what the SET at word i sets.
@@ -119,6 +129,9 @@ func (p bodies) defined(b body) error {
 		return nil
 	}
 	for i := p.words.close(at) + 1; i < len(p.words) && !slices.Contains(ordinary, p.words[i]); i++ { // its first statement
+		if p.words[i] == "xa" {
+			return noXA()
+		}
 		if what, right := administrative(p.words[i], p.words.at(i+1), p.words[i]+" "+p.words.at(i+1)); right != "" {
 			return deniedPrivilege(what, right)
 		}
