@@ -228,7 +228,7 @@ func (h *hiddenColumns) columnOf(item int) int {
 func (h *hiddenColumns) sortKey(s *sortSpec, c *shard.Column) (k SortKey, used bool, err error) {
 	k.Desc = s.desc
 	wrap, compare, refusal := comparisonIn(h.m, c, s.expr, s.col != nil)
-	if refusal == nil && (h.m.groups || h.m.distinct) && wrap != "" && compare == ByBytes && characters(c) > maxGroupWeight {
+	if refusal == nil && (h.m.groups || h.m.distinct) && wrap != "" && (compare == ByBytes || compare.Pad() != "") && c.Native == "" && characters(c) > maxGroupWeight {
 		refusal = tooLong(characters(c), s.expr)
 	}
 	if c.Type == typeBit && (h.m.groups || h.m.distinct) {

@@ -82,6 +82,8 @@ SELECT tenant_id FROM wl ORDER BY x DESC, tenant_id LIMIT 4
 INSERT INTO wl (tenant_id, g) VALUES (11, CONCAT(REPEAT('b', 999), 'a')), (12, CONCAT(REPEAT('b', 999), 'b')), (13, CONCAT(REPEAT('b', 999), 'c')), (14, CONCAT(REPEAT('b', 999), 'd'))
 UPDATE wl SET u = g, b = CONCAT(g, g), x = CONCAT(g, g) WHERE tenant_id > 0
 SELECT g, COUNT(*) FROM wl GROUP BY g ORDER BY g
+SELECT u, COUNT(*) FROM wl WHERE tenant_id > 9 GROUP BY u ORDER BY u
+SELECT DISTINCT u FROM wl WHERE tenant_id > 9
 SELECT DISTINCT b FROM wl ORDER BY b
 SELECT x, COUNT(*) FROM wl GROUP BY x ORDER BY x
 SELECT tenant_id FROM wl ORDER BY LEFT(g, 255), tenant_id
