@@ -54,6 +54,13 @@ func testElsewhere(t *testing.T, c *cluster, db *sql.DB) {
 	expect(t, db, "SELECT i FROM fired", "1")
 	expect(t, db, "SELECT COUNT(*) FROM information_schema.EVENTS WHERE EVENT_SCHEMA = 'shop'", "0")
 
+	// A name that is no table's, although there is one of that name over several shards.
+	must(t, db, "CREATE VIEW seen (counted) AS SELECT i FROM fired", "CREATE PROCEDURE counted(n INT) SELECT n AS n, i FROM fired WHERE i < n")
+	expect(t, db, "SELECT counted FROM seen", "1")
+	expect(t, db, "CALL counted(5)", "5\t1")
+	expectError(t, db, "CREATE PROCEDURE u(counted INT) SELECT counted FROM counted", 1235)
+	must(t, db, "DROP VIEW seen", "DROP PROCEDURE counted")
+
 	one := oneConn(t, db)
 	run := func(list ...string) {
 		t.Helper()

@@ -52,7 +52,11 @@ func makeOpaque(t *text, lo int, st *Statement, reason string) *Statement {
 	}
 	st.Blocks, st.Predicates, st.Equalities, st.Insert, st.Sets, st.Calls = nil, nil, nil, nil, nil, nil
 	st.ColumnDefs, st.ForeignKeys, st.CreateLike = nil, nil, nil
-	names, any := possibleTables(t, lo, func(int) bool { return false })
+	apart := noTables(t, lo)
+	if apart == nil {
+		apart = func(int) bool { return false }
+	}
+	names, any := possibleTables(t, lo, apart)
 	st.Tables, st.AnyTable = names, any || st.AnyTable
 	noteFeatures(t, lo, st)
 	if (st.Kind == Select || st.Kind == Values) && !st.AnyTable {
