@@ -114,7 +114,7 @@ func (c *Conn) Later(sql string) error {
 
 // Part sends statements whose answers, OKs, nobody waits for, and after which the connection is as clean as before them. Put
 // follows, and nothing else. The next lease reads the answers before it gives the connection to anybody; where one of them is an
-// error, or does not come, it is closed and another one is leased.
+// error, or does not come, the connection is closed and another one is leased.
 func (c *Conn) Part(statements ...string) error {
 	for _, sql := range statements {
 		if err := c.Later(sql); err != nil {
@@ -123,6 +123,14 @@ func (c *Conn) Part(statements ...string) error {
 	}
 	c.parted = true
 	return c.check(c.Flush())
+}
+
+// late tells whether the answers that nobody has waited for should be there, and nothing is.
+func (c *Conn) late(now time.Time) bool {
+	if !c.parted || now.Sub(c.idleSince) < checkAfter {
+		return false
+	}
+	return c.driven != nil && c.driven.Quiet() || !c.Readable()
 }
 
 // meet reads the answers of who had the connection before, within the time that is given.

@@ -16,6 +16,9 @@ import (
 // before anything of the caller's was sent.
 const tries = 4
 
+// leaseMeets bounds what a lease waits for answers that nobody has waited for (Conn.Part), of all connections that it finds.
+const leaseMeets = 200 * time.Millisecond
+
 // Get leases a connection of the shard in the given state: schema ("": none)
 // and settings applied (nil: a fresh connection's). It prefers a connection that is in that
 // state already. Errors: *wire.Error (the schema or the SET was refused), *Unavailable
@@ -29,7 +32,9 @@ func (p *Pools) Get(ctx context.Context, shard string, class Class, schema strin
 func (p *Pools) GetFor(ctx context.Context, ask Ask, shard string, class Class, schema string, s *Settings) (*Conn, error) {
 	s = normal(s)
 	var last error = errNoShard
-	for range tries {
+	until := time.Time{} // answers of who had a connection before are waited for
+	lost := 0
+	for left := tries; left > 0; left-- {
 		pl := p.table.Load().byName[shard]
 		if pl == nil {
 			return nil, &Unavailable{Shard: shard, Err: p.whyNone()}
@@ -44,12 +49,23 @@ func (p *Pools) GetFor(ctx context.Context, ask Ask, shard string, class Class, 
 		}
 		c.use(engine.Of(ctx))
 		if c.parted {
-			err = c.meet(p.opts.DialTimeout)
+			now := time.Now()
+			if until.IsZero() {
+				until = now.Add(leaseMeets)
+				if end, ok := ctx.Deadline(); ok && end.Before(until) {
+					until = end
+				}
+			}
+			if err = c.meet(max(until.Sub(now), checkAfter)); err != nil {
+				c.Close()
+				last = err
+				if lost++; lost <= pl.places() { // that says nothing about the server: a login does, where there is no other connection
+					left++
+				}
+				continue
+			}
 		}
-		if err == nil {
-			err = c.enter(schema, s)
-		}
-		if err == nil {
+		if err = c.enter(schema, s); err == nil {
 			return c, nil
 		}
 		if !c.broken {

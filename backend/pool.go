@@ -80,6 +80,13 @@ func (p *pool) dials() int {
 	return n
 }
 
+// places is their number.
+func (p *pool) places() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.max
+}
+
 // open is the number of places taken. The lock is held.
 func (p *pool) open() int { return len(p.all) + p.dials() }
 
@@ -167,7 +174,7 @@ func (p *pool) take(ctx context.Context, ask Ask, class Class, schema string, s 
 		if !ask.Held && !p.sure(0) && !p.total.admits() {
 			return p.wait(ctx, ask, k, schema == "", now) // unlocks
 		}
-		c := p.pick(k, engine.Of(ctx), schema, s)
+		c := p.pick(k, engine.Of(ctx), schema, s, now)
 		if c == nil {
 			return p.wait(ctx, ask, k, schema == "", now) // unlocks
 		}
@@ -188,19 +195,26 @@ func (p *pool) take(ctx context.Context, ask Ask, class Class, schema string, s 
 
 // pick takes the best idle connection out of the stack: in the wanted state, else with its
 // settings, else fresh, else the one used last; of those one on the task's loop. One that has a
-// schema cannot go back to none. The lock is held.
-func (p *pool) pick(k int, t *engine.Task, schema string, s *Settings) *Conn {
+// schema cannot go back to none, and one whose last answer is late is taken where there is no other. The lock is held.
+func (p *pool) pick(k int, t *engine.Task, schema string, s *Settings, now time.Time) *Conn {
 	stack := p.idle[k]
-	best, score := -1, -1
+	best, score, late := -1, -1, -1
 	for i := len(stack) - 1; i >= 0 && score < 7; i-- {
 		c := stack[i]
 		n := 2 * c.near(schema, s)
 		if c.driven == nil || c.driven.Near(t) {
 			n++
 		}
-		if n > score {
+		switch {
+		case n <= score:
+		case c.late(now):
+			late = max(late, i)
+		default:
 			best, score = i, n
 		}
+	}
+	if best < 0 {
+		best = late
 	}
 	if best < 0 {
 		return nil
@@ -379,9 +393,10 @@ func (p *pool) mayServe() bool { return p.idles > 0 || p.mayDial() }
 // serveOne gives a waiter a connection, or tells that a login is under way for it.
 func (p *pool) serveOne(w *waiter, promised *[classes]int, now time.Time) (dials bool) {
 	k := w.class
+	i := p.usable(k, w.bare, now)
 	switch {
-	case p.usable(k, w.bare) >= 0:
-		c := p.remove(k, p.usable(k, w.bare))
+	case i >= 0:
+		c := p.remove(k, i)
 		p.give(c, w.line, w.in != &p.queue.held, now)
 		p.queue.end(w, answer{conn: c})
 		return false
@@ -396,15 +411,20 @@ func (p *pool) serveOne(w *waiter, promised *[classes]int, now time.Time) (dials
 	return false
 }
 
-// usable gives the position of the idle connection of class k that was used last, -1 when
-// there is none. bare: it must not have a schema. The lock is held.
-func (p *pool) usable(k int, bare bool) int {
+// usable gives the position of the idle connection of class k that was used last, of those whose last answers are late
+// where there is no other, -1 when there is none. bare: it must not have a schema. The lock is held.
+func (p *pool) usable(k int, bare bool, now time.Time) int {
+	late := -1
 	for i := len(p.idle[k]) - 1; i >= 0; i-- {
-		if !bare || p.idle[k][i].schema == "" {
+		switch c := p.idle[k][i]; {
+		case bare && c.schema != "":
+		case !c.late(now):
 			return i
+		default:
+			late = max(late, i)
 		}
 	}
-	return -1
+	return late
 }
 
 // mayDial tells whether another login may start: a place is free, or is taken by an idle

@@ -55,26 +55,26 @@ func (p *Pools) sweep() {
 	}
 }
 
-// meetTime is how long the sweeper waits for answers that should have come long ago.
-const meetTime = 10 * time.Millisecond
+const (
+	// sweepMeets is how long a sweep reads answers that nobody has waited for, which takes microseconds each: the lock is
+	// held. What is left then is the next sweep's. meetTime bounds one of which a part has come.
+	sweepMeets = 2 * time.Millisecond
+	meetTime   = 10 * time.Millisecond
+	// unanswered connections are closed when their answers have not come for so long.
+	unanswered = 5 * time.Second
+)
 
 // sweep closes what is no longer wanted among the idle connections.
 func (p *pool) sweep() {
-	now := time.Now()
 	p.mu.Lock()
+	now := time.Now()
 	var gone []*Conn
-	dead, slow := false, false
+	dead := false
 	for k := range p.idle {
 		for i := 0; i < len(p.idle[k]); {
 			c := p.idle[k][i]
 			unused := p.idles > keepIdle && now.Sub(c.idleSince) >= p.opts.IdleTimeout
-			if c.parted && now.Sub(c.idleSince) < sweepEvery/2 {
-				i++
-				continue
-			}
-			broken := c.parted && (slow || c.meet(meetTime) != nil)
-			slow = slow || broken && time.Since(now) >= meetTime // the lock is held: one is waited for
-			broken = broken || !(c.driven != nil && c.driven.Quiet()) && c.CheckIdle() != nil
+			broken := p.unfit(c, now)
 			if !unused && !broken && now.Before(c.expires) {
 				i++
 				continue
@@ -91,6 +91,22 @@ func (p *pool) sweep() {
 	for _, c := range gone {
 		quit(c.Conn)
 	}
+}
+
+// unfit tells whether an idle connection is dead, has not been answered for too long, or was answered with an error. The lock
+// is held.
+func (p *pool) unfit(c *Conn, now time.Time) bool {
+	if !c.parted {
+		return !(c.driven != nil && c.driven.Quiet()) && c.CheckIdle() != nil
+	}
+	idle := now.Sub(c.idleSince)
+	if idle < sweepEvery/2 {
+		return false // the next lease will have read it sooner
+	}
+	if c.late(now) {
+		return idle >= unanswered
+	}
+	return time.Since(now) < sweepMeets && c.meet(meetTime) != nil
 }
 
 // forgetLines drops lines that nobody needs where there are more than so many in all.

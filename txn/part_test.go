@@ -1,6 +1,8 @@
 package txn
 
 import (
+	"context"
+	"fmt"
 	"testing"
 
 	"sluice/backend"
@@ -8,47 +10,76 @@ import (
 	"sluice/shard"
 )
 
+// named is a topology that only gives names.
+type named struct{ Topology }
+
+func (named) Process() string                         { return "p1" }
+func (named) Cluster(context.Context) (string, error) { return "c1", nil }
+
 // TestCommitWaits: only a part that has read, and locked nothing, need not have answered when the client hears that its
 // transaction was committed.
 func TestCommitWaits(t *testing.T) {
 	t.Parallel()
-	s := testkit.Shared(t, testkit.MariaDBFlavor, 0)
-	m := &shard.Map{Version: 1, Spec: shard.Spec{
-		Backend: shard.Backend{User: "sluice", Password: "sluice"},
-		Shards:  []shard.Shard{{Name: "s0", Primary: s.Addr}},
-	}}
-	p := backend.Open(backend.Options{}, m)
+	for _, flavor := range testkit.Flavors() {
+		t.Run(flavor.String(), func(t *testing.T) { testCommitWaits(t, testkit.Shared(t, flavor, 0), testkit.Shared(t, flavor, 1)) })
+	}
+}
+
+func testCommitWaits(t *testing.T, servers ...*testkit.Server) {
+	spec := shard.Spec{Backend: shard.Backend{User: "sluice", Password: "sluice"}}
+	for i, s := range servers {
+		spec.Shards = append(spec.Shards, shard.Shard{Name: fmt.Sprint("s", i), Primary: s.Addr})
+	}
+	p := backend.Open(backend.Options{}, &shard.Map{Version: 1, Spec: spec})
 	t.Cleanup(p.Close)
+	decisions := NewDecisions(Options{Topology: named{}})
 	for _, c := range []struct {
 		name     string
 		lockless bool
 		then     func(*Tx)
 		parts    bool
-		waits    bool
+		waits    [2]bool // of the first part, and of the second, which only reads
 	}{
-		{"it has read", true, func(*Tx) {}, true, false},
-		{"its connection stays", true, func(*Tx) {}, false, true},
-		{"it locks", false, func(*Tx) {}, true, true},
-		{"it locks later", true, func(tx *Tx) { _ = tx.Bound("s0", "") }, true, true},
-		{"it writes", true, func(tx *Tx) { tx.NoteWrite("s0") }, true, true},
+		{"it has read", true, func(*Tx) {}, true, [2]bool{false, false}},
+		{"its connection stays", true, func(*Tx) {}, false, [2]bool{true, true}},
+		{"it locks", false, func(*Tx) {}, true, [2]bool{true, false}},
+		{"it locks later", true, func(tx *Tx) { _ = tx.Bound("s0", "") }, true, [2]bool{true, false}},
+		{"it writes", true, func(tx *Tx) { tx.NoteWrite("s0") }, true, [2]bool{true, false}},
 	} {
-		conn, err := p.Get(t.Context(), "s0", backend.Class{}, "", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var tx Tx
+		tx := Tx{Decisions: decisions}
 		tx.Begin("BEGIN", "")
-		if _, err := tx.Join(t.Context(), conn, Joining{Lockless: c.lockless}); err != nil {
-			t.Fatal(err)
+		var legs [2]*backend.Conn
+		for i := range legs {
+			conn, err := p.Get(t.Context(), fmt.Sprint("s", i), backend.Class{}, "", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			legs[i] = conn
+			if _, err := tx.Join(t.Context(), conn, Joining{Lockless: c.lockless || i > 0}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		c.then(&tx)
 		ended, err := tx.Commit(t.Context(), c.parts)
-		if err != nil || len(ended) != 1 || !ended[0].Clean {
+		if err != nil || len(ended) != 2 || !ended[0].Clean || !ended[1].Clean {
 			t.Fatalf("%s: %v, %v", c.name, ended, err)
 		}
-		if conn.Owes() == c.waits {
-			t.Errorf("%s: its answer was waited for: %v", c.name, !conn.Owes())
+		for i, conn := range legs {
+			if conn.Owes() == c.waits[i] {
+				t.Errorf("%s: the answer of part %d was waited for: %v", c.name, i, !conn.Owes())
+			}
+			conn.Put()
+			again, err := p.Get(t.Context(), conn.Shard(), backend.Class{}, "", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := again.Exec("BEGIN"); err != nil { // refused within a branch
+				t.Errorf("%s: after part %d: %v", c.name, i, err)
+			}
+			if _, err := again.Exec("COMMIT"); err != nil {
+				t.Errorf("%s: after part %d: %v", c.name, i, err)
+			}
+			again.Put()
 		}
-		conn.Put()
 	}
 }

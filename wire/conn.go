@@ -218,12 +218,26 @@ func (c *Conn) CheckIdle() error {
 	if n := c.Buffered(); n > 0 {
 		return fmt.Errorf("%w: %d bytes that no command asked for", ErrMalformed, n)
 	}
-	if c.peek == nil {
-		p, err := newPeeker(c.base)
-		if p == nil || err != nil {
-			return err
-		}
-		c.peek = p
+	if err := c.makePeeker(); c.peek == nil {
+		return err
 	}
 	return c.peek.look(c.tls.Load() != nil)
+}
+
+// Readable tells, without blocking and without consuming anything, whether something has come, were it the end.
+// Where the platform's socket cannot be asked it is true.
+func (c *Conn) Readable() bool {
+	if c.closed.Load() || c.Buffered() > 0 {
+		return true
+	}
+	_ = c.makePeeker()
+	return c.peek == nil || c.peek.any()
+}
+
+// makePeeker leaves none where the socket cannot be asked.
+func (c *Conn) makePeeker() (err error) {
+	if c.peek == nil {
+		c.peek, err = newPeeker(c.base)
+	}
+	return err
 }

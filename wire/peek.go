@@ -15,6 +15,7 @@ type peeker struct {
 	raw          syscall.RawConn
 	attempt      func(fd uintptr)
 	bytesAllowed bool
+	events       int16
 	err          error
 	fds          [1]unix.PollFd
 }
@@ -44,9 +45,13 @@ func (p *peeker) look(bytesAllowed bool) error {
 	return p.err
 }
 
+// any tells whether there is something to read, an end or an error.
+func (p *peeker) any() bool { return p.look(true) != nil || p.events != 0 }
+
 // try asks poll first: most often nothing is there, and that costs no allocation.
 func (p *peeker) try(fd uintptr) {
 	events, err := p.poll(fd)
+	p.events = events
 	switch {
 	case err != nil:
 		p.err = err
