@@ -66,7 +66,9 @@ func (p placesOf) inExpression(i int) bool {
 	for i >= 0 {
 		switch {
 		case p.kind(i) == tokClose:
-			i = int(p.pair[i]) - 1
+			if i = int(p.pair[i]) - 1; p.isAny(i, "IF", "VALUES") { // a function, perhaps of a join's condition
+				i--
+			}
 			continue
 		case p.kind(i) == tokSemi:
 			return false
@@ -76,7 +78,7 @@ func (p placesOf) inExpression(i int) bool {
 			return true
 		case p.is(i, "INTO"):
 			return !p.isAny(i-1, "INSERT", "REPLACE", "IGNORE", "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED")
-		case p.isAny(i, "FROM", "JOIN", "STRAIGHT_JOIN", "UPDATE", "DELETE", "INSERT", "REPLACE", "TABLE", "TABLES", "REFERENCES", "ON", "USING", "TRUNCATE", "EXISTS", "RENAME", "TO", "OF", "FOR",
+		case p.isAny(i, "FROM", "JOIN", "STRAIGHT_JOIN", "UPDATE", "DELETE", "INSERT", "REPLACE", "TABLE", "TABLES", "REFERENCES", "ON", "USING", "TRUNCATE", "UNION", "EXISTS", "RENAME", "TO", "OF", "FOR",
 			"DESC", "DESCRIBE", "EXPLAIN", "SHOW", "HANDLER", "ANALYZE", "NEXTVAL", "LASTVAL", "SETVAL", "THEN", "ELSE", "DO", "BEGIN", "LOOP", "REPEAT"):
 			return false
 		}
