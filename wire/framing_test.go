@@ -267,14 +267,17 @@ func TestCloseUnblocks(t *testing.T) {
 func TestCheckIdle(t *testing.T) {
 	na, nb := tcpPair(t)
 	c := NewConn(na, testLimit)
-	if err := c.CheckIdle(); err != nil {
-		t.Fatal(err)
+	if err := c.CheckIdle(); err != nil || c.Readable() {
+		t.Fatalf("error %v, readable: %v", err, c.Readable())
 	}
 	eventually := func(want error) {
 		t.Helper()
 		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 			err := c.CheckIdle()
 			if errors.Is(err, want) {
+				if !c.Readable() {
+					t.Fatalf("%v, and it is not readable", err)
+				}
 				return
 			}
 			if err != nil || time.Now().After(deadline) {
@@ -291,8 +294,8 @@ func TestCheckIdle(t *testing.T) {
 	if _, err := c.ReadPacket(); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.CheckIdle(); err != nil {
-		t.Fatal(err)
+	if err := c.CheckIdle(); err != nil || c.Readable() {
+		t.Fatalf("error %v, readable: %v", err, c.Readable())
 	}
 	nb.Close()
 	eventually(io.EOF)
