@@ -83,7 +83,7 @@ type Item struct {
 // OrderItem is one ORDER BY or GROUP BY element.
 type OrderItem struct {
 	Span     Span // of the expression, without ASC/DESC
-	Directed bool   // ASC or DESC stands there
+	Directed bool // ASC or DESC stands there
 	Desc     bool
 	Position int        // ORDER BY 2; 0 when none
 	Col      *ColumnRef // when it is a plain column or alias
