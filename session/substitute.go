@@ -25,24 +25,11 @@ func substitutes(stmt *query.Statement) bool {
 	return false
 }
 
-// isAnswered leaves LAST_INSERT_ID(expr) to the server: it sets what it gives. So does LAST_INSERT_ID() among the values that a
-// statement gives with such a one.
+// isAnswered leaves LAST_INSERT_ID(expr) to the server: it sets what it gives. So does LAST_INSERT_ID() in a statement with such a
+// one, which gives what has been set so far; its connection is told the session's first (held.preset).
 func isAnswered(stmt *query.Statement, c query.FuncCall) bool {
-	if c.Name != "last_insert_id" {
-		return true
-	}
-	sets := slices.ContainsFunc(stmt.Calls, func(o query.FuncCall) bool { return o.Name == c.Name && o.Args })
-	return !c.Args && !(sets && (len(stmt.Tables) == 0 || isItem(stmt, c.Span)))
-}
-
-// isItem tells whether what stands at a place is in a select list.
-func isItem(stmt *query.Statement, at query.Span) bool {
-	for i := range stmt.Blocks {
-		if slices.ContainsFunc(stmt.Blocks[i].Items, func(item query.Item) bool { return at.Start >= item.Span.Start && at.End <= item.Span.End }) {
-			return true
-		}
-	}
-	return false
+	return c.Name != "last_insert_id" ||
+		!slices.ContainsFunc(stmt.Calls, func(o query.FuncCall) bool { return o.Name == c.Name && o.Args })
 }
 
 // readsInsertID tells whether a statement looks at, or sets, the connection's own idea of
