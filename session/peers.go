@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"sluice/query"
 	"sluice/server"
@@ -60,10 +61,11 @@ func (p *peers) processList(full bool) ([]wire.Column, [][][]byte) {
 		if i.User != p.c.User {
 			continue
 		}
-		text := i.Statement
+		most := maxShownText
 		if !full {
-			text = text[:min(len(text), 100)]
+			most = 100
 		}
+		text := shownText(i.Statement, most, false)
 		row := [][]byte{
 			appendUint(nil, uint64(i.ID)), []byte(i.User), []byte(i.Remote), orNull(i.Schema), []byte(i.Command),
 			strconv.AppendInt(nil, int64(max(now.Sub(i.Since), 0)/time.Second), 10), []byte(p.doing(&i, mariaDB)), orNull(text),
@@ -104,7 +106,9 @@ func (p *peers) table(columns []shard.Column) (rows [][][]byte) {
 				row[at] = strconv.AppendFloat(nil, float64(run)/float64(time.Millisecond), 'f', 3, 64)
 			case "STATE":
 				row[at] = []byte(p.doing(&i, p.h.defaults.mode.MariaDB))
-			case "INFO", "INFO_BINARY":
+			case "INFO":
+				row[at] = orNull(shownText(i.Statement, maxShownText, true))
+			case "INFO_BINARY":
 				row[at] = orNull(i.Statement)
 			case "EXECUTION_ENGINE":
 				row[at] = []byte("PRIMARY")
@@ -203,5 +207,26 @@ func orNull(text string) []byte {
 	return []byte(text)
 }
 
-// maxShownText bounds what SHOW PROCESSLIST shows of a statement.
+// maxShownText bounds what SHOW PROCESSLIST shows of a statement, in bytes.
 const maxShownText = 1024
+
+// shownText gives the beginning of a statement in UTF-8, at most so many bytes and no part of a letter. What is no UTF-8 is shown
+// as ?, and so are letters of four bytes in utf8mb3, the character set of the servers' information_schema.
+func shownText(text string, most int, utf8mb3 bool) string {
+	if len(text) >= most {
+		text = text[:most]
+		last := max(len(text)-1, 0)
+		for last > 0 && len(text)-last < utf8.UTFMax && !utf8.RuneStart(text[last]) {
+			last--
+		}
+		if !utf8.FullRuneInString(text[last:]) {
+			text = text[:last]
+		}
+	}
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || utf8mb3 && r > 0xffff {
+			return '?'
+		}
+		return r
+	}, text)
+}

@@ -2,8 +2,10 @@ package session_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"sluice/internal/testkit"
 )
@@ -42,6 +44,27 @@ func TestProcessTable(t *testing.T) {
 		want(t, rows(t, a, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = ? AND INFO LIKE '%PROCESSLIST%'", own), "1")
 		want(t, rows(t, a, "SELECT u.user_id, p.DB FROM users u JOIN information_schema.PROCESSLIST p ON p.ID = "+other+" ORDER BY 1"), "1|"+f.db+"\n2|"+f.db+"\n3|"+f.db)
 		want(t, rows(t, guest, "SELECT COUNT(*), MAX(USER) FROM information_schema.PROCESSLIST"), "1|guest")
+		for _, text := range []string{"'\U0001F600 é'", "x'', 'a\xff\xfeb'", "'" + strings.Repeat("é", 600) + "'", "'x" + strings.Repeat("é", 600) + "'", "'" + strings.Repeat("\U0001F600", 300) + "'"} {
+			shown := "SELECT SLEEP(30), " + text
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				if r, err := b.Query(shown); err == nil {
+					for r.Next() {
+					}
+					r.Close()
+				}
+			}()
+			for rows(t, a, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SLEEP(30), _%' AND ID = "+other) != "1" && !t.Failed() {
+				runtime.Gosched()
+			}
+			info := rows(t, a, "SELECT INFO FROM information_schema.PROCESSLIST WHERE ID = "+other)
+			if !strings.HasPrefix(info, "SELECT SLEEP(30), ") || len(info) > 1024 || len(info) < min(len(shown), 1024)-3-3*strings.Count(shown, "\U0001F600") || !utf8.ValidString(info) {
+				t.Errorf("%s is shown as %s", shown, info)
+			}
+			exec(t, a, "KILL QUERY "+other)
+			<-done
+		}
 		_, err := a.Exec("DELETE FROM information_schema.PROCESSLIST")
 		if codeOf(err) == 0 {
 			t.Error("the list of sessions can be written")
