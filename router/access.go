@@ -104,6 +104,9 @@ func harmless(table string) bool {
 // filterInformationSchema lets the user see only his own schemas: each table becomes a
 // derived one of the same name with the rows of these.
 func (p access) filterInformationSchema() error {
+	if p.stmt.Kind == query.Explain && p.stmt.Verb == "describe" {
+		return p.err // its columns are everybody's
+	}
 	var derived []query.Span
 	several := p.severalSystems()
 	for i := range p.tables {

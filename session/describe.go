@@ -9,6 +9,7 @@ import (
 	"sluice/exec"
 	"sluice/query"
 	"sluice/router"
+	"sluice/shard"
 	"sluice/wire"
 )
 
@@ -23,7 +24,7 @@ func (pr *preparer) describe(ctx context.Context, p *prepared) ([]wire.Column, e
 		}
 		st, p.sql, p.scan = *plain, plain.sql, *plain.scan
 	}
-	p.tables = len(e.stmt.Tables) > 0
+	p.tables, p.defines = len(e.stmt.Tables) > 0, e.stmt.Opaque || e.plan != nil && e.plan.DDL
 	if e.action == local {
 		return pr.describeLocal(&st, e.stmt)
 	}
@@ -64,6 +65,9 @@ func (pr *preparer) describe(ctx context.Context, p *prepared) ([]wire.Column, e
 // describeGathering gives the columns of a statement whose tables are on no single shard
 // together. done is false when one shard can be asked as for others.
 func (pr *preparer) describeGathering(ctx context.Context, e *entry, p *prepared) (cols []wire.Column, done bool, err error) {
+	if pr.writesApart(e.stmt) {
+		return nil, true, nil
+	}
 	var b router.Bound
 	bound, err := e.plan.Bind(pr.args, &b)
 	if err != nil || bound.Gathering == nil || bound.Staging != nil {
@@ -81,6 +85,38 @@ func (pr *preparer) describeGathering(ctx context.Context, e *entry, p *prepared
 	}
 	cols, err = pr.describeOn(ctx, pr.args.Map.ShardName(bound.Legs[0].Shard), p)
 	return cols, true, err
+}
+
+// writesApart tells whether a statement has no columns, and unsharded tables that are on different shards: no server could prepare it.
+func (pr *preparer) writesApart(stmt *query.Statement) bool {
+	switch stmt.Kind {
+	case query.Insert, query.Replace, query.Update, query.Delete:
+	default:
+		return false
+	}
+	home := ""
+	for i := range stmt.Tables {
+		at := pr.homeOf(&stmt.Tables[i])
+		if at != "" && home != "" && at != home {
+			return !stmt.Returning
+		}
+		if at != "" {
+			home = at
+		}
+	}
+	return false
+}
+
+// homeOf names the shard of an unsharded table, "" for others.
+func (pr *preparer) homeOf(t *query.TableRef) string {
+	schema := t.Schema
+	if schema == "" {
+		schema = pr.state.schema
+	}
+	if s := pr.args.Map.Schema(schema); s != nil && s.Rule(t.Name).Kind == shard.Unsharded {
+		return s.DefaultShard
+	}
+	return ""
 }
 
 // describeOn lets one shard describe the statement.
@@ -124,6 +160,11 @@ func (pr *preparer) shardToDescribe(e *entry) string {
 		var b router.Bound
 		if bound, err := e.plan.Bind(pr.args, &b); err == nil && len(bound.Legs) > 0 {
 			return pr.args.Map.ShardName(bound.Legs[0].Shard)
+		}
+	}
+	for i := range e.stmt.Tables {
+		if home := pr.homeOf(&e.stmt.Tables[i]); home != "" {
+			return home
 		}
 	}
 	for i := range e.stmt.Tables {

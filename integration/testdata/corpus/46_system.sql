@@ -34,6 +34,14 @@ SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.tables WHERE table_name 
 SET NAMES latin1
 SELECT COLUMN_NAME, COLUMN_DEFAULT, COLUMN_COMMENT FROM information_schema.COLUMNS WHERE TABLE_NAME IN ('z1', 'x') ORDER BY TABLE_NAME, COLUMN_NAME
 SET NAMES utf8mb4
+DESCRIBE information_schema.TABLES
+DESC information_schema.PROCESSLIST
+EXPLAIN information_schema.COLUMNS COLUMN_NAME
+# No server has both tables to prepare these.
+INSERT INTO plain.z1 VALUES (71, 'a', 1.5), (72, 'b', 2.5)
+INSERT INTO p (i, name) SELECT id, v FROM plain.z1
+SELECT i, name FROM p WHERE i IN (71, 72) ORDER BY i
+DELETE FROM p WHERE i IN (71, 72)
 USE plain
 SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_NAME IN ('z1', 'x') ORDER BY TABLE_NAME
 SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME
