@@ -32,6 +32,9 @@ func newCatalog() *catalog {
 	return c
 }
 
+// passed tells whether the catalog is of a newer map than a session's: what that looks up is not the catalog's.
+func (c *catalog) passed(mapVersion int64) bool { return c.cur.Load().mapVersion > mapVersion }
+
 func emptyCatalog(version int64) *shard.Catalog {
 	return &shard.Catalog{Version: version, Tables: map[[2]string]*shard.TableInfo{}, Programs: map[string]*shard.Programs{}, Views: map[string]map[string]shard.View{},
 		Triggers: map[string]map[string][]shard.Trigger{}, Unasked: map[string][]string{}, Hidden: map[string][]string{}}

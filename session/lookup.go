@@ -26,7 +26,9 @@ func (p *planner) lookUp(ctx context.Context, version int64, schema, table strin
 	if err != nil {
 		return nil, temporaryTables{p}.missing(ctx, schema, table, err)
 	}
-	p.h.catalog.add(version, schema, table, info, time.Now())
+	if !p.h.catalog.passed(p.args.Map.Version) {
+		p.h.catalog.add(version, schema, table, info, time.Now())
+	}
 	return info, nil
 }
 

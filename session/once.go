@@ -30,9 +30,9 @@ type lookRun struct {
 // othersLook bounds the wait for another session's look-up: it passes over a shard that hangs sooner.
 const othersLook = 2 * askTime
 
-// do calls ask, or waits for another session that does. Where that failed, as its client has gone, say, or takes long, everyone asks
+// do calls ask, or waits for another session that does, no longer than patience, 0: as long as is usual. Where that failed, as its client has gone, say, or takes long, everyone asks
 // by himself: nobody has another's error.
-func (o *once) do(ctx context.Context, what look, ask func() error) error {
+func (o *once) do(ctx context.Context, what look, patience time.Duration, ask func() error) error {
 	o.mu.Lock()
 	other := o.runs[what]
 	if other == nil {
@@ -53,7 +53,10 @@ func (o *once) do(ctx context.Context, what look, ask func() error) error {
 	}
 	other.waits++
 	o.mu.Unlock()
-	limit := time.NewTimer(othersLook)
+	if patience <= 0 || patience > othersLook {
+		patience = othersLook
+	}
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	select {
 	case <-other.done:

@@ -83,9 +83,9 @@ func (p *planner) makePlan(ctx context.Context, st *statement, keep bool, as man
 	if e.action == route {
 		e.plan, e.catVersion, err = p.resolve(ctx, st, stmt, hints, as)
 		if outdated(ctx, p, stmt, err) {
-			e.mapVersion = p.args.Map.Version
 			e.plan, e.catVersion, err = p.resolve(ctx, st, stmt, hints, as)
 		}
+		e.mapVersion = p.args.Map.Version
 		if err != nil {
 			return nil, err
 		}
@@ -134,13 +134,20 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 		Charset: p.state.literals, NoAutoValueOnZero: p.state.zeroIsValue, ShortSort: p.state.shortSort, Strict: p.state.vars.hasMode("STRICT_TRANS_TABLES") || p.state.vars.hasMode("STRICT_ALL_TABLES"), Apart: as.apart, Sift: as.sift, Homes: as.homes, Staged: as.staged, Scratch: as.scratch,
 	}
 	if in.User == nil {
-		return nil, 0, refuse(1045, "28000", "the user %s was removed", p.c.User)
+		return nil, 0, removedUser(p.c.User)
 	}
 	const maxTables = 64            // more tables than a join may have
 	const others = 10 * time.Second // how long DDL of others may take away what has been looked up
 	began, version := time.Now(), int64(0)
 	for rounds := 0; rounds < maxTables; {
 		in.Catalog = p.h.catalog.snapshot(in.Map.Version, time.Now())
+		if m := p.h.topo.Map(); m.Version > in.Map.Version && p.h.catalog.passed(in.Map.Version) { // what would be looked up by the older one is not the catalog's
+			p.args.Map, in.Map, in.User = m, m, m.User(p.c.User)
+			if in.User == nil {
+				return nil, 0, removedUser(p.c.User)
+			}
+			continue
+		}
 		if in.Catalog.Version == version || time.Since(began) > others {
 			rounds++
 		}
@@ -222,12 +229,14 @@ func (p *planner) resolve(ctx context.Context, st *statement, stmt *query.Statem
 	return nil, 0, refuse(1105, "HY000", "the statement names too many tables, or they change all the time")
 }
 
+func removedUser(name string) error { return refuse(1045, "28000", "the user %s was removed", name) }
+
 // once has one session look up what several need. One that keeps connections asks by itself: they may be what another waits for.
 func (p systems) once(ctx context.Context, what look, ask func() error) error {
 	if c, _ := p.kept.any(); c != nil {
 		return ask()
 	}
-	return p.h.looks.do(ctx, what, ask)
+	return p.h.looks.do(ctx, what, p.kept.patience, ask)
 }
 
 // faults finds the errors of queries that no shard is asked.
