@@ -418,6 +418,17 @@ func TestPreparedKeepsItsMode(t *testing.T) {
 		_, err := tryRows(a, "EXECUTE st")
 		wantCode(t, err, 1235)
 		want(t, rows(t, a, "SELECT @@sql_mode"), "")
+		defines := "CREATE TABLE made (a REAL)"
+		if flavor == testkit.MariaDBFlavor {
+			defines = "CREATE FUNCTION made() RETURNS INT RETURN 1"
+		}
+		exec(t, a, "SET sql_mode = 'REAL_AS_FLOAT'")
+		exec(t, a, "PREPARE st FROM '"+defines+"'")
+		exec(t, a, "SET sql_mode = ''")
+		_, err = a.Exec("EXECUTE st")
+		wantCode(t, err, 1235)
+		exec(t, a, "SET sql_mode = 'STRICT_ALL_TABLES,REAL_AS_FLOAT'")
+		exec(t, a, "EXECUTE st")
 	})
 }
 

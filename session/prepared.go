@@ -31,6 +31,8 @@ type prepared struct {
 
 	cols   []wire.Column
 	tables bool // it names some
+	// defines: it is DDL, or not understood, and may store the sql_mode that it is executed under.
+	defines bool
 
 	types    []byte // of the parameters, from the last execution that sent them
 	exec     wire.Execute
@@ -173,6 +175,9 @@ func (pr *preparer) rescan(p *prepared) error {
 	p.asWas, p.bound = false, p.sqlMode != now && pr.state.boundWords(p, now) != now
 	if p.bound && bytes.Contains(bytes.ToLower(p.sql), []byte("@@")) && bytes.Contains(bytes.ToLower(p.sql), []byte("sql_mode")) {
 		return notBuilt("the statement was prepared under another sql_mode, which it asks for; prepare it again")
+	}
+	if p.bound && p.defines {
+		return notBuilt("the statement was prepared under another sql_mode, which may be part of what it defines; prepare it again")
 	}
 	if p.mode == pr.state.mode && p.charset == pr.state.charset() {
 		return nil
