@@ -35,7 +35,7 @@ type difference struct {
 
 var meant = []difference{
 	{"WordPress", "", "sharded", `$^`, "Where WordPress asks for rows without `ORDER BY` (its export), they come in another order than InnoDB gives by itself."},
-	{"Command line tools", "", "", `(mariadb-admin|mysqladmin) processlist`, "`SHOW PROCESSLIST` lists the user's sessions with Sluice; the state of a running statement is `executing`, whatever its shards do."},
+	{"Command line tools", "", "", `(mariadb-admin|mysqladmin) processlist`, "`SHOW PROCESSLIST` and `information_schema.PROCESSLIST` list the user's sessions with Sluice; the state of a running statement is `executing`, whatever its shards do, and of its text the first 1024 bytes are shown, with `?` for what is no UTF-8 and, in the table, for letters of four bytes."},
 	{"Command line tools", "", "", `(mariadb-|mysql)show table`, "The cardinality of an index is an estimate, sharded that of one shard."},
 	{"Command line tools", "", "", `(mariadb-|mysql)dump with tablespaces`, "`mariadb-dump` and `mysqldump` without `-y` (`--no-tablespaces`) say that they may not read them, and go on."},
 	{"Command line tools", "", "sharded", `Ctrl-C over shards`, "A killed statement of several shards ends with 1317 as on one server; the client may print it before or after its own line."},

@@ -467,7 +467,7 @@ func TestRest(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if work > 0 || free > 8 {
+	if work > 0 || free > tasks/3 { // a third of the tasks leaves at each step, and may come back late
 		t.Errorf("%d tasks do not rest, and %d coroutines have been made for tasks that work one after the other", work, free)
 	}
 	for i := range tasks {
