@@ -39,6 +39,7 @@ func Words(body []byte, mode Mode) (list []Word, ok bool) {
 			list = append(list, Word{Text: "@@"})
 		case tokDot:
 			list = append(list, Word{Text: "."})
+		case tokExecOpen, tokExecClose: // what is between them is carried out
 		default:
 			list = append(list, Word{Mark: body[t.start], Sets: string(body[t.start:t.end]) == ":="})
 		}

@@ -74,7 +74,9 @@ func (p placesOf) inExpression(i int) bool {
 			return false
 		case p.kind(i) == tokOpen && p.isName(i-1) && p.is(i-2, "INTO"): // the columns of INSERT
 			return true
-		case p.isAny(i, "SELECT", "SET", "WHERE", "HAVING", "BY", "LIMIT", "RETURN", "IF", "ELSEIF", "WHILE", "UNTIL", "CASE", "WHEN", "DECLARE", "VALUES", "CALL"):
+		case p.is(i, "BY") && p.is(i-2, "FOR"): // USE INDEX FOR ORDER BY (…)
+			return false
+		case p.isAny(i, "SELECT", "SET", "WHERE", "HAVING", "BY", "LIMIT", "RETURN", "IF", "ELSEIF", "WHILE", "CASE", "WHEN", "DECLARE", "VALUES", "CALL"):
 			return true
 		case p.is(i, "INTO"):
 			return !p.isAny(i-1, "INSERT", "REPLACE", "IGNORE", "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED")

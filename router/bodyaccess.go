@@ -38,7 +38,7 @@ func (p bodies) forbidden(b body, i int) error {
 	if w == "connection" && b.at(i-1) == "for" {
 		return deniedPrivilege("EXPLAIN FOR CONNECTION", "PROCESS")
 	}
-	if w != "grant" && w != "revoke" && !b.begins(i) && !b.handles(i) {
+	if w != "grant" && w != "revoke" && (!b.begins(i) && !b.handles(i) || b.isValue(i)) {
 		return nil
 	}
 	if w == "xa" {

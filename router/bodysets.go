@@ -78,7 +78,7 @@ func (b body) starts(i, from int) bool {
 
 // ends adds that the statement which begins with word i ends the transaction, or changes its savepoints.
 func (b body) ends(c *Called, i int) {
-	if b.list[i].Quoted || b.at(i-1) == "." || !b.begins(i) && !b.handles(i) {
+	if b.list[i].Quoted || b.at(i-1) == "." || !b.begins(i) && !b.handles(i) || b.isValue(i) {
 		return
 	}
 	switch w := b.at(i); w {
@@ -97,6 +97,15 @@ func (b body) ends(c *Called, i int) {
 	case "create", "drop", "alter", "rename", "truncate", "analyze", "optimize", "repair", "check", "lock", "unlock", "flush":
 		c.ends = c.ends || b.at(i+1) != "temporary" && !b.list[i].Called
 	}
+}
+
+// isValue tells whether word i, which may begin a statement, is a value of CASE, or a label.
+func (b body) isValue(i int) bool {
+	if i+1 >= len(b.list) {
+		return false
+	}
+	mark := b.list[i+1].Mark
+	return mark != 0 && mark != ';' || slices.Contains([]string{"else", "end", "when"}, b.at(i+1))
 }
 
 // handles tells whether word i stands in what DECLARE … HANDLER FOR does in one statement.

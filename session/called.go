@@ -49,6 +49,9 @@ func (s called) keepSettings(e *entry, out *exec.Outcome) {
 	}
 	if err == nil && len(changes) > 0 {
 		set, before := setter{core: s.core, held: s.held, reply: s.reply}, s.state.vars
+		if _, ok := changes["innodb_lock_wait_timeout"]; ok {
+			s.kept.tx.Unbound(l.shard)
+		}
 		set.carry(changes)
 		err = set.adopt(l.conn, before)
 	}
@@ -102,7 +105,8 @@ func (s called) values(c *backend.Conn, names []string, some bool) (map[string]s
 		changes, err = readVariables(c, append(slices.Clone(usual), d.isolationVar(), d.readOnlyVar()))
 	}
 	for name, value := range changes {
-		if s.state.vars.values[name] == value {
+		bound := name == "innodb_lock_wait_timeout" && s.kept.tx.Several() && !slices.Contains(names, name) // Sluice's own
+		if bound || s.state.vars.values[name] == value {
 			delete(changes, name)
 		}
 	}
