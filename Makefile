@@ -30,31 +30,17 @@ check:
 test:
 	@sh scripts/install.sh test
 	@$(MAKE) --no-print-directory check
-	@$(MAKE) --no-print-directory -k test-packages test-plain test-proxies
+	@$(MAKE) --no-print-directory -k test-race test-plain
 
-test-packages:
+test-race:
 	@echo '== tests, with the race detector'
-	go test -race -timeout 40m -p 2 $$(go list ./... | grep -v '^sluice/integration$$')
+	go test -race -timeout 40m -p 2 ./...
 
 # test-plain: allocations, which the race detector changes, and packets around each edge of 16 MiB, which take it minutes.
 test-plain:
 	@echo '== tests that want no race detector'
 	go test -timeout 10m -p 2 ./wire
 	go test -timeout 10m -p 2 -run 'Alloc' ./exec ./session
-
-# test-proxies: whole proxies on real servers. The tests wait half of the time, one after the other; so the halves, which
-# have servers of their own, run at once.
-HALF := ^Test[A-K]
-
-test-proxies:
-	@echo '== tests of whole proxies, with the race detector, in two halves'
-	@$(MAKE) --no-print-directory -k -j 2 test-half-1 test-half-2
-
-test-half-1:
-	go test -race -timeout 40m -run '$(HALF)' ./integration
-
-test-half-2:
-	go test -race -timeout 40m -skip '$(HALF)' ./integration
 
 # soak: what takes hours. SEED repeats a run of either part.
 SEED :=
