@@ -7,7 +7,7 @@ SHELL   := /bin/sh
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: build demo test test-packages test-plain test-proxies test-half-1 test-half-2 soak soak-statements soak-moves compat check bench bench-full clean fmt
+.PHONY: build demo test test-race test-plain soak soak-statements soak-moves compat check bench bench-full clean fmt
 
 build:
 	@mkdir -p bin
