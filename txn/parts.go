@@ -126,6 +126,7 @@ func (t *parts) each(end func(*Leg) []string, restores, parts bool) (ended []End
 		if restores {
 			statements = l.last(statements)
 		}
+		l.reads = l.reads && !l.Conn.Wanted() // who has it next would wait in his stead
 		if parts && l.reads {
 			l.err = l.Conn.Part(statements...)
 			continue
