@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"sluice/backend"
 	"sluice/internal/testkit"
@@ -26,12 +27,22 @@ func TestCommitWaits(t *testing.T) {
 }
 
 func testCommitWaits(t *testing.T, servers ...*testkit.Server) {
-	spec := shard.Spec{Backend: shard.Backend{User: "sluice", Password: "sluice"}}
+	spec := shard.Spec{Backend: shard.Backend{User: "sluice", Password: "sluice", MaxConnections: 1}}
 	for i, s := range servers {
 		spec.Shards = append(spec.Shards, shard.Shard{Name: fmt.Sprint("s", i), Primary: s.Addr})
 	}
 	p := backend.Open(backend.Options{}, &shard.Map{Version: 1, Spec: spec})
 	t.Cleanup(p.Close)
+	others := make(chan *backend.Conn, 1)
+	wanted := func(tx *Tx) {
+		go func() {
+			conn, _ := p.Get(context.Background(), "s0", backend.Class{}, "", nil)
+			others <- conn
+		}()
+		for !tx.legs[0].Conn.Wanted() {
+			time.Sleep(time.Millisecond)
+		}
+	}
 	decisions := NewDecisions(Options{Topology: named{}})
 	for _, c := range []struct {
 		name     string
@@ -45,6 +56,7 @@ func testCommitWaits(t *testing.T, servers ...*testkit.Server) {
 		{"it locks", false, func(*Tx) {}, true, [2]bool{true, false}},
 		{"it locks later", true, func(tx *Tx) { _ = tx.Bound("s0", "") }, true, [2]bool{true, false}},
 		{"it writes", true, func(tx *Tx) { tx.NoteWrite("s0") }, true, [2]bool{true, false}},
+		{"another waits for its connection", true, wanted, true, [2]bool{true, false}},
 	} {
 		tx := Tx{Decisions: decisions}
 		tx.Begin("BEGIN", "")
@@ -69,6 +81,9 @@ func testCommitWaits(t *testing.T, servers ...*testkit.Server) {
 				t.Errorf("%s: the answer of part %d was waited for: %v", c.name, i, !conn.Owes())
 			}
 			conn.Put()
+			if c.name == "another waits for its connection" && i == 0 {
+				(<-others).Put()
+			}
 			again, err := p.Get(t.Context(), conn.Shard(), backend.Class{}, "", nil)
 			if err != nil {
 				t.Fatal(err)
